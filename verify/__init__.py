@@ -1,0 +1,1 @@
+"""Problems, witnesses, differences, budgets, comparison and grading."""

@@ -1,0 +1,1 @@
+"""The checks of a submission as pytest items: `pytest --grade PATH`."""
