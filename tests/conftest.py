@@ -1,0 +1,30 @@
+"""What all tests share: how Hypothesis draws, how many threads torch takes, on which devices the tests run."""
+
+import os
+
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+
+# xdist's workers share the cores: one thread each, and results that do not depend on how many there are.
+torch.set_num_threads(1)
+
+# No deadline: a shared machine stalls now and then. A failure prints the blob that reproduces it.
+settings.register_profile(
+    "ci",
+    max_examples=50,
+    deadline=None,
+    derandomize=False,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("thorough", settings.get_profile("ci"), max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Each device that a test should run on; the CUDA part is skipped, and says so, where there is no GPU."""
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip(f"torch {torch.__version__} finds no CUDA device on this machine")
+    return torch.device(request.param)
