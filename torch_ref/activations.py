@@ -1,0 +1,45 @@
+"""The decks' activations from torch.nn, where torch has them; swish with its β and the logistic GELU are written out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+
+class Swish(nn.Module):
+    """x σ(βx), deck 002 "更复杂的激活函数示例"; torch.nn.SiLU is β = 1 only."""
+
+    def __init__(self, beta: float) -> None:
+        super().__init__()
+        self.beta = beta
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(self.beta * x)
+
+
+# torch's Softplus turns linear above its threshold of 20, where ln(1 + eˣ) − x is still 2·10⁻⁹.
+# At 40 the difference is 4·10⁻¹⁸, below the rounding of x.
+_SOFTPLUS_THRESHOLD = 40
+
+_MODULES: dict[str, Callable[[dict[str, float]], nn.Module]] = {
+    "relu": lambda c: nn.ReLU(),
+    "leaky_relu": lambda c: nn.LeakyReLU(c["leaky_relu"]),
+    "elu": lambda c: nn.ELU(c["elu"]),
+    "softplus": lambda c: nn.Softplus(threshold=_SOFTPLUS_THRESHOLD),
+    "sigmoid": lambda c: nn.Sigmoid(),
+    "tanh": lambda c: nn.Tanh(),
+    "swish": lambda c: nn.SiLU() if c["swish"] == 1.0 else Swish(c["swish"]),
+    "gelu": lambda c: nn.GELU(),
+    "gelu_tanh": lambda c: nn.GELU(approximate="tanh"),
+    "gelu_sigmoid": lambda c: Swish(1.702),
+    "identity": lambda c: nn.Identity(),
+}
+
+
+def activation_module(name: str, constants: dict[str, float]) -> nn.Module:
+    """The module of that activation; constants holds leaky_relu (γ), elu (γ) and swish (β). ValueError for others."""
+    if name not in _MODULES:
+        raise ValueError(f"activation {name!r} is not known; known are {', '.join(_MODULES)}")
+    return _MODULES[name](constants)

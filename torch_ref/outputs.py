@@ -1,0 +1,30 @@
+"""Output and loss from torch.nn: the loss takes the scores a(L), as torch's own losses do, and returns E_n (N,)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from torch_ref.activations import activation_module
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def output_module(output: str, constants: dict[str, float]) -> nn.Module:
+    """The module that turns the scores (N, K) into y (N, K)."""
+    return nn.Softmax(dim=1) if output == "softmax" else activation_module(output, constants)
+
+
+def loss_of(output: str, loss: str, constants: dict[str, float]) -> Loss:
+    """(scores (N, K), t (N, K)) -> E_n (N,), of torch.nn's losses without their reduction. ValueError for no pair."""
+    if (output, loss) == ("softmax", "cross-entropy"):
+        return nn.CrossEntropyLoss(reduction="none")  # takes the probabilities of the classes: one-hot t
+    if (output, loss) == ("sigmoid", "binary-cross-entropy"):
+        entropy = nn.BCEWithLogitsLoss(reduction="none")
+        return lambda scores, t: torch.sum(entropy(scores, t), dim=1)
+    if loss == "squared-error":
+        y, square = activation_module(output, constants), nn.MSELoss(reduction="none")
+        return lambda scores, t: torch.sum(square(y(scores), t), dim=1) / 2
+    raise ValueError(f"output {output!r} with loss {loss!r} is no pair")

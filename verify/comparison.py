@@ -1,0 +1,116 @@
+"""Two witnesses set against one another on one line: shape, dtype, finiteness, value, in that order.
+
+No broadcasting, NaN never passes, an empty reference is refused. The outcome is data; who wants an exception makes one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Verdict(StrEnum):
+    """What two witnesses say of one line."""
+
+    AGREE = "agree"
+    DISAGREE = "disagree"
+    INCONCLUSIVE = "inconclusive"
+    WRONG_SHAPE = "wrong shape"
+    WRONG_DTYPE = "wrong dtype"
+    NOT_FINITE = "not finite"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One line of two witnesses: the verdict, and the entry that came closest to its budget or went furthest beyond."""
+
+    line: str
+    pair: tuple[str, str]
+    verdict: Verdict
+    index: tuple[int, ...] = ()
+    values: tuple[float, float] = (float("nan"), float("nan"))
+    error: float = 0.0  # |first − second| at the index
+    budget: float = 0.0  # what it may be there
+    ratio: float = 0.0  # error / budget; over 1 disagrees
+    wrong: int = 0  # entries that disagree
+    inconclusive: int = 0  # entries without a usable budget
+    entries: int = 0
+    limit: float = float("inf")  # median over the entries of the smallest relative error that would have been flagged
+    detail: str = ""
+
+    @property
+    def agrees(self) -> bool:
+        return self.verdict is Verdict.AGREE
+
+
+def compare(
+    line: str, pair: tuple[str, str], first: NDArray, second: NDArray, budget: NDArray, undecided: NDArray | None = None
+) -> Comparison:
+    """Set `first` against `second`, the reference, entry by entry: both and the budget have one shape.
+
+    `undecided` marks entries that the reference itself cannot settle (a kink inside its step).
+    Raises ValueError where the reference is empty or no array of floats, or the budget has another shape: our fault.
+    """
+    second = np.asarray(second)
+    if second.size == 0:
+        raise ValueError(f"{line}: the reference {pair[1]} is empty, and nothing agrees with nothing")
+    if budget.shape != second.shape:
+        raise ValueError(f"{line}: budget of shape {budget.shape} for a reference of shape {second.shape}")
+    refused = _refused(line, pair, first, second)
+    return refused if refused is not None else _by_value(line, pair, np.asarray(first), second, budget, undecided)
+
+
+def _refused(line: str, pair: tuple[str, str], first: NDArray, second: NDArray) -> Comparison | None:
+    if np.shape(first) != second.shape:
+        detail = f"shape {np.shape(first)} where {second.shape} is expected"
+        return Comparison(line, pair, Verdict.WRONG_SHAPE, entries=second.size, wrong=second.size, detail=detail)
+    if np.asarray(first).dtype.kind != "f":
+        detail = f"dtype {np.asarray(first).dtype} where a floating dtype is expected"
+        return Comparison(line, pair, Verdict.WRONG_DTYPE, entries=second.size, wrong=second.size, detail=detail)
+    bad = ~(np.isfinite(first) & np.isfinite(second))
+    if bad.any():
+        index = _position(int(np.argmax(bad)), second.shape)
+        values = (float(first[index]), float(second[index]))
+        detail = f"{int(bad.sum())} of {bad.size} entries are not finite, the first at {list(index)}"
+        return Comparison(line, pair, Verdict.NOT_FINITE, index, values, float("nan"), wrong=int(bad.sum()),
+                          entries=second.size, detail=detail)  # fmt: skip
+    return None
+
+
+def _by_value(
+    line: str, pair: tuple[str, str], first: NDArray, second: NDArray, budget: NDArray, undecided: NDArray | None
+) -> Comparison:
+    error = np.abs(first - second)
+    open_ = ~np.isfinite(budget) if undecided is None else ~np.isfinite(budget) | undecided
+    within = error <= budget  # written so that NaN is never within
+    ratio = _ratio(error, budget, open_)
+    wrong = int((~within & ~open_).sum())
+    at = int(np.argmax(ratio))
+    index = _position(at, second.shape)
+    verdict = Verdict.DISAGREE if wrong else Verdict.INCONCLUSIVE if open_.any() else Verdict.AGREE
+    return Comparison(
+        line, pair, verdict, index, (float(first[index]), float(second[index])), float(error[index]), float(budget[index]),
+        float(ratio.flat[at]), wrong, int(open_.sum()), second.size, _limit(error, budget, second, open_),
+    )  # fmt: skip
+
+
+def _ratio(error: NDArray, budget: NDArray, open_: NDArray) -> NDArray:
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ratio = np.where(error > 0, error / budget, 0.0)
+    return np.where(open_, -1.0, ratio)
+
+
+def _limit(error: NDArray, budget: NDArray, second: NDArray, open_: NDArray) -> float:
+    """An error added to an entry is flagged for certain once it exceeds budget + the difference that is there already."""
+    size = np.abs(second)
+    usable = (size > 0) & ~open_
+    if not usable.any():
+        return float("inf")
+    return float(np.median((budget[usable] + error[usable]) / size[usable]))
+
+
+def _position(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.unravel_index(flat, shape)) if shape else ()

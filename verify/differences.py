@@ -1,0 +1,230 @@
+"""Finite differences for every parameter of the network, each with its own error bar, from forward passes alone.
+
+The estimate is the central difference of order six of E_n in a_nj(l) (`verify.columns` says why that serves every
+weight and bias), at ±s, ±2s, ±3s. Its error bar has two parts. Truncation: its distance from the difference of order
+four on the same points, which is larger than its own error by about 1/s². Rounding: what the evaluation of E_n
+can round off, by running analysis of the forward pass, divided by the step. The step follows from how far the layers
+above move. (The rounding of a(l) itself moves the point at which the derivative is taken; it is common to all witnesses,
+and `verify.witnesses` adds the running budget for it.)
+
+Kinks: the activation patterns at all points are compared exactly. Where they differ the step shrinks; where a
+pre-activation is exactly 0, both one-sided derivatives are taken and the bar covers all that lies between; what even
+the smallest step cannot settle is undecided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from manual.activations import Constants
+from verify.bounded import gamma_n
+from verify.columns import Base, above, base_of, blocks, errors, pairs, penalty, per_weight
+from verify.curves import Curve, curve
+from verify.problem import Problem
+
+_U = torch.finfo(torch.float64).eps / 2
+_POINTS = (1, 2, 3, -1, -2, -3)
+_LONGEST_STEP = 2.0**-10
+_SHORTEST_STEP = 2.0**-36
+_SHRINK = 8.0
+# Weights of the points ±s, ±2s, ±3s in the central differences of order six and four, and of the points 0, s, 2s, 3s in
+# the one-sided ones of order three and two (Fornberg, Math. Comp. 51, 1988).
+_ORDER_SIX = (45 / 60, -9 / 60, 1 / 60)
+_ORDER_FOUR = (8 / 12, -1 / 12, 0.0)
+_SIDE_THREE = (-11 / 6, 18 / 6, -9 / 6, 2 / 6)
+_SIDE_TWO = (-3 / 2, 4 / 2, -1 / 2, 0.0)
+# Roundings of one activation or loss as torch evaluates it.
+_FUNCTION_ROUNDINGS = 4
+MEMORY = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Derivatives with how far each can be off; `undecided` marks entries whose kink no step could avoid."""
+
+    value: Tensor
+    bar: Tensor
+    undecided: Tensor
+
+
+def differences(problem: Problem, memory: int = MEMORY) -> dict[str, Estimate]:
+    """Estimates of delta(l) (N, M), dW(l) (in, M) and db(l) (M,) for every layer, in float64 on the problem's device.
+
+    Memory is bounded by about `memory` bytes beyond the results.
+    """
+    base = base_of(problem)
+    found: dict[str, Estimate] = {}
+    decay = penalty(base.problem.W, problem.lam)
+    for l in range(problem.L, 0, -1):
+        delta = _layer(base, l, memory)
+        found[f"delta{l}"] = delta
+        found[f"dW{l}"], found[f"db{l}"] = _parameters(base, l, delta, decay[l - 1])
+    return found
+
+
+def _parameters(base: Base, l: int, delta: Estimate, decay: Tensor) -> tuple[Estimate, Estimate]:
+    dW, db = per_weight(base, l, delta.value)
+    bar_W, bar_b = per_weight(base, l, delta.bar, absolute=True)
+    size_W, size_b = per_weight(base, l, delta.value.abs(), absolute=True)
+    gamma = gamma_n(base.problem.N + 2, _U)
+    open_W, open_b = per_weight(base, l, delta.undecided.to(dW.dtype), absolute=True)
+    weight = Estimate(dW + decay, bar_W + gamma * size_W + _U * (dW.abs() + 6 * decay.abs()), open_W > 0)
+    return weight, Estimate(db, bar_b + gamma * size_b, open_b > 0)
+
+
+def _layer(base: Base, l: int, memory: int) -> Estimate:
+    """∂E_n/∂a(l) for every sample and unit."""
+    n, j = pairs(base, l)
+    step = _steps(base, l)[n, j]
+    noise = _noise(base, l)
+    value, bar = torch.empty_like(step), torch.empty_like(step)
+    undecided = torch.zeros_like(step, dtype=torch.bool)
+    left = torch.arange(len(step), device=step.device)
+    while len(left):
+        again = []
+        for block in blocks(base, l, len(left), len(_POINTS), memory):
+            at = left[block]
+            value[at], bar[at], crossed = _estimate(base, l, n[at], j[at], step[at], noise)
+            again.append(at[crossed])
+        left = torch.cat(again)
+        undecided[left[step[left] <= _SHORTEST_STEP]] = True
+        left = left[~undecided[left]]
+        step[left] /= _SHRINK
+    shape = base.a[l].shape
+    return Estimate(value.reshape(shape), bar.reshape(shape), undecided.reshape(shape))
+
+
+def _estimate(base: Base, l: int, n: Tensor, j: Tensor, s: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The derivative at each pair, its error bar, and where a kink that is not at 0 itself lies inside the step."""
+    p = base.problem
+    a = base.a[l][n, j]
+    steps = torch.tensor(_POINTS, dtype=a.dtype, device=a.device).unsqueeze(1) * s
+    rows = above(base, l, n, j, a + steps, p.f.f)
+    E = errors(base, n, rows[-1], p.pair.y, p.pair.error)
+    value, bar = _central(E, s, noise[n])
+    if not _watched(base, l):
+        return value, bar, torch.zeros_like(n, dtype=torch.bool)
+    crossed, sided = _patterns(base, l, n, rows)
+    if bool(sided.any()):
+        E_0 = errors(base, n[sided], base.a[p.L][n[sided]].unsqueeze(0), p.pair.y, p.pair.error)
+        value[sided], bar[sided] = _between(E_0, E[:, sided], s[sided], noise[n[sided]])
+    return value, bar, crossed
+
+
+def _central(E: Tensor, s: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    odd = E[:3] - E[3:]
+    six = _weighted(_ORDER_SIX, odd) / s
+    four = _weighted(_ORDER_FOUR, odd) / s
+    rounding = 2 * sum(map(abs, _ORDER_SIX)) * noise / s
+    return six, (six - four).abs() + rounding
+
+
+def _between(E_0: Tensor, E: Tensor, s: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """The middle of the one-sided derivatives, and a bar that reaches over both with their own errors."""
+    right, right_bar = _one_sided(torch.cat([E_0, E[:3]]), s, noise)
+    left, left_bar = _one_sided(torch.cat([E_0, E[3:]]), -s, noise)
+    return (left + right) / 2, (left - right).abs() / 2 + torch.maximum(left_bar, right_bar)
+
+
+def _one_sided(E: Tensor, s: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    three, two = _weighted(_SIDE_THREE, E) / s, _weighted(_SIDE_TWO, E) / s
+    return three, (three - two).abs() + sum(map(abs, _SIDE_THREE)) * noise / s.abs()
+
+
+def _weighted(weights: tuple[float, ...], E: Tensor) -> Tensor:
+    return torch.tensordot(torch.tensor(weights, dtype=E.dtype, device=E.device), E, dims=1)
+
+
+# Kinks ---------------------------------------------------------------------------------------------------------------
+
+
+def _curves(base: Base, l: int) -> list[Curve | None]:
+    """The curve that each of a(l), …, a(L) passes through; None for scores whose output is smooth."""
+    p = base.problem
+    hidden: list[Curve | None] = [curve(p.activation, p.constants)] * (p.L - l)
+    return [*hidden, curve(p.output, p.constants) if p.loss == "squared-error" else None]
+
+
+def _watched(base: Base, l: int) -> bool:
+    return any(c is not None and c.pattern for c in _curves(base, l))
+
+
+def _patterns(base: Base, l: int, n: Tensor, rows: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Where a pattern changes within the step away from 0, and where it changes at an exact 0 alone."""
+    crossed = torch.zeros_like(n, dtype=torch.bool)
+    sided = torch.zeros_like(n, dtype=torch.bool)
+    for row, c, start in zip(rows, _curves(base, l), range(l, base.problem.L + 1), strict=True):
+        if c is None or not c.pattern:
+            continue
+        origin = base.a[start][n]
+        at_zero = origin == 0
+        sign = row > 0
+        side = (sign[:3] != sign[:1]).any(0) | (sign[3:] != sign[3:4]).any(0)
+        away = (sign != (origin > 0)).any(0) & ~at_zero
+        crossed |= (side | away).any(1)
+        sided |= (at_zero & (row != origin).any(0)).any(1)
+    return crossed, sided & ~crossed
+
+
+# Step and rounding ---------------------------------------------------------------------------------------------------
+
+
+def _steps(base: Base, l: int) -> Tensor:
+    """s for every (n, j): a power of two, short enough for the layers above and clear of the unit's own kink."""
+    a = base.a[l].abs()
+    s = (_LONGEST_STEP / _reach(base, l)).expand_as(a)
+    if (_curves(base, l)[0] or _SMOOTH).pattern:
+        s = torch.where(a > 0, torch.minimum(s, torch.clamp(a / 4, min=_SHORTEST_STEP)), s)
+    s = torch.exp2(torch.floor(torch.log2(s)))
+    # Below eight units in the last place of a, a ± 3s would not be the points that the weights assume.
+    return torch.maximum(s, 8 * 2 * _U * torch.exp2(torch.ceil(torch.log2(torch.clamp(a, min=1e-300)))))
+
+
+_SMOOTH = curve("identity", Constants())
+
+
+def _reach(base: Base, l: int) -> Tensor:
+    """How far, at most, a pre-activation above moves for each unit that a_j(l) moves: (M,), at least 1."""
+    p = base.problem
+    slope = curve(p.activation, p.constants).first
+    reach = torch.ones(p.W[l - 1].shape[1], dtype=torch.float64, device=p.device)
+    carried: Tensor | None = None
+    for w in p.W[l:]:
+        carried = slope * (w.abs() if carried is None else carried @ w.abs())
+        reach = torch.maximum(reach, torch.amax(carried, dim=1))
+    return reach
+
+
+def _noise(base: Base, l: int) -> Tensor:
+    """What one evaluation of E_n after a move in layer l can round off, (N,): nothing of the base, which cancels."""
+    p = base.problem
+    c = curve(p.activation, p.constants)
+    moved = 4 * _LONGEST_STEP  # no pre-activation moves further than three steps
+    error: Tensor | None = None
+    for above_l in range(l, p.L):
+        a, w = base.a[above_l], p.W[above_l].abs()
+        own = _FUNCTION_ROUNDINGS * _U * c.terms(a.abs() + moved)
+        if error is None:  # one unit alone has moved
+            passed = torch.amax(own, dim=1, keepdim=True) * torch.amax(w, dim=0) + _U * moved
+        else:
+            passed = (c.first * error + own) @ w + gamma_n(len(w), _U) * moved * c.first * torch.sum(w, dim=0)
+        error = passed + 2 * _U * (base.a[above_l + 1].abs() + moved)
+    return _loss_noise(base, torch.zeros_like(base.a[p.L]) if error is None else error, moved)
+
+
+def _loss_noise(base: Base, error: Tensor, moved: float) -> Tensor:
+    """The rounding of E_n itself, and of scores that are off by `error` (N, K)."""
+    p, scores = base.problem, base.a[base.problem.L]
+    size = scores.abs() + moved
+    if p.loss == "squared-error":
+        c = curve(p.output, p.constants)
+        y = p.pair.y(scores)
+        off = (y - p.t).abs() + c.first * moved
+        y_error = c.first * error + _FUNCTION_ROUNDINGS * _U * c.terms(size)
+        return torch.sum(off * (y_error + 2 * _U * off) + _U * off**2, dim=1) * (1 + gamma_n(scores.shape[1], _U))
+    lipschitz = 2 * torch.amax(error, dim=1) if p.loss == "cross-entropy" else torch.sum(error, dim=1)
+    terms = torch.amax(size, dim=1) * 2 if p.loss == "cross-entropy" else torch.sum(size, dim=1)
+    return lipschitz + _FUNCTION_ROUNDINGS * _U * (terms + scores.shape[1])

@@ -1,0 +1,80 @@
+"""The lines of a working: their names, their order, their equations and their places in the slides."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_NAME = re.compile(r"(delta|dW|db|a|z)([1-9][0-9]*)|(y|E)")
+_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+class Place(NamedTuple):
+    """Where the decks state an equation."""
+
+    deck: str
+    heading: str
+    equation: str  # with {l}, {below} and {above} for the layer, the one below and the one above
+
+    def __str__(self) -> str:
+        return f'deck {self.deck} "{self.heading}"'
+
+
+_FORWARD = "回顾一次迭代前向计算的过程"
+_SUMMARY = "综上,误差反向传播求导及调整步骤"
+
+_PLACES: dict[str, Place] = {
+    "a": Place("000", _FORWARD, "a({l}) = z({below}) W({l}) + b({l})"),
+    "z": Place("000", _FORWARD, "z({l}) = f(a({l}))"),
+    "y": Place("000", _FORWARD, "y = σ(a({l}))"),
+    "E": Place("000", "误差反向传播-整体代价函数", "E = (1/N) Σ Eₙ + (λ/2) Σ ǁW(l)ǁ²"),
+    "delta": Place("000", _SUMMARY, "δ({l}) = δ({above}) W({above})ᵀ ⊙ f′(a({l}))"),
+    "dW": Place("000", _SUMMARY, "∂E/∂W({l}) = (1/N) z({below})ᵀ δ({l}) + λ W({l})"),
+    "db": Place("000", _SUMMARY, "∂E/∂b({l}) = (1/N) Σₙ δₙ({l})"),
+}
+
+
+def kind_and_layer(name: str) -> tuple[str, int | None]:
+    """'delta3' -> ('delta', 3), 'y' -> ('y', None). Raises ValueError for what is no line."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} is no line; lines are a1, z1, …, y, E, delta3, dW3, db3, …")
+    return (match[3], None) if match[3] else (match[1], int(match[2]))
+
+
+def names(L: int) -> tuple[str, ...]:
+    """The lines of a network of L weight layers, in the order in which they are computed."""
+    hidden = [f"{kind}{l}" for l in range(1, L) for kind in ("a", "z")]
+    back = [f"{kind}{l}" for l in range(L, 0, -1) for kind in ("delta", "dW", "db")]
+    return (*hidden, f"a{L}", "y", "E", *back)
+
+
+def gradient_names(L: int) -> tuple[str, ...]:
+    """The lines that every submission returns, in the order in which they are computed."""
+    return tuple(f"{kind}{l}" for l in range(L, 0, -1) for kind in ("dW", "db"))
+
+
+def place(name: str) -> Place:
+    """Where the decks state the line's equation."""
+    return _PLACES[kind_and_layer(name)[0]]
+
+
+def equation(name: str, L: int, output: str = "softmax", loss: str = "cross-entropy") -> str:
+    """The line's equation with its layer's numbers, as the slides write it (f′ at a, where the slide errs)."""
+    kind, layer = kind_and_layer(name)
+    l = L if layer is None else layer
+    if kind == "delta" and l == L:
+        return f"δ({l}) = y − t" if loss != "squared-error" else f"δ({l}) = (y − t) ⊙ σ′(a({l}))"
+    below = "x" if l == 1 else f"z({l - 1})"
+    text = _PLACES[kind].equation.replace("z({below})", below)
+    if kind == "y":
+        text = text.replace("σ", "softmax" if output == "softmax" else "σ")
+    return text.format(l=l, above=l + 1)
+
+
+def symbol(name: str) -> str:
+    """The line as the slides write it: 'delta3' -> 'δ(3)', 'dW1' -> '∂E/∂W(1)'."""
+    kind, l = kind_and_layer(name)
+    return {"delta": f"δ({l})", "dW": f"∂E/∂W({l})", "db": f"∂E/∂b({l})"}.get(
+        kind, kind if l is None else f"{kind}({l})"
+    )

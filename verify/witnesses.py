@@ -1,0 +1,110 @@
+"""The witnesses of a problem: independent ways to its lines. The one module that brings manual and torch_ref together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import torch_ref
+from manual import work
+from verify.bounded import unit_roundoff
+from verify.budget import FLOAT64, budgets, lines_of
+from verify.comparison import Comparison, compare
+from verify.differences import MEMORY, differences
+from verify.lines import names
+from verify.problem import Problem
+
+
+@dataclass(frozen=True)
+class Witness:
+    """What one witness says: lines by name, how far each entry can be off, and which entries it leaves undecided."""
+
+    name: str
+    lines: Mapping[str, NDArray]
+    bars: Mapping[str, NDArray]
+    seconds: float
+    undecided: Mapping[str, NDArray] = field(default_factory=dict)
+
+    @property
+    def inconclusive(self) -> int:
+        """Parameters that it leaves undecided."""
+        return sum(
+            int(v.sum()) for line, v in self.undecided.items() if line.startswith("d") and not line.startswith("del")
+        )
+
+
+def manual_witness(problem: Problem) -> Witness:
+    """The slides' equations by hand, in the problem's dtype."""
+    lines, seconds = _timed(
+        problem,
+        lambda: lines_of(work(problem.W, problem.b, problem.x, problem.t, problem.f, problem.pair, problem.lam)),
+    )
+    return Witness("manual", _arrays(lines), rounding(problem), seconds)
+
+
+def autograd_witness(problem: Problem) -> Witness:
+    """torch.nn and autograd, in the problem's dtype."""
+    p = problem
+    lines, seconds = _timed(
+        p,
+        lambda: torch_ref.lines(
+            p.W,
+            p.b,
+            p.x,
+            p.t,
+            activation=p.activation,
+            output=p.output,
+            loss=p.loss,
+            lam=p.lam,
+            constants=asdict(p.constants),
+        ),
+    )
+    return Witness("autograd", _arrays(lines), rounding(p), seconds)
+
+
+def differences_witness(problem: Problem, memory: int = MEMORY) -> Witness:
+    """Finite differences in float64. Bars: each estimate's own, and the rounding of the point it is taken at."""
+    estimates, seconds = _timed(problem, lambda: differences(problem, memory))
+    point = budgets(problem, FLOAT64)
+    return Witness(
+        "finite-differences",
+        _arrays({line: e.value for line, e in estimates.items()}),
+        _arrays({line: e.bar + point[line] for line, e in estimates.items()}),
+        seconds,
+        _arrays({line: e.undecided for line, e in estimates.items()}),
+    )
+
+
+def rounding(problem: Problem) -> dict[str, NDArray]:
+    """The running budgets of the problem in its own dtype, as arrays."""
+    return _arrays(budgets(problem, unit_roundoff(problem.dtype)))
+
+
+def set_against(first: Witness, second: Witness) -> list[Comparison]:
+    """Every line that both have, in the slides' order: within the sum of what each may be off, or not."""
+    layers = max(int(name[2:]) for name in second.lines if name.startswith("dW"))
+    shared = [name for name in names(layers) if name in first.lines and name in second.lines]
+    return [
+        compare(
+            name, (first.name, second.name), first.lines[name].astype(np.float64), second.lines[name].astype(np.float64),
+            first.bars[name] + second.bars[name], second.undecided.get(name),
+        )
+        for name in shared
+    ]  # fmt: skip
+
+
+def _timed(problem: Problem, compute: Callable[[], Mapping]) -> tuple[Mapping, float]:
+    start = time.perf_counter()
+    result = compute()
+    if problem.device.type == "cuda":
+        torch.cuda.synchronize(problem.device)
+    return result, time.perf_counter() - start
+
+
+def _arrays(lines: Mapping) -> dict[str, NDArray]:
+    return {name: line.detach().cpu().numpy() for name, line in lines.items()}
