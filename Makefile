@@ -26,7 +26,7 @@ check: .venv/stamp
 	@$(BIN)/ruff format --check --quiet . || { echo 'ruff format: run "make format"'; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/pyright --warnings
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 format: .venv/stamp
 	@$(BIN)/ruff format .

@@ -1,0 +1,1 @@
+"""The command lines: thin, they parse their arguments and call verify."""
