@@ -23,8 +23,8 @@ test: .venv/stamp
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
 check: .venv/stamp
-	@$(BIN)/ruff format --check --quiet . || { echo 'ruff format: run "make format"'; exit 1; }
-	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --output-format concise . || { echo 'ruff format: "make format" mends it'; exit 1; }
+	@$(BIN)/ruff check --output-format concise .
 	@$(BIN)/pyright --warnings
 	@$(BIN)/lint-imports --no-logo
 
