@@ -4,7 +4,7 @@ The estimate is the central difference of order six of E_n in a_nj(l) (`verify.c
 weight and bias), at ±s, ±2s, ±3s. Its error bar has two parts. Truncation: its distance from the difference of order
 four on the same points, which is larger than its own error by about 1/s². Rounding: what the evaluation of E_n
 can round off, by running analysis of the forward pass, divided by the step. The step follows from how far the layers
-above move. (The rounding of a(l) itself moves the point at which the derivative is taken; it is common to all witnesses,
+above move. (The rounding of a(l) itself moves the point at which the derivative is taken; all witnesses share it,
 and `verify.witnesses` adds the running budget for it.)
 
 Kinks: the activation patterns at all points are compared exactly. Where they differ the step shrinks; where a
@@ -61,11 +61,12 @@ def differences(problem: Problem, memory: int = MEMORY) -> dict[str, Estimate]:
     for l in range(problem.L, 0, -1):
         delta = _layer(base, l, memory)
         found[f"delta{l}"] = delta
-        found[f"dW{l}"], found[f"db{l}"] = _parameters(base, l, delta, decay[l - 1])
+        found[f"dW{l}"], found[f"db{l}"] = parameters(base, l, delta, decay[l - 1])
     return found
 
 
-def _parameters(base: Base, l: int, delta: Estimate, decay: Tensor) -> tuple[Estimate, Estimate]:
+def parameters(base: Base, l: int, delta: Estimate, decay: Tensor) -> tuple[Estimate, Estimate]:
+    """Estimates of dW(l) and db(l) from those of ∂E_n/∂a(l) (N, M) and the penalty's derivative (in, M)."""
     dW, db = per_weight(base, l, delta.value)
     bar_W, bar_b = per_weight(base, l, delta.bar, absolute=True)
     size_W, size_b = per_weight(base, l, delta.value.abs(), absolute=True)

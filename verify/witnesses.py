@@ -15,7 +15,8 @@ from manual import work
 from verify.bounded import unit_roundoff
 from verify.budget import FLOAT64, budgets, lines_of
 from verify.comparison import Comparison, compare
-from verify.differences import MEMORY, differences
+from verify.complex_step import complex_step
+from verify.differences import MEMORY, Estimate, differences
 from verify.lines import names
 from verify.problem import Problem
 
@@ -69,10 +70,19 @@ def autograd_witness(problem: Problem) -> Witness:
 
 def differences_witness(problem: Problem, memory: int = MEMORY) -> Witness:
     """Finite differences in float64. Bars: each estimate's own, and the rounding of the point it is taken at."""
-    estimates, seconds = _timed(problem, lambda: differences(problem, memory))
+    return _estimated("finite-differences", problem, lambda: differences(problem, memory))
+
+
+def complex_step_witness(problem: Problem, memory: int = MEMORY) -> Witness:
+    """The complex step in float64, with bars of the same two parts. Raises BadInput where it cannot be written out."""
+    return _estimated("complex-step", problem, lambda: complex_step(problem, memory))
+
+
+def _estimated(name: str, problem: Problem, compute: Callable[[], dict[str, Estimate]]) -> Witness:
+    estimates, seconds = _timed(problem, compute)
     point = budgets(problem, FLOAT64)
     return Witness(
-        "finite-differences",
+        name,
         _arrays({line: e.value for line, e in estimates.items()}),
         _arrays({line: e.bar + point[line] for line, e in estimates.items()}),
         seconds,
