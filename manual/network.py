@@ -37,8 +37,8 @@ class Working:
     equations: Equations
     a: dict[int, Tensor] = field(default_factory=dict)  # a(l) (N, out)
     z: dict[int, Tensor] = field(default_factory=dict)  # z(l) (N, out); z(0) = x
-    y: Tensor | None = None  # (N, K)
-    E: Tensor | None = None  # ()
+    y: Tensor = field(init=False)  # (N, K)
+    E: Tensor = field(init=False)  # ()
     delta: dict[int, Tensor] = field(default_factory=dict)  # δ(l) (N, out)
     dW: dict[int, Tensor] = field(default_factory=dict)  # ∂E/∂W(l) (in, out)
     db: dict[int, Tensor] = field(default_factory=dict)  # ∂E/∂b(l) (out,)

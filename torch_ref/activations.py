@@ -1,4 +1,4 @@
-"""The decks' activations from torch.nn, where torch has them; swish with its β and the logistic GELU are written out."""
+"""The decks' activations from torch.nn, where it has them; swish with its β and the logistic GELU are written out."""
 
 from __future__ import annotations
 

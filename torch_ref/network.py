@@ -13,7 +13,7 @@ from torch_ref.outputs import loss_of, output_module
 
 def linear(W: Tensor, b: Tensor) -> nn.Linear:
     """nn.Linear keeps (out, in), the slides' rows convention (in, out): the one place of the transposition."""
-    layer = nn.utils.skip_init(nn.Linear, W.shape[0], W.shape[1], dtype=W.dtype, device=W.device)
+    layer = nn.Linear(W.shape[0], W.shape[1], dtype=W.dtype, device="meta").to_empty(device=W.device)
     with torch.no_grad():
         layer.weight.copy_(W.T)
         layer.bias.copy_(b)
@@ -33,10 +33,20 @@ class Network(nn.Module):
         constants: dict[str, float],
     ) -> None:
         super().__init__()
-        self.layers = nn.ModuleList([linear(w, v) for w, v in zip(W, b, strict=True)])
+        self.layers = nn.Sequential(*[linear(w, v) for w, v in zip(W, b, strict=True)])
         self.f = activation_module(activation, constants)
         self.sigma = output_module(output, constants)
         self.loss = loss_of(output, loss, constants)
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """The layers' own weights, (out, in) each."""
+        return [layer.get_parameter("weight") for layer in self.layers]
+
+    @property
+    def biases(self) -> list[Tensor]:
+        """The layers' own biases, (out,) each."""
+        return [layer.get_parameter("bias") for layer in self.layers]
 
     def scores(self, x: Tensor) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
         """a(l) for l = 1 … L and z(l) for l = 1 … L−1, each (N, out), with their graph."""
@@ -53,7 +63,7 @@ class Network(nn.Module):
 
     def total_error(self, scores: Tensor, t: Tensor, lam: float) -> Tensor:
         """E = (1/N) Σ E_n + (λ/2) Σ ǁW(l)ǁ², biases left out: deck 000 "误差反向传播-整体代价函数"."""
-        penalty = torch.stack([torch.sum(layer.weight**2) for layer in self.layers]).sum()
+        penalty = torch.stack([torch.sum(W**2) for W in self.weights]).sum()
         return torch.mean(self.loss(scores, t)) + lam / 2 * penalty
 
 
@@ -75,13 +85,11 @@ def lines(
     """
     net = Network(W, b, activation, output, loss, constants)
     a, z = net.scores(x)
-    for line in a.values():
-        line.retain_grad()
     E = net.total_error(a[len(a)], t, lam)
-    E.backward()
+    gradients = torch.autograd.grad(E, [*a.values(), *net.weights, *net.biases])
     found = {f"a{l}": v.detach() for l, v in a.items()} | {f"z{l}": v.detach() for l, v in z.items()}
     found |= {"y": net.sigma(a[len(a)].detach()), "E": E.detach()}
-    for l, layer in enumerate(net.layers, 1):
-        found[f"delta{l}"] = a[l].grad * x.shape[0]
-        found[f"dW{l}"], found[f"db{l}"] = layer.weight.grad.T, layer.bias.grad
+    for l in a:
+        of_a, of_W, of_b = gradients[l - 1 :: len(a)]
+        found |= {f"delta{l}": of_a * x.shape[0], f"dW{l}": of_W.T, f"db{l}": of_b}
     return found

@@ -7,7 +7,10 @@ hal-04663142). The equations of `manual.network` run on Bounded tensors unchange
 a mistaken equation has its budget as well as a right one.
 
 The bound holds for every program that evaluates the same terms in any order, in an arithmetic of unit roundoff u
-(2⁻⁵³ for float64, 2⁻²⁴ for float32), with the textbook's forms of the activations (1 − tanh² a and not only sech² a).
+(2⁻⁵³ for float64, 2⁻²⁴ for float32), with the textbook's forms of the activations (1 − tanh² a and not only sech² a):
+what it computes lies within `error` of the exact number. `value` is such a program's, so the exact number lies within
+`error` of it too, and a factor may be as large as |value| + 2 error in another program. Where that product of two
+errors is first order in nothing, it stands below as 3 · error · error.
 """
 
 from __future__ import annotations
@@ -80,7 +83,8 @@ class Bounded:
         return torch.finfo(torch.float64 if self.u < 1e-10 else torch.float32).tiny
 
     def _with(self, value: Tensor, error: Tensor) -> Bounded:
-        return Bounded(value, error + self._tiny(), self.u)
+        """The bound is computed with rounding as well, and an operation rounds what its inputs' errors have moved."""
+        return Bounded(value, error * (1 + 16 * self.u) + self._tiny(), self.u)
 
     def _other(self, other: Any) -> Bounded:
         if isinstance(other, Bounded):
@@ -110,14 +114,15 @@ class Bounded:
     def __mul__(self, other: Any) -> Bounded:
         o = self._other(other)
         p, q = self.value.abs(), o.value.abs()
-        return self._with(self.value * o.value, p * o.error + self.error * (q + o.error) + 2 * self.u * p * q)
+        return self._with(self.value * o.value, p * o.error + self.error * (q + 3 * o.error) + 2 * self.u * p * q)
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Bounded:
         o = self._other(other)
         value = self.value / o.value
-        margin = o.value.abs() - o.error
+        # x̂/ŷ − x/y = (x̂ − x − (x/y)(ŷ − y)) / ŷ, where |x/y| is |value| and this very error at most.
+        margin = o.value.abs() - 3 * o.error
         wide = torch.where(margin > 0, (self.error + value.abs() * o.error) / margin, torch.inf)
         return self._with(value, wide + 2 * self.u * value.abs())
 
@@ -125,6 +130,8 @@ class Bounded:
         return self._other(other) / self
 
     def __pow__(self, exponent: int) -> Bounded:
+        if not (isinstance(exponent, int) and exponent >= 1):
+            raise TypeError(f"power {exponent!r} has no running error analysis; whole numbers from 1 have")
         product = self
         for _ in range(exponent - 1):
             product = product * self
@@ -134,10 +141,11 @@ class Bounded:
         o = self._other(other)
         p, q = self.value.abs(), o.value.abs()
         gamma = gamma_n(self.shape[-1] + 1, self.u)
-        error = p @ (gamma * q + (1 + gamma) * o.error)
+        error = p @ (gamma * q + o.error)
         if bool((self.error > 0).any()):  # x, the usual exact factor, saves a product
-            error = error + self.error @ ((1 + gamma) * (q + o.error))
-        return self._with(self.value @ o.value, error)
+            error = error + self.error @ (q + 3 * o.error)
+        # The moved factors are rounded too, and the bound's own products round as often as those they bound.
+        return self._with(self.value @ o.value, error * (1 + 2 * gamma))
 
     def __rmatmul__(self, other: Any) -> Bounded:
         return self._other(other) @ self
@@ -152,12 +160,12 @@ class Bounded:
             return self
         add: Callable[[Tensor], Tensor] = lambda v: torch.sum(v, dim=dims, keepdim=keepdim)
         gamma = gamma_n(count, self.u)
-        return self._with(add(self.value), (1 + gamma) * add(self.error) + gamma * add(self.value.abs()))
+        return self._with(add(self.value), (1 + 2 * gamma) * (add(self.error) + gamma * add(self.value.abs())))
 
     # Functions -------------------------------------------------------------------------------------------------------
 
     def through(self, value: Tensor, moved: Tensor, terms: Tensor) -> Bounded:
-        """An elementary function of this: its value, how far the input's error moves it, the sum of its terms' sizes."""
+        """A function of this: its value, how far the input's error moves it, the sum of its terms' sizes."""
         return self._with(value, moved + _FUNCTION_ROUNDINGS * self.u * terms)
 
     def rounded(self, times: int) -> Bounded:
@@ -165,8 +173,8 @@ class Bounded:
         return Bounded(self.value, self.error + gamma_n(times, self.u) * self.value.abs(), self.u)
 
     def exp(self) -> Bounded:
-        value = torch.exp(self.value)
-        return self.through(value, value * torch.expm1(self.error), value)
+        value, growth = torch.exp(self.value), torch.expm1(self.error)
+        return self.through(value, value * growth, value * (1 + growth))
 
     def tanh(self) -> Bounded:
         value = torch.tanh(self.value)

@@ -1,11 +1,11 @@
 """One moved pre-activation and the layers above it: the structure that makes every parameter affordable.
 
-A network is affine in each layer, so the weight w_ij of layer l touches sample n through a_nj(l) only, which it moves by
-z_ni(l−1) for each unit of its own, and the bias b_j by 1. The loss is a mean over samples, E = (1/N) Σ E_n + …, and the
-derivative of a mean is the mean of the derivatives, so each sample may take the step that suits it. Let sample n step
-the weight by s/z_ni: a_nj then moves by s whichever weight of unit j it was. One evaluation of E_n serves all weights
-into the unit and its bias; N × units evaluations a layer stand for N × inputs × units. An input of 0 contributes
-nothing, exactly. Nothing is sampled and nothing approximated, and only the layers above l are evaluated.
+A network is affine in each layer, so the weight w_ij of layer l touches sample n through a_nj(l) only, which it moves
+by z_ni(l−1) for each unit of its own, and the bias b_j by 1. The loss is a mean over samples, E = (1/N) Σ E_n + …, and
+the derivative of a mean is the mean of the derivatives, so each sample may take the step that suits it. Let sample n
+step the weight by s/z_ni: a_nj then moves by s whichever weight of unit j it was. One evaluation of E_n serves all
+weights into the unit and its bias; N × units evaluations a layer stand for N × inputs × units. An input of 0
+contributes nothing, exactly. Nothing is sampled and nothing approximated, and only the layers above l are evaluated.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def blocks(base: Base, l: int, count: int, points: int, memory: int) -> Iterator
 
 
 def per_weight(base: Base, l: int, per_sample: Tensor, *, absolute: bool = False) -> tuple[Tensor, Tensor]:
-    """(1/N) Σ_n of each sample's share: for W(l) (in, M) and b(l) (M,) from ∂E_n/∂a(l) (N, M) or from its error bars."""
+    """(1/N) Σ_n of each sample's share: for W(l) (in, M) and b(l) (M,) from ∂E_n/∂a(l) (N, M), or its error bars."""
     z = base.z[l - 1].abs() if absolute else base.z[l - 1]
     N = base.problem.N
     return z.T @ per_sample / N, torch.sum(per_sample, dim=0) / N

@@ -92,8 +92,9 @@ def _by_value(
     index = _position(at, second.shape)
     verdict = Verdict.DISAGREE if wrong else Verdict.INCONCLUSIVE if open_.any() else Verdict.AGREE
     return Comparison(
-        line, pair, verdict, index, (float(first[index]), float(second[index])), float(error[index]), float(budget[index]),
-        float(ratio.flat[at]), wrong, int(open_.sum()), second.size, _limit(error, budget, second, open_),
+        line, pair, verdict, index, (float(first[index]), float(second[index])), float(error[index]),
+        float(budget[index]), float(ratio.flat[at]), wrong, int(open_.sum()), second.size,
+        _limit(error, budget, second, open_),
     )  # fmt: skip
 
 
@@ -104,7 +105,7 @@ def _ratio(error: NDArray, budget: NDArray, open_: NDArray) -> NDArray:
 
 
 def _limit(error: NDArray, budget: NDArray, second: NDArray, open_: NDArray) -> float:
-    """An error added to an entry is flagged for certain once it exceeds budget + the difference that is there already."""
+    """An error added to an entry is flagged for certain beyond the budget and the difference that is there already."""
     size = np.abs(second)
     usable = (size > 0) & ~open_
     if not usable.any():

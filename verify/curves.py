@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,7 +52,8 @@ def curve(name: str, c: Constants) -> Curve:
     curves = {
         "relu": lambda: Curve(1, 0, 0, _size, _one, jump=1, pattern=True),
         "leaky_relu": lambda: Curve(
-            max(1, abs(c.leaky_relu)), 0, 0, _size, _one, jump=abs(1 - c.leaky_relu), pattern=True
+            max(1, abs(c.leaky_relu)), 0, 0, lambda a: max(1, abs(c.leaky_relu)) * a.abs(),
+            lambda a: torch.full_like(a, max(1, abs(c.leaky_relu))), jump=abs(1 - c.leaky_relu), pattern=True,
         ),
         "elu": lambda: Curve(
             max(1, abs(c.elu)), abs(c.elu), abs(c.elu), lambda a: torch.where(a > 0, a.abs(), 2 * abs(c.elu)),
@@ -72,7 +74,9 @@ def curve(name: str, c: Constants) -> Curve:
 def bounded(f: Activation) -> Activation:
     """The activation on Bounded pre-activations: f and f′ with the bounds that its curve gives."""
     c = curve(f.name, f.constants)
-    return Activation(f.name, lambda a: _f(f, c, a), lambda a: _derivative(f, c, a), f.constants)
+    value: Callable[..., Any] = lambda a: _f(f, c, a)
+    slope: Callable[..., Any] = lambda a: _derivative(f, c, a)
+    return Activation(f.name, value, slope, f.constants)
 
 
 def _bend(c: Curve, a: Bounded) -> Tensor:

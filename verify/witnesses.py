@@ -1,4 +1,4 @@
-"""The witnesses of a problem: independent ways to its lines. The one module that brings manual and torch_ref together."""
+"""The witnesses of a problem, independent ways to its lines: the module that brings manual and torch_ref together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import torch_ref
 from manual import work
 from verify.bounded import unit_roundoff
-from verify.budget import FLOAT64, budgets, lines_of
+from verify.budget import FLOAT64, budgets, lines_of, shared_budgets
 from verify.comparison import Comparison, compare
 from verify.complex_step import complex_step
 from verify.differences import MEMORY, Estimate, differences
@@ -95,17 +95,32 @@ def rounding(problem: Problem) -> dict[str, NDArray]:
     return _arrays(budgets(problem, unit_roundoff(problem.dtype)))
 
 
-def set_against(first: Witness, second: Witness) -> list[Comparison]:
-    """Every line that both have, in the slides' order: within the sum of what each may be off, or not."""
+def set_against(first: Witness, second: Witness, shared: Mapping[str, NDArray] | None = None) -> list[Comparison]:
+    """Every line that both have, in the slides' order: within the sum of what each may be off, or not.
+
+    `shared` may hold tighter bounds on the difference itself (`shared_rounding`); the smaller of the two counts.
+    """
     layers = max(int(name[2:]) for name in second.lines if name.startswith("dW"))
-    shared = [name for name in names(layers) if name in first.lines and name in second.lines]
+    lines = [name for name in names(layers) if name in first.lines and name in second.lines]
     return [
         compare(
-            name, (first.name, second.name), first.lines[name].astype(np.float64), second.lines[name].astype(np.float64),
-            first.bars[name] + second.bars[name], second.undecided.get(name),
+            name, (first.name, second.name),
+            first.lines[name].astype(np.float64), second.lines[name].astype(np.float64),
+            _budget(name, first, second, shared), second.undecided.get(name),
         )
-        for name in shared
+        for name in lines
     ]  # fmt: skip
+
+
+def _budget(name: str, first: Witness, second: Witness, shared: Mapping[str, NDArray] | None) -> NDArray:
+    own = first.bars[name] + second.bars[name]
+    return own if shared is None else np.fmin(own, shared[name])  # fmin: where a line is not finite its own bars stand
+
+
+def shared_rounding(problem: Problem, first: Witness, second: Witness) -> dict[str, NDArray]:
+    """What rounding can explain in each line of two witnesses with all lines, given how far the earlier ones differ."""
+    tensors = lambda w: {name: torch.as_tensor(line, device=problem.device) for name, line in w.lines.items()}
+    return _arrays(shared_budgets(problem, tensors(first), tensors(second)))
 
 
 def _timed(problem: Problem, compute: Callable[[], Mapping]) -> tuple[Mapping, float]:
