@@ -1,0 +1,48 @@
+"""One program of the corpus, and the names that go with it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    CORRECT = "correct"
+    SINGLE = "single"
+    PAIR = "pair"
+    TRIPLE = "triple"
+    NEAR_MISS = "near-miss"
+    OUTSIDE = "outside"
+    CRY_WOLF = "cry-wolf"
+
+
+@dataclass(frozen=True)
+class Program:
+    """The source of one submission and what is true of it.
+
+    mistakes: the ids of MISTAKES.md that it really makes, as the author made them: cache-overwritten stays
+    cache-overwritten, `reported_as` gives the id that a report uses for it.
+    note: what is special about this form, "only tanh" where a mistake is confined to one activation.
+    assignment: the TOML of the assignment it answers, None for the default one.
+    near_to: for a near miss, the id that it must not get.
+    right: whether its numbers are those of the assignment.
+    """
+
+    name: str
+    source: str
+    mistakes: tuple[str, ...]
+    style: str
+    kind: str
+    note: str = ""
+    assignment: str | None = None
+    near_to: str | None = None
+    right: bool = False
+
+
+# "Same numbers, one name", as far as single mistakes go: the id made, the id reported.
+SAME_NUMBERS = {"cache-overwritten": "derivative-at-activation"}
+
+
+def reported_as(program: Program) -> frozenset[str]:
+    """The ids that a report should show for a program, under the default assignment."""
+    if "mask by >=" in program.note:
+        return frozenset({"relu-derivative-one", "derivative-at-activation"})
+    return frozenset(SAME_NUMBERS.get(mistake, mistake) for mistake in program.mistakes)
