@@ -102,6 +102,8 @@ def _on_seen_lines(
         name = kind if kind in ("y", "E") else f"{kind}{l}"
         line: Any = equation(net, l)
         found[name] = 2 * line.error  # how far the first, moved by its own lines, and the second may be off
+        if first[name].shape != second[name].shape:
+            return line
         value = second[name].to(torch.float64)
         apart = (first[name].to(torch.float64) - value).abs()
         # torch's losses go from the scores to δ(L) past y: that y is computed once more, and rounds as it likes.

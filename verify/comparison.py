@@ -34,7 +34,7 @@ class Comparison:
     values: tuple[float, float] = (float("nan"), float("nan"))
     error: float = 0.0  # |first − second| at the index
     budget: float = 0.0  # what it may be there
-    ratio: float = 0.0  # error / budget; over 1 disagrees
+    ratio: float = 0.0  # error / budget; over 1 disagrees; no number where no entry has a usable budget
     wrong: int = 0  # entries that disagree
     inconclusive: int = 0  # entries without a usable budget
     entries: int = 0
@@ -63,6 +63,31 @@ def compare(
     return refused if refused is not None else _by_value(line, pair, np.asarray(first), second, budget, undecided)
 
 
+def smallest_flagged(
+    first: NDArray, second: NDArray, budget: NDArray, undecided: NDArray | None = None
+) -> NDArray[np.float64]:
+    """The relative error that, added to an entry, would be flagged for certain: an array of that shape.
+
+    It takes the budget and the difference that is there already. Infinite where the entry is undecided, no number where
+    it is 0 and so has no relative error.
+    """
+    size = np.abs(second)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        limit = np.where(_open(budget, undecided), np.inf, (budget + np.abs(first - second)) / size)
+    return np.where(size > 0, limit, np.nan)
+
+
+def median_limit(limits: NDArray[np.float64]) -> float:
+    """The median of `smallest_flagged`, entries of 0 left out; infinite where nothing is left."""
+    usable = limits[~np.isnan(limits)]
+    return float(np.median(usable)) if usable.size else float("inf")
+
+
+def _open(budget: NDArray, undecided: NDArray | None) -> NDArray[np.bool_]:
+    """Entries without a verdict: no finite budget, or left undecided by the reference itself."""
+    return ~np.isfinite(budget) if undecided is None else ~np.isfinite(budget) | undecided
+
+
 def _refused(line: str, pair: tuple[str, str], first: NDArray, second: NDArray) -> Comparison | None:
     if np.shape(first) != second.shape:
         detail = f"shape {np.shape(first)} where {second.shape} is expected"
@@ -83,8 +108,9 @@ def _refused(line: str, pair: tuple[str, str], first: NDArray, second: NDArray) 
 def _by_value(
     line: str, pair: tuple[str, str], first: NDArray, second: NDArray, budget: NDArray, undecided: NDArray | None
 ) -> Comparison:
-    error = np.abs(first - second)
-    open_ = ~np.isfinite(budget) if undecided is None else ~np.isfinite(budget) | undecided
+    with np.errstate(over="ignore"):
+        error = np.abs(first - second)
+    open_ = _open(budget, undecided)
     within = error <= budget  # written so that NaN is never within
     ratio = _ratio(error, budget, open_)
     wrong = int((~within & ~open_).sum())
@@ -93,8 +119,8 @@ def _by_value(
     verdict = Verdict.DISAGREE if wrong else Verdict.INCONCLUSIVE if open_.any() else Verdict.AGREE
     return Comparison(
         line, pair, verdict, index, (float(first[index]), float(second[index])), float(error[index]),
-        float(budget[index]), float(ratio.flat[at]), wrong, int(open_.sum()), second.size,
-        _limit(error, budget, second, open_),
+        float(budget[index]), float("nan" if open_.all() else ratio.flat[at]), wrong, int(open_.sum()), second.size,
+        median_limit(smallest_flagged(first, second, budget, undecided)),
     )  # fmt: skip
 
 
@@ -102,15 +128,6 @@ def _ratio(error: NDArray, budget: NDArray, open_: NDArray) -> NDArray:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.where(error > 0, error / budget, 0.0)
     return np.where(open_, -1.0, ratio)
-
-
-def _limit(error: NDArray, budget: NDArray, second: NDArray, open_: NDArray) -> float:
-    """An error added to an entry is flagged for certain beyond the budget and the difference that is there already."""
-    size = np.abs(second)
-    usable = (size > 0) & ~open_
-    if not usable.any():
-        return float("inf")
-    return float(np.median((budget[usable] + error[usable]) / size[usable]))
 
 
 def _position(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:

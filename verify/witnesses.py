@@ -14,10 +14,10 @@ import torch_ref
 from manual import work
 from verify.bounded import unit_roundoff
 from verify.budget import FLOAT64, budgets, lines_of, shared_budgets
-from verify.comparison import Comparison, compare
+from verify.comparison import Comparison, compare, median_limit, smallest_flagged
 from verify.complex_step import complex_step
 from verify.differences import MEMORY, Estimate, differences
-from verify.lines import names
+from verify.lines import kind_and_layer, names
 from verify.problem import Problem
 
 
@@ -34,9 +34,7 @@ class Witness:
     @property
     def inconclusive(self) -> int:
         """Parameters that it leaves undecided."""
-        return sum(
-            int(v.sum()) for line, v in self.undecided.items() if line.startswith("d") and not line.startswith("del")
-        )
+        return sum(int(v.sum()) for line, v in self.undecided.items() if kind_and_layer(line)[0] in ("dW", "db"))
 
 
 def manual_witness(problem: Problem) -> Witness:
@@ -115,6 +113,18 @@ def set_against(first: Witness, second: Witness, shared: Mapping[str, NDArray] |
 def _budget(name: str, first: Witness, second: Witness, shared: Mapping[str, NDArray] | None) -> NDArray:
     own = first.bars[name] + second.bars[name]
     return own if shared is None else np.fmin(own, shared[name])  # fmin: where a line is not finite its own bars stand
+
+
+def detection_limit(first: Witness, second: Witness, shared: Mapping[str, NDArray] | None = None) -> float:
+    """The median over all parameters of the smallest relative error that would have been flagged."""
+    limits = [
+        smallest_flagged(
+            first.lines[name], line, _budget(name, first, second, shared), second.undecided.get(name)
+        ).ravel()
+        for name, line in second.lines.items()
+        if kind_and_layer(name)[0] in ("dW", "db")
+    ]
+    return median_limit(np.concatenate(limits))
 
 
 def shared_rounding(problem: Problem, first: Witness, second: Witness) -> dict[str, NDArray]:
