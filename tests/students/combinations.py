@@ -51,6 +51,7 @@ NOT_TOGETHER = {
         *((shape, state) for shape in ("bias-not-summed", "bias-wrong-axis")  # does not fit into a buffer
           for state in ("inputs-mutated", "gradients-accumulated")),
         *(("inputs-mutated", step) for step in ("step-sign", "step-repeated")),  # the step itself may raise
+        ("inputs-mutated", "precision-float32"),  # writes into the float32 copies
         ("cache-overwritten", "preactivation-in-weight-gradient"),  # a is z
         ("updated-weights-in-backward", "weights-of-wrong-layer"),  # the other layer has not been stepped yet
     )

@@ -43,6 +43,5 @@ SAME_NUMBERS = {"cache-overwritten": "derivative-at-activation"}
 
 def reported_as(program: Program) -> frozenset[str]:
     """The ids that a report should show for a program, under the default assignment."""
-    if "mask by >=" in program.note:
-        return frozenset({"relu-derivative-one", "derivative-at-activation"})
-    return frozenset(SAME_NUMBERS.get(mistake, mistake) for mistake in program.mistakes)
+    ids = frozenset(SAME_NUMBERS.get(mistake, mistake) for mistake in program.mistakes)
+    return ids | {"relu-derivative-one"} if "mask by >=" in program.note else ids
