@@ -66,7 +66,7 @@ def problem_of(layers, N=3, seed=0, scale=1.0, **rest) -> Problem:
     W = tuple(scale * draw(i, o) / i**0.5 for i, o in pairwise(layers))
     b = tuple(0.3 * draw(o) for o in layers[1:])
     t = torch.nn.functional.one_hot(torch.randint(0, layers[-1], (N,), generator=g), layers[-1]).double()
-    return Problem(W, b, draw(N, layers[0]), t, **({"activation": "tanh"} | rest))
+    return replace(Problem(W, b, draw(N, layers[0]), t, "tanh"), **rest)
 
 
 PAIRS_OF = {

@@ -24,18 +24,12 @@ from verify.bounded import gamma_n
 from verify.columns import Base, above, base_of, blocks, errors, pairs, penalty, per_weight
 from verify.curves import Curve, curve
 from verify.problem import Problem
+from verify.stencils import POINTS, between, central, one_sided
 
 _U = torch.finfo(torch.float64).eps / 2
-_POINTS = (1, 2, 3, -1, -2, -3)
 _LONGEST_STEP = 2.0**-10
 _SHORTEST_STEP = 2.0**-36
 _SHRINK = 8.0
-# Weights of the points ±s, ±2s, ±3s in the central differences of order six and four, and of the points 0, s, 2s, 3s in
-# the one-sided ones of order three and two (Fornberg, Math. Comp. 51, 1988).
-_ORDER_SIX = (45 / 60, -9 / 60, 1 / 60)
-_ORDER_FOUR = (8 / 12, -1 / 12, 0.0)
-_SIDE_THREE = (-11 / 6, 18 / 6, -9 / 6, 2 / 6)
-_SIDE_TWO = (-3 / 2, 4 / 2, -1 / 2, 0.0)
 # Roundings of one activation or loss as torch evaluates it.
 _FUNCTION_ROUNDINGS = 4
 MEMORY = 256 * 2**20
@@ -79,20 +73,20 @@ def parameters(base: Base, l: int, delta: Estimate, decay: Tensor) -> tuple[Esti
 def _layer(base: Base, l: int, memory: int) -> Estimate:
     """∂E_n/∂a(l) for every sample and unit."""
     n, j = pairs(base, l)
-    step = _steps(base, l)[n, j]
+    step, undecided = (v[n, j] for v in _steps(base, l))
     noise = _noise(base, l)
     value, bar = torch.empty_like(step), torch.empty_like(step)
-    undecided = torch.zeros_like(step, dtype=torch.bool)
     left = torch.arange(len(step), device=step.device)
     while len(left):
         again = []
-        for block in blocks(base, l, len(left), len(_POINTS), memory):
+        for block in blocks(base, l, len(left), len(POINTS), memory):
             at = left[block]
             value[at], bar[at], crossed = _estimate(base, l, n[at], j[at], step[at], noise)
             again.append(at[crossed])
         left = torch.cat(again)
-        undecided[left[step[left] <= _SHORTEST_STEP]] = True
-        left = left[~undecided[left]]
+        short = step[left] <= _SHORTEST_STEP
+        undecided[left[short]] = True
+        left = left[~short]
         step[left] /= _SHRINK
     shape = base.a[l].shape
     return Estimate(value.reshape(shape), bar.reshape(shape), undecided.reshape(shape))
@@ -102,10 +96,10 @@ def _estimate(base: Base, l: int, n: Tensor, j: Tensor, s: Tensor, noise: Tensor
     """The derivative at each pair, its error bar, and where a kink that is not at 0 itself lies inside the step."""
     p = base.problem
     a = base.a[l][n, j]
-    steps = torch.tensor(_POINTS, dtype=a.dtype, device=a.device).unsqueeze(1) * s
+    steps = torch.tensor(POINTS, dtype=a.dtype, device=a.device).unsqueeze(1) * s
     rows = above(base, l, n, j, a + steps, p.f.f)
     E = errors(base, n, rows[-1], p.pair.y, p.pair.error)
-    value, bar = _central(E, s, noise[n])
+    value, bar = central(E, s, noise[n])
     if not _watched(base, l):
         return value, bar, torch.zeros_like(n, dtype=torch.bool)
     crossed, sided = _patterns(base, l, n, rows)
@@ -115,28 +109,11 @@ def _estimate(base: Base, l: int, n: Tensor, j: Tensor, s: Tensor, noise: Tensor
     return value, bar, crossed
 
 
-def _central(E: Tensor, s: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    odd = E[:3] - E[3:]
-    six = _weighted(_ORDER_SIX, odd) / s
-    four = _weighted(_ORDER_FOUR, odd) / s
-    rounding = 2 * sum(map(abs, _ORDER_SIX)) * noise / s
-    return six, (six - four).abs() + rounding
-
-
 def _between(E_0: Tensor, E: Tensor, s: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """The middle of the one-sided derivatives, and a bar that reaches over both with their own errors."""
-    right, right_bar = _one_sided(torch.cat([E_0, E[:3]]), s, noise)
-    left, left_bar = _one_sided(torch.cat([E_0, E[3:]]), -s, noise)
-    return (left + right) / 2, (left - right).abs() / 2 + torch.maximum(left_bar, right_bar)
-
-
-def _one_sided(E: Tensor, s: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    three, two = _weighted(_SIDE_THREE, E) / s, _weighted(_SIDE_TWO, E) / s
-    return three, (three - two).abs() + sum(map(abs, _SIDE_THREE)) * noise / s.abs()
-
-
-def _weighted(weights: tuple[float, ...], E: Tensor) -> Tensor:
-    return torch.tensordot(torch.tensor(weights, dtype=E.dtype, device=E.device), E, dims=1)
+    """Any subgradient: what lies between the one-sided derivatives, from E at 0 and at the six points."""
+    left = one_sided(torch.cat([E_0, E[3:]]), -s, noise)
+    right = one_sided(torch.cat([E_0, E[:3]]), s, noise)
+    return between(left, right)
 
 
 # Kinks ---------------------------------------------------------------------------------------------------------------
@@ -165,23 +142,35 @@ def _patterns(base: Base, l: int, n: Tensor, rows: list[Tensor]) -> tuple[Tensor
         sign = row > 0
         side = (sign[:3] != sign[:1]).any(0) | (sign[3:] != sign[3:4]).any(0)
         away = (sign != (origin > 0)).any(0) & ~at_zero
+        if c.second > 0:  # what bends may reach 0 between two points and turn back
+            away |= (row.abs() <= _bends(row, origin)).any(0) & ~at_zero
         crossed |= (side | away).any(1)
         sided |= (at_zero & (row != origin).any(0)).any(1)
     return crossed, sided & ~crossed
 
 
+def _bends(row: Tensor, origin: Tensor) -> Tensor:
+    """The largest second difference of a pre-activation over the points: eight times what it may stray in between."""
+    line = torch.cat([row[3:].flip(0), origin.unsqueeze(0), row[:3]])
+    return (line[2:] - 2 * line[1:-1] + line[:-2]).abs().amax(0)
+
+
 # Step and rounding ---------------------------------------------------------------------------------------------------
 
 
-def _steps(base: Base, l: int) -> Tensor:
-    """s for every (n, j): a power of two, short enough for the layers above and clear of the unit's own kink."""
+def _steps(base: Base, l: int) -> tuple[Tensor, Tensor]:
+    """s for every (n, j): a power of two, short enough for the layers above and clear of the unit's own kink.
+
+    And where there is none: a_nj is so large that the shortest step it can take is too long for the layers above.
+    """
     a = base.a[l].abs()
     s = (_LONGEST_STEP / _reach(base, l)).expand_as(a)
     if (_curves(base, l)[0] or _SMOOTH).pattern:
         s = torch.where(a > 0, torch.minimum(s, torch.clamp(a / 4, min=_SHORTEST_STEP)), s)
     s = torch.exp2(torch.floor(torch.log2(s)))
     # Below eight units in the last place of a, a ± 3s would not be the points that the weights assume.
-    return torch.maximum(s, 8 * 2 * _U * torch.exp2(torch.ceil(torch.log2(torch.clamp(a, min=1e-300)))))
+    shortest = 8 * 2 * _U * torch.exp2(torch.ceil(torch.log2(torch.clamp(a, min=1e-300))))
+    return torch.maximum(s, shortest), shortest > s
 
 
 _SMOOTH = curve("identity", Constants())
@@ -226,6 +215,9 @@ def _loss_noise(base: Base, error: Tensor, moved: float) -> Tensor:
         off = (y - p.t).abs() + c.first * moved
         y_error = c.first * error + _FUNCTION_ROUNDINGS * _U * c.terms(size)
         return torch.sum(off * (y_error + 2 * _U * off) + _U * off**2, dim=1) * (1 + gamma_n(scores.shape[1], _U))
-    lipschitz = 2 * torch.amax(error, dim=1) if p.loss == "cross-entropy" else torch.sum(error, dim=1)
-    terms = torch.amax(size, dim=1) * 2 if p.loss == "cross-entropy" else torch.sum(size, dim=1)
+    if p.loss == "cross-entropy":
+        weight = torch.clamp(torch.sum(p.t.abs(), dim=1), min=1)
+        lipschitz, terms = 2 * torch.amax(error, dim=1) * weight, 2 * torch.amax(size, dim=1) * weight
+    else:
+        lipschitz, terms = torch.sum(error, dim=1), torch.sum(size, dim=1)
     return lipschitz + _FUNCTION_ROUNDINGS * _U * (terms + scores.shape[1])
