@@ -62,10 +62,16 @@ class Case:
     def _errors(self, u: float) -> dict[str, Tensor]:
         return {name: line.error for name, line in self.bounded_lines(SLIDES, u).items()}
 
+    def bounded_net(self, u: float) -> Working:
+        """The bounded working, as a copy whose lines may be replaced."""
+        net = copy(self._bounded[u])
+        net.a, net.z, net.delta, net.dW, net.db = dict(net.a), dict(net.z), dict(net.delta), {}, {}
+        return net
+
     def bounded_lines(self, equations: Equations, u: float) -> dict[str, Bounded]:
         """The lines under other equations, each with its budget; the forward pass of the slides is computed once."""
-        net = copy(self._bounded[u])
-        net.equations, net.delta, net.dW, net.db = equations, {}, {}, {}
+        net = self.bounded_net(u)
+        net.equations, net.delta = equations, {}
         if equations.output is not SLIDES.output:
             net.y = equations.output(net, net.L)
         return lines_of(backward(net))  # type: ignore[return-value]
