@@ -1,0 +1,225 @@
+"""Nested lists of arrays as JSON and raw buffers, both ways. Never pickle.
+
+What is encoded may be any object a student returns: only exact types and methods of numpy's own base class are used, so
+no code of the student's runs. What is decoded may be forged: sizes are checked before anything is allocated.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+TOKEN_BYTES = 16
+MAX_HEADER_BYTES = 4 << 20
+MAX_NODES = 20_000
+MAX_DEPTH = 12
+MAX_DIMENSIONS = 32
+MAX_TEXT = 4000
+_SIZES = struct.Struct("!IQ")
+PREFIX_BYTES = TOKEN_BYTES + _SIZES.size
+_DTYPE = re.compile(r"[<>|=]?[biufc][0-9]{1,2}")
+
+
+class Unusable(NamedTuple):
+    """In place of a value that is no array, number, text, list, tuple or dict: its type's name."""
+
+    type_name: str
+
+
+class Malformed(Exception):
+    """A frame that no honest worker writes."""
+
+
+# Encoding ------------------------------------------------------------------------------------------------------------
+
+_NUMPY_SCALARS = frozenset(
+    kind for kind in vars(np).values() if isinstance(kind, type) and issubclass(kind, (np.number, np.bool_))
+)
+_PYTHON_SCALARS: dict[type, str] = {bool: "|b1", float: "<f8", complex: "<c16"}
+
+
+class Encoder:
+    """Turns one value into a structure for JSON and the bytes of its arrays, at most `most` of them.
+
+    convert: what to do with a leaf of a type that is not known here; it returns a leaf that is, or Unusable.
+    """
+
+    def __init__(self, most: int, convert: Callable[[Any], Any] | None = None) -> None:
+        self.most = most
+        self.convert = convert
+        self.buffers: list[bytes] = []
+        self.size = 0
+        self.nodes = 0
+
+    def encode(self, value: Any, depth: int = 0) -> dict[str, Any]:
+        """The structure of a value; its arrays' bytes are appended to `buffers`."""
+        self.nodes += 1
+        if depth > MAX_DEPTH or self.nodes > MAX_NODES:
+            return _unusable("a structure with too many parts")
+        kind = type(value)
+        # issubclass looks at the bases that the type really has; what `__class__` claims does not count.
+        if value is None:
+            return {"none": True}
+        if issubclass(kind, np.ndarray):
+            return self._array(np.ndarray.view(value, np.ndarray), "array")
+        if issubclass(kind, (list, tuple)):
+            base = list if issubclass(kind, list) else tuple
+            return {base.__name__: [self.encode(entry, depth + 1) for entry in base.__iter__(value)]}
+        if issubclass(kind, dict):
+            return self._dict(value, depth)
+        return self._leaf(value, kind)
+
+    def _dict(self, value: dict[Any, Any], depth: int) -> dict[str, Any]:
+        entries = []
+        for key, entry in list(dict.items(value)):
+            if type(key) is not str or len(key) > MAX_TEXT:
+                return _unusable(f"dict with a key of type {type_name(type(key))}")
+            entries.append([key, self.encode(entry, depth + 1)])
+        return {"dict": entries}
+
+    def _leaf(self, value: Any, kind: type) -> dict[str, Any]:
+        if kind in _NUMPY_SCALARS:
+            return self._array(np.array(value), "array")
+        if kind in _PYTHON_SCALARS:
+            return self._array(np.array(value, dtype=_PYTHON_SCALARS[kind]), "scalar")
+        if kind is int:
+            return {"whole": value} if value.bit_length() < 64 else _unusable("int of more than 64 bits")
+        if kind is str:
+            return {"text": value} if len(value) <= MAX_TEXT else _unusable("str of many letters")
+        if self.convert is not None:
+            converted = self.convert(value)
+            if type(converted) is np.ndarray:
+                return self._array(converted, "array")
+            if type(converted) is Unusable:
+                return _unusable(converted.type_name)
+        return _unusable(type_name(kind))
+
+    def _array(self, array: np.ndarray, name: str) -> dict[str, Any]:
+        if not _DTYPE.fullmatch(array.dtype.str):
+            return _unusable(f"array of dtype {array.dtype.name}")
+        if self.size + array.nbytes > self.most or array.ndim > MAX_DIMENSIONS or _extent(array.shape) > self.most:
+            return _unusable("array of too many entries")
+        self.size += array.nbytes
+        self.buffers.append(np.ndarray.tobytes(array))
+        return {name: [array.dtype.str, list(array.shape)]}
+
+
+def _unusable(name: str) -> dict[str, Any]:
+    return {"unusable": name[:200]}
+
+
+def type_name(kind: type) -> str:
+    """A type's own name, whatever its metaclass says."""
+    return type.__dict__["__name__"].__get__(kind)[:100]
+
+
+def _extent(shape: tuple[int, ...] | list[int]) -> int:
+    """Entries that an array of this shape can spread to: zero lengths count as one, so none hides a huge one."""
+    extent = 1
+    for length in shape:
+        extent *= max(1, length)
+    return extent
+
+
+def frame(token: bytes, header: dict[str, Any], buffers: list[bytes]) -> bytes:
+    """One message: token, the two sizes, the header as JSON, the buffers one after the other."""
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return b"".join([token, _SIZES.pack(len(text), sum(map(len, buffers))), text, *buffers])
+
+
+# Decoding ------------------------------------------------------------------------------------------------------------
+
+
+def sizes(prefix: bytes, token: bytes, most: int) -> tuple[int, int]:
+    """Lengths of header and buffers, from a frame's first PREFIX_BYTES. Raises Malformed where they cannot be right."""
+    if prefix[:TOKEN_BYTES] != token:
+        raise Malformed("a message that the worker did not write")
+    header, payload = _SIZES.unpack(prefix[TOKEN_BYTES:])
+    if header > MAX_HEADER_BYTES or payload > most:
+        raise Malformed("a message of more bytes than any answer has")
+    return header, payload
+
+
+def parse_header(text: bytes) -> dict[str, Any]:
+    """A frame's header. Raises Malformed."""
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Malformed("a message that is no JSON") from None
+    if not isinstance(header, dict):
+        raise Malformed("a message that is no JSON object")
+    return header
+
+
+class Decoder:
+    """Rebuilds values from structures; each takes the next bytes of the payload. Raises Malformed."""
+
+    def __init__(self, payload: bytes | memoryview) -> None:
+        self.payload = memoryview(payload)
+        self.place = 0
+        self.nodes = 0
+
+    def decode(self, structure: Any, depth: int = 0) -> Any:
+        """The value of a structure: plain arrays that own their memory, in the machine's byte order."""
+        self.nodes += 1
+        if depth > MAX_DEPTH or self.nodes > MAX_NODES or not isinstance(structure, dict) or len(structure) != 1:
+            raise Malformed("a value that no worker writes")
+        [(name, content)] = structure.items()
+        if name in ("list", "tuple") and isinstance(content, list):
+            entries = [self.decode(entry, depth + 1) for entry in content]
+            return entries if name == "list" else tuple(entries)
+        if name == "dict" and isinstance(content, list):
+            return dict(self._entry(entry, depth) for entry in content)
+        return self._leaf(name, content)
+
+    def _entry(self, entry: Any, depth: int) -> tuple[str, Any]:
+        if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], str):
+            raise Malformed("a dict that no worker writes")
+        return entry[0], self.decode(entry[1], depth + 1)
+
+    def _leaf(self, name: str, content: Any) -> Any:
+        if name == "none":
+            return None
+        if name == "text" and isinstance(content, str):
+            return content[:MAX_TEXT]
+        if name == "unusable" and isinstance(content, str):
+            return Unusable(content[:200])
+        if name == "whole" and isinstance(content, int) and content.bit_length() <= 64:
+            return int(content)
+        if name == "array":
+            return self._array(content)
+        if name == "scalar":
+            array = self._array(content)
+            if array.ndim == 0:
+                return array.item()
+        raise Malformed("a value that no worker writes")
+
+    def _array(self, content: Any) -> np.ndarray:
+        if not isinstance(content, list) or len(content) != 2:
+            raise Malformed("an array that no worker writes")
+        dtype, shape = _dtype(content[0]), content[1]
+        if not isinstance(shape, list) or len(shape) > MAX_DIMENSIONS:
+            raise Malformed("an array's shape")
+        if not all(type(length) is int and 0 <= length <= 2**40 for length in shape):
+            raise Malformed("an array's shape")
+        count = 0 if 0 in shape else _extent(shape)
+        end = self.place + count * dtype.itemsize
+        if end > len(self.payload) or _extent(shape) > max(len(self.payload), 1 << 20):
+            raise Malformed("an array larger than its bytes")
+        flat = np.frombuffer(self.payload[self.place : end], dtype=dtype, count=count)
+        self.place = end
+        return flat.astype(dtype.newbyteorder("="), copy=True).reshape(shape)
+
+
+def _dtype(text: Any) -> np.dtype:
+    if not isinstance(text, str) or not _DTYPE.fullmatch(text):
+        raise Malformed("an array's dtype")
+    try:
+        return np.dtype(text)
+    except TypeError:
+        raise Malformed("an array's dtype") from None

@@ -1,0 +1,175 @@
+"""What a process gives up before it runs a student's code. Nothing here can be taken back afterwards."""
+
+# ruff: noqa: PTH110, PTH123, PTH208
+# os works on open folders, and pathlib would cost time before a student's clock starts.
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import math
+import os
+import resource
+import stat
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
+_CLONE_NEWIPC = 0x08000000
+_CLONE_NEWNET = 0x40000000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _prctl(option: int, value: int) -> bool:
+    return hasattr(_libc, "prctl") and _libc.prctl(option, value, 0, 0, 0) == 0
+
+
+def become_subreaper() -> bool:
+    """Makes every orphan among the descendants a child of this process, so that none can get away."""
+    return _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent() -> None:
+    """Has the kernel kill this process when its parent dies."""
+    _prctl(_PR_SET_PDEATHSIG, 9)
+
+
+def gain_nothing() -> None:
+    """No program that is run later can bring rights along, and no other process can look into this one."""
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def leave_network() -> bool:
+    """Moves into a network of its own that is connected to nothing; False where the kernel does not let us."""
+    return hasattr(_libc, "unshare") and _libc.unshare(_CLONE_NEWNET) == 0
+
+
+def leave_shared_memory() -> bool:
+    """Moves out of reach of System V shared memory and queues, which outlive the process that made them."""
+    return hasattr(_libc, "unshare") and _libc.unshare(_CLONE_NEWIPC) == 0
+
+
+def switch_user(uid: int) -> None:
+    """Becomes a user who owns nothing, for good. Raises OSError."""
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def count_own_tasks() -> int:
+    """Processes and threads of this user, as the limit on processes counts them; 0 where they cannot be seen."""
+    tasks = 0
+    with contextlib.suppress(OSError):
+        for entry in os.scandir("/proc"):
+            with contextlib.suppress(OSError):
+                if entry.name.isdigit() and entry.stat().st_uid == os.getuid():
+                    tasks += len(os.listdir(f"/proc/{entry.name}/task"))
+    return tasks
+
+
+# Limits --------------------------------------------------------------------------------------------------------------
+
+
+def _lower(kind: int, soft: float, hard: float | None = None) -> None:
+    """Sets a limit, or leaves a lower one that is already there."""
+    ceiling = resource.getrlimit(kind)[1]
+    wanted = [int(soft), int(soft if hard is None else hard)]
+    if ceiling != resource.RLIM_INFINITY:
+        wanted = [min(value, ceiling) for value in wanted]
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(kind, (wanted[0], wanted[1]))
+
+
+def limit(limits: dict[str, Any], tasks: int, address_space: bool) -> None:
+    """Bounds time, memory, files, descriptors and processes of this process and its children.
+
+    limits: the fields of Limits. tasks: those of this user already there. address_space: False where the backend
+    reserves more addresses than memory (CUDA).
+    """
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = math.ceil(used.ru_utime + used.ru_stime + limits["time_limit"]) + 1
+    memory = limits["memory_mib"] << 20
+    data, addresses = _own_memory()
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_CPU, seconds, seconds + 1)
+    _lower(resource.RLIMIT_DATA, data + memory)
+    if address_space:
+        _lower(resource.RLIMIT_AS, addresses + memory)
+    _lower(resource.RLIMIT_FSIZE, limits["file_bytes"])
+    _lower(resource.RLIMIT_NOFILE, limits["descriptors"])
+    _lower(resource.RLIMIT_NPROC, tasks + limits["processes"])
+    if hasattr(resource, "RLIMIT_MSGQUEUE"):
+        _lower(resource.RLIMIT_MSGQUEUE, 0)
+
+
+def _own_memory() -> tuple[int, int]:
+    """Bytes of data and of address space that this process has before the student's code comes."""
+    try:
+        with open("/proc/self/statm", "rb") as stream:
+            pages = [int(word) for word in stream.read().split()]
+    except OSError:
+        return 64 << 20, 512 << 20
+    return pages[5] * resource.getpagesize(), pages[0] * resource.getpagesize()
+
+
+# Landlock ------------------------------------------------------------------------------------------------------------
+
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
+_READ = _EXECUTE | _READ_FILE | _READ_DIR
+# The rights that the first version knows, then those that later versions add, but those for reading.
+_WRITE = {1: ((1 << 13) - 1) & ~_READ, 2: 1 << 13, 3: 1 << 14, 5: 1 << 15}
+_OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | 1 << 14 | 1 << 15
+
+
+def landlock_version() -> int:
+    """The kernel's version of Landlock, 0 where it has none."""
+    try:
+        version = _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
+    except AttributeError:
+        return 0
+    return max(0, version)
+
+
+def landlock_reading(paths: Sequence[str], version: int) -> int:
+    """A rule for `landlock`, as a descriptor: nothing can be read but what lies under these paths. Raises OSError."""
+    descriptors = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in paths if os.path.exists(path)]
+    try:
+        return _ruleset(_READ, descriptors, version)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def landlock(reading: int, writable: Sequence[int], version: int) -> None:
+    """Shuts all files but those that `reading` names and those under the open folders, which may be written.
+
+    Newer kernels shut TCP, and signals to anyone outside, as well. Raises OSError.
+    """
+    writing = _ruleset(sum(rights for since, rights in _WRITE.items() if version >= since), writable, version)
+    for ruleset in (reading, writing):
+        _checked(_libc.syscall(_RESTRICT_SELF, ruleset, 0))
+    os.close(writing)
+
+
+def _ruleset(rights: int, descriptors: Sequence[int], version: int) -> int:
+    network = 3 if version >= 4 else 0
+    scoped = 3 if version >= 6 else 0
+    attributes = struct.pack("QQQ", rights, network, scoped)[: 24 if version >= 6 else 16 if version >= 4 else 8]
+    ruleset = _checked(_libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0)))
+    for descriptor in descriptors:
+        fitting = rights if stat.S_ISDIR(os.fstat(descriptor).st_mode) else rights & _OF_FILES
+        _checked(_libc.syscall(_ADD_RULE, ruleset, 1, struct.pack("=Qi", fitting, descriptor), 0))
+    return ruleset
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result

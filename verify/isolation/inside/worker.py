@@ -1,0 +1,292 @@
+"""Runs one submission: imports it once, calls its functions in order, sends every answer back at once.
+
+It holds no expected value, and nothing that it says is believed: a forged message is a forged answer, no verdict.
+"""
+
+# ruff: noqa: PTH102, PTH103, PTH109, PTH118, PTH119, PTH120, PTH123
+# os works on open folders, and pathlib would cost time before a student's clock starts.
+from __future__ import annotations
+
+import contextlib
+import linecache
+import os
+import sys
+import types
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from verify.isolation.inside import confine, imports, noautograd
+from verify.isolation.inside.codec import (
+    PREFIX_BYTES,
+    TOKEN_BYTES,
+    Decoder,
+    Encoder,
+    Unusable,
+    frame,
+    parse_header,
+    sizes,
+    type_name,
+)
+
+# How the worker ends where no memory is left to say so.
+OUT_OF_MEMORY = 77
+_MAX_MESSAGE = 1000
+
+Send = Callable[..., None]
+
+
+def read_frame(descriptor: int) -> tuple[bytes, dict[str, Any], bytes]:
+    """Token, header and payload of the one frame in a file of the grader's, whose offset stays where it is."""
+    size = os.fstat(descriptor).st_size
+    data = os.pread(descriptor, size, 0)
+    token = data[:TOKEN_BYTES]
+    header, _ = sizes(data[:PREFIX_BYTES], token, size)
+    return token, parse_header(data[PREFIX_BYTES : PREFIX_BYTES + header]), data[PREFIX_BYTES + header :]
+
+
+def sender(descriptor: int, token: bytes) -> Send:
+    """The function that writes frames to the grader. A forked child of the student's ends instead of writing."""
+    write, owner, getpid, leave = os.write, os.getpid(), os.getpid, os._exit
+
+    def send(header: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
+        if getpid() != owner:
+            leave(0)
+        data = memoryview(frame(token, header, list(buffers)))
+        while data:
+            data = data[write(descriptor, data) :]
+
+    return send
+
+
+def once(job: int, calls: int, reply: int, config: dict[str, Any]) -> None:
+    """Runs one job in this process, from the descriptors that hold it. Never returns."""
+    token, header, files = read_frame(job)
+    _, described, arrays = read_frame(calls)
+    os.close(job)
+    os.close(calls)
+    os.set_inheritable(reply, False)
+    if header["user"] is not None:
+        confine.switch_user(header["user"])
+    with contextlib.suppress(OSError):
+        os.setsid()
+    confine.gain_nothing()
+    work(header, files, (described, arrays), sender(reply, token))
+
+
+def work(job: dict[str, Any], files: bytes, calls: tuple[dict[str, Any], bytes], send: Send) -> None:
+    """Runs a job to its end in this process, which must be confined already but for its limits. Does not return."""
+    leave = os._exit
+    try:
+        _prepare(job, files)
+        backend = _Torch(job) if job["backend"] == "torch" else _Numpy()
+        refused = imports.refuse(job["refused"])
+        confine.limit(job["limits"], job["tasks"], address_space=job["device"] == "cpu")
+        send({"ready": True})
+        _Program(job, backend, refused, send).run(*calls)
+    except MemoryError:
+        leave(OUT_OF_MEMORY)
+    leave(0)
+
+
+def _prepare(job: dict[str, Any], files: bytes) -> None:
+    """The scratch folder with the submission's files in it, an empty environment, seeds that are always the same."""
+    home = os.getcwd()
+    os.environ.clear()
+    os.environ.update({"HOME": home, "TMPDIR": home, "PATH": "/usr/bin:/bin", "MPLBACKEND": "agg"})
+    folder = os.path.join(home, "submission")
+    os.mkdir(folder)
+    place = 0
+    for path, size in job["files"]:
+        _write(os.path.join(folder, path), files[place : place + size])
+        place += size
+    _write(os.path.join(folder, job["entry"]), job["source"].encode(errors="replace"))
+    os.chdir(os.path.dirname(os.path.join(folder, job["entry"])))
+    sys.path.append(os.getcwd())
+    sys.argv[:] = [job["entry"]]
+    imports.seed_random_numbers()
+
+
+def _write(path: str, data: bytes) -> None:
+    # A name that this disk cannot have is no reason to fail: the program may never ask for it.
+    with contextlib.suppress(OSError, ValueError):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as stream:
+            stream.write(data)
+
+
+# The program ---------------------------------------------------------------------------------------------------------
+
+
+class _Program:
+    """One submission: its import, its calls, and what is said about each."""
+
+    def __init__(self, job: dict[str, Any], backend: _Numpy | _Torch, refused: Callable, send: Send) -> None:
+        self.name = os.path.basename(job["entry"])
+        self.source = job["source"]
+        self.backend = backend
+        self.refused = refused
+        self.send = send
+        self.bound = job["answer_bytes"]
+        # Given back when memory runs out, so that there is some to say so with.
+        self.reserve = bytearray(4 << 20)
+
+    def run(self, header: dict[str, Any], payload: bytes) -> None:
+        """Sends the import's outcome, an answer to every call, and the last word."""
+        module = types.ModuleType("submission")
+        with self._spoken({"imported": "returned"}) as said:
+            self._execute(module)
+        self.send({**said, "functions": _functions(module)})
+        if said["imported"] == "returned":
+            for number, call in enumerate(header["calls"]):
+                self._answer(module, number, call, payload)
+        self.send({"done": True})
+
+    def _execute(self, module: types.ModuleType) -> None:
+        module.__file__ = os.path.join(os.getcwd(), self.name)
+        sys.modules["submission"] = module
+        lines = self.source.splitlines(keepends=True)
+        linecache.cache[self.name] = (len(self.source), None, lines, self.name)
+        exec(compile(self.source, self.name, "exec", dont_inherit=True), module.__dict__)
+
+    def _answer(self, module: types.ModuleType, number: int, call: dict[str, Any], payload: bytes) -> None:
+        function = module.__dict__.get(call["function"])
+        if not callable(function):
+            self.send({"call": number, "outcome": "missing"})
+            return
+        arguments = self._arguments(call, payload)
+        encoder = Encoder(self.bound, self.backend.leaf)
+        structure = None
+        with self._spoken({"call": number, "outcome": "returned"}) as said:
+            structure = encoder.encode(function(*arguments))
+        if said["outcome"] != "returned":
+            encoder.buffers, structure = [], None
+        changed = not self.backend.same(arguments, self._arguments(call, payload))
+        self.send({**said, "value": structure, "changed": changed}, encoder.buffers)
+
+    def _arguments(self, call: dict[str, Any], payload: bytes) -> list[Any]:
+        first, last = call["bytes"]
+        decoder = Decoder(memoryview(payload)[first:last])
+        return [self.backend.argument(decoder.decode(structure)) for structure in call["arguments"]]
+
+    @contextlib.contextmanager
+    def _spoken(self, said: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Runs a part of the student's code; what it raises, if anything, is written into `said`."""
+        key = "imported" if "imported" in said else "outcome"
+        try:
+            yield said
+        except BaseException as error:
+            if isinstance(error, MemoryError):
+                self.reserve = bytearray()
+            said |= {key: self._kind(error), "message": _message(error), "line": self._line(error)}
+        tried = self.backend.tried()
+        if tried is not None:
+            said |= {key: "forbidden", "message": tried[0], "line": tried[1]}
+        _flush()
+
+    def _kind(self, error: BaseException) -> str:
+        if self.refused(error) is not None or isinstance(error, noautograd.Forbidden):
+            return "forbidden"
+        if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "allocate memory" in _message(error)):
+            return "memory"
+        if isinstance(error, SystemExit):
+            return "exited"
+        compiling = isinstance(error, SyntaxError) and error.filename == self.name
+        return "syntax" if compiling and self._line(error) is None else "raised"
+
+    def _line(self, error: BaseException) -> int | None:
+        """The last line of the student's own file on the way to where it was raised."""
+        line, trace = None, error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == self.name:
+                line = trace.tb_lineno
+            trace = trace.tb_next
+        return line
+
+
+def _functions(module: types.ModuleType) -> list[str]:
+    names = [name for name, value in module.__dict__.items() if type(name) is str and callable(value)]
+    return sorted(name for name in names if not name.startswith("_") and len(name) < 100)[:1000]
+
+
+def _message(error: BaseException) -> str:
+    """Type and text of an exception. Both may be the student's code."""
+    name = type_name(type(error))
+    if isinstance(error, SyntaxError):
+        return f"{name}: {error.msg} (line {error.lineno})"[:_MAX_MESSAGE]
+    try:
+        text = str(error)
+    except BaseException:
+        text = ""
+    return (f"{name}: {text}" if type(text) is str and text else name)[:_MAX_MESSAGE]
+
+
+def _flush() -> None:
+    for stream in (sys.__stdout__, sys.__stderr__):
+        with contextlib.suppress(BaseException):
+            stream.flush()  # type: ignore[union-attr]
+
+
+# What the arrays are -------------------------------------------------------------------------------------------------
+
+
+class _Numpy:
+    """Arguments and answers of a numpy assignment."""
+
+    def argument(self, value: Any) -> Any:
+        return value
+
+    def leaf(self, value: Any) -> Any:
+        return value
+
+    def tried(self) -> tuple[str, int | None] | None:
+        return None
+
+    def same(self, left: Any, right: Any) -> bool:
+        """Whether two nested lists are equal to the last bit."""
+        if type(left) is not type(right):
+            return False
+        if isinstance(left, list):
+            return len(left) == len(right) and all(map(self.same, left, right))
+        if type(left) is np.ndarray:
+            return left.shape == right.shape and left.dtype == right.dtype and left.tobytes() == right.tobytes()
+        return left == right
+
+
+class _Torch(_Numpy):
+    """Arguments and answers of a torch assignment: tensors on the device, autograd refused."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        import torch
+
+        self.torch = torch
+        self.device = job["device"]
+        self.guard = noautograd.install(os.path.basename(job["entry"]))
+
+    def argument(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self.argument(entry) for entry in value]
+        return self.torch.from_numpy(value).to(self.device) if type(value) is np.ndarray else value
+
+    def leaf(self, value: Any) -> Any:
+        tensor = self.torch.Tensor
+        if not issubclass(type(value), tensor):
+            return value
+        with self.torch._C.DisableTorchFunctionSubclass():
+            if self.guard.requires_grad(value):
+                raise noautograd.Forbidden("a tensor that requires gradients came back")
+            try:
+                return tensor.numpy(tensor.cpu(tensor.resolve_conj(tensor.detach(tensor.as_subclass(value, tensor)))))
+            except (RuntimeError, TypeError):
+                return Unusable(f"tensor of dtype {value.dtype}")
+
+    def tried(self) -> tuple[str, int | None] | None:
+        return self.guard.tried()
+
+    def same(self, left: Any, right: Any) -> bool:
+        if type(left) is type(right) is self.torch.Tensor:
+            if left.shape != right.shape or left.dtype != right.dtype or left.device != right.device:
+                return False
+            return super().same(left.detach().cpu().numpy(), right.cpu().numpy())
+        return super().same(left, right)

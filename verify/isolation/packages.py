@@ -1,0 +1,115 @@
+"""Which packages a student's code can import, and where they lie; all else that is installed stays out of reach."""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+# What a program for numpy or torch may use where it is installed: plots in a notebook are no reason to fail.
+_OFFERED = {"numpy": ("numpy", "matplotlib"), "torch": ("torch", "numpy", "matplotlib")}
+
+# Packages that differentiate. They are refused by name, whatever lies beside the submission.
+_AUTOGRAD = (
+    "aesara",
+    "algopy",
+    "autograd",
+    "casadi",
+    "chainer",
+    "equinox",
+    "flax",
+    "functorch",
+    "jax",
+    "jaxlib",
+    "keras",
+    "micrograd",
+    "mindspore",
+    "mlx",
+    "mxnet",
+    "numdifftools",
+    "paddle",
+    "pytensor",
+    "tensorflow",
+    "theano",
+    "tinygrad",
+    "torch",
+    "torchvision",
+)
+
+
+@dataclass(frozen=True)
+class Packages:
+    """The top-level names that can be imported, the files and folders that hold them, and the names refused."""
+
+    names: tuple[str, ...]
+    files: tuple[Path, ...]
+    refused: tuple[str, ...]
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders that the packages lie in."""
+        return tuple(sorted({file.parent for file in self.files}))
+
+
+@functools.cache
+def packages_for(backend: str) -> Packages:
+    """The packages of an assignment for numpy or torch, with all that they need themselves."""
+    refused = tuple(name for name in _AUTOGRAD if name != backend)
+    files: dict[Path, None] = {}
+    for distribution in _with_requirements(_OFFERED[backend]):
+        files |= dict.fromkeys(_top_level(distribution))
+    kept = tuple(sorted(file for file in files if file.name not in refused))
+    names = {_import_name(file) for file in kept}
+    return Packages(tuple(sorted(name for name in names if name.isidentifier())), kept, refused)
+
+
+def _with_requirements(roots: tuple[str, ...]) -> Iterator[metadata.Distribution]:
+    pending, seen = list(roots), set()
+    while pending:
+        name = re.sub(r"[-_.]+", "-", pending.pop()).lower()
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            distribution = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        yield distribution
+        # What only an extra asks for is no requirement; a marker for another system finds nothing installed.
+        needed = [requirement for requirement in distribution.requires or () if "extra ==" not in requirement]
+        pending += [re.split(r"[\s;\[<>=!~(@]", requirement, maxsplit=1)[0] for requirement in needed]
+
+
+def _top_level(distribution: metadata.Distribution) -> Iterator[Path]:
+    """The files and folders right under site-packages that a distribution installed."""
+    for file in distribution.files or ():
+        head = file.parts[0]
+        if head not in ("..", "__pycache__") and not head.endswith((".dist-info", ".egg-info", ".pth")):
+            # As it lies, with no link resolved: imports look for it here.
+            yield Path(str(distribution.locate_file(head)))
+
+
+def _import_name(file: Path) -> str:
+    return file.name.split(".")[0]
+
+
+@functools.cache
+def standard_library() -> tuple[Path, ...]:
+    """What lies under the standard library's folders but the packages that were installed into it."""
+    entries = []
+    for folder in library_folders():
+        entries += [entry for entry in sorted(folder.iterdir()) if entry.name not in ("site-packages", "dist-packages")]
+    return tuple(entries)
+
+
+def library_folders() -> tuple[Path, ...]:
+    """The folders of the standard library: of pure Python and of compiled modules."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    prefixes = dict.fromkeys((sys.base_prefix, sys.base_exec_prefix))
+    return tuple(
+        folder for prefix in prefixes for lib in ("lib", "lib64") if (folder := Path(prefix, lib, version)).is_dir()
+    )

@@ -1,0 +1,266 @@
+"""Watches one worker from outside: its clock, its messages, its output, its end; and says what became of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from verify.isolation.protocol import Call, Calls, IsolationError, Limits, Malformed, Outcome, Reply, Run, Transcript
+from verify.submission import Submission, shown
+
+# Until the worker says that it is ready no line of the student's has run: this clock is the grader's own.
+_BOOT_SECONDS = 120.0
+_LAST_WORDS_SECONDS = 0.5
+_CHUNK = 1 << 18
+_OUT_OF_MEMORY = 77
+_NEARLY = 0.8
+
+
+class Cause(StrEnum):
+    """Why the grader stopped listening."""
+
+    DONE = "done"
+    ENDED = "ended"
+    TIMEOUT = "timeout"
+    FLOOD = "flood"
+    FORGED = "forged"
+
+
+@dataclass(frozen=True)
+class End:
+    """How a worker ended: exit status or minus its signal, its memory, and whether it overflowed its folder."""
+
+    status: int | None
+    resident_kib: int = 0
+    overflow: bool = False
+
+
+class Running(Protocol):
+    """A worker that was started."""
+
+    @property
+    def ended(self) -> int:
+        """A descriptor that can be read once its process has ended."""
+        ...
+
+    def stop(self) -> End:
+        """Ends it and all that it started, and waits until they are gone."""
+        ...
+
+
+class Output:
+    """What a program prints: its beginning is kept, the rest is read and dropped."""
+
+    def __init__(self, kept: int, most: int) -> None:
+        self.kept = kept
+        self.most = most
+        self.total = 0
+        self._parts: list[bytes] = []
+
+    def take(self, data: bytes) -> None:
+        """Takes in what was read."""
+        room = self.kept - self.total
+        if room > 0:
+            self._parts.append(data[:room])
+        self.total += len(data)
+
+    @property
+    def flooded(self) -> bool:
+        """Whether it is more than any honest program prints."""
+        return self.total > self.most
+
+    def text(self) -> str:
+        """As text, with every control character but the line's end escaped, so that it cannot act on a terminal."""
+        text = b"".join(self._parts).decode(errors="backslashreplace").replace("\r\n", "\n")
+        visible = "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
+        dropped = self.total - self.kept
+        return visible + (f"\n[{dropped} more bytes were dropped]\n" if dropped > 0 else "")
+
+
+class Watch:
+    """Listens to one worker until it has said all, has ended, or must be ended."""
+
+    def __init__(self, reply: int, output: int, transcript: Transcript, limits: Limits) -> None:
+        self.transcript = transcript
+        self.limits = limits
+        self.output = Output(limits.output_kept, limits.output_bytes)
+        self.began = time.monotonic()
+        self.seconds = 0.0
+        self.forgery = ""
+        self._reply, self._output = reply, output
+        self._open = {reply, output}
+        for descriptor in self._open:
+            os.set_blocking(descriptor, False)
+
+    def listen(self, ended: int) -> Cause:
+        """The first cause to stop; what was written until then has been read."""
+        poll = select.poll()
+        for descriptor in (*self._open, ended):
+            poll.register(descriptor, select.POLLIN)
+        deadline = self.began + _BOOT_SECONDS
+        while True:
+            was_ready, was_open = self.transcript.ready, set(self._open)
+            ready = {descriptor for descriptor, _ in poll.poll(max(0.0, deadline - time.monotonic()) * 1000 + 1)}
+            cause = self._read(ready)
+            for descriptor in was_open - self._open:
+                poll.unregister(descriptor)
+                deadline = (
+                    min(deadline, time.monotonic() + _LAST_WORDS_SECONDS) if descriptor == self._reply else deadline
+                )
+            if self.transcript.ready and not was_ready:
+                self.began = time.monotonic()
+                deadline = self.began + self.limits.time_limit
+            if cause is None and ended in ready:
+                cause = self._last_words()
+            if cause is None and time.monotonic() >= deadline:
+                cause = Cause.TIMEOUT if self._reply in self._open else Cause.ENDED
+            if cause is not None:
+                self.seconds = time.monotonic() - self.began
+                return cause
+
+    def _read(self, ready: set[int]) -> Cause | None:
+        if self._output in ready & self._open:
+            data = self._chunk(self._output)
+            self.output.take(data)
+            if self.output.flooded:
+                return Cause.FLOOD
+        if self._reply in ready & self._open:
+            try:
+                self.transcript.feed(self._chunk(self._reply))
+            except Malformed as forgery:
+                self.forgery = str(forgery)
+                return Cause.FORGED
+            if self.transcript.done:
+                # What was printed before the last word is in the pipe already.
+                self._read({self._output})
+                return Cause.DONE
+        return None
+
+    def _chunk(self, descriptor: int) -> bytes:
+        try:
+            data = os.read(descriptor, _CHUNK)
+        except BlockingIOError:
+            return b""
+        if not data:
+            self._open.discard(descriptor)
+        return data
+
+    def _last_words(self) -> Cause:
+        """Reads what an ended worker had written; at most what a pipe holds, however many still write to it."""
+        for _ in range(64):
+            with contextlib.suppress(OSError):
+                readable, _, _ = select.select(list(self._open), [], [], 0)
+                if not readable:
+                    break
+                cause = self._read(set(readable))
+                if cause is not None:
+                    return cause
+        return Cause.ENDED
+
+
+# What became of it ---------------------------------------------------------------------------------------------------
+
+
+def conclude(submission: Submission, calls: Calls, watch: Watch, cause: Cause, end: End, sandbox: str) -> Run:
+    """The run of a submission, from all that was seen of it. Raises IsolationError where it never began."""
+    heard = watch.transcript
+    if not heard.ready:
+        raise IsolationError(f"the {sandbox} sandbox did not start: {shown(watch.output.text().strip(), 300) or cause}")
+    state, message, line = _judged(submission, calls, watch, cause, end)
+    missing = (Reply(Outcome.NOT_RUN),) * (len(calls) - len(heard.replies))
+    return Run(
+        state=state,
+        replies=(*heard.replies, *missing),
+        functions=heard.functions,
+        message=shown(message),
+        line=line,
+        output=watch.output.text(),
+        seconds=watch.seconds,
+        sandbox=sandbox,
+    )
+
+
+def _judged(submission: Submission, calls: Calls, watch: Watch, cause: Cause, end: End) -> tuple[str, str, int | None]:
+    """State, message and line: the worst thing seen counts."""
+    heard = watch.transcript
+    spoken = [("on import", heard.imported_as, heard.imported)] if heard.imported else []
+    spoken += [(calls[at].function, kind, heard.replies[at]) for at, kind in enumerate(heard.kinds)]
+    for wanted, state in (
+        ("forbidden", "forbidden"),
+        ("memory", "memory"),
+        ("exited", "crashed"),
+        ("syntax", "ungradable"),
+    ):
+        for where, kind, reply in spoken:
+            if kind == wanted:
+                return state, _told(submission, where, reply), reply.line
+    if cause is not Cause.DONE:
+        return *_stopped(calls, watch, cause, end), None
+    kinds = [kind for kind in heard.kinds if kind != "missing"]
+    if heard.imported_as == "raised" or (kinds and set(kinds) == {"raised"}):
+        where, _, reply = next(entry for entry in spoken if entry[1] == "raised")
+        return "error", _told(submission, where, reply), reply.line
+    if heard.imported_as == "returned" and len(heard.replies) < len(calls):
+        return "crashed", f"ended early, {_place(calls, heard)}", None
+    return "ok", "", None
+
+
+def _told(submission: Submission, where: str, reply: Reply) -> str:
+    place = f", {submission.place(reply.line)}" if reply.line else ""
+    return f"{where}{place}: {reply.message}"
+
+
+def _place(calls: Calls, heard: Transcript) -> str:
+    """Which part of the student's code was running."""
+    if heard.imported is None:
+        return "on import"
+    number = len(heard.replies)
+    if number >= len(calls):
+        return "after the last call"
+    call: Call = calls[number]
+    return f"in {call.function}, call {number + 1} of {len(calls)}"
+
+
+def _stopped(calls: Calls, watch: Watch, cause: Cause, end: End) -> tuple[str, str]:
+    place, limits = _place(calls, watch.transcript), watch.limits
+    if end.overflow:
+        return "crashed", f"filled its folder: {limits.disk_bytes >> 20} MiB or {limits.files} files, {place}"
+    if cause is Cause.FLOOD:
+        return "crashed", f"printed more than {limits.output_bytes >> 20} MiB, {place}"
+    if cause is Cause.FORGED:
+        return "crashed", f"wrote to the grader's own channel ({watch.forgery}), {place}"
+    if cause is Cause.TIMEOUT or _ran_out_of_time(watch, end):
+        return "timeout", f"did not finish within {limits.time_limit:g} s, {place}"
+    if _ran_out_of_memory(limits, end):
+        return "memory", f"needed more than {limits.memory_mib} MiB, {place}"
+    return "crashed", f"{_ending(end.status)}, {place}"
+
+
+def _ran_out_of_time(watch: Watch, end: End) -> bool:
+    """Whether the kernel's own clock, of processor time, was first."""
+    killed = end.status in (-signal.SIGXCPU, -signal.SIGKILL)
+    return killed and watch.seconds > watch.limits.time_limit * _NEARLY
+
+
+def _ran_out_of_memory(limits: Limits, end: End) -> bool:
+    """Whether a worker that was killed, or gave up, had nearly all the memory that it may have."""
+    if end.status == _OUT_OF_MEMORY:
+        return True
+    by_signal = end.status is not None and end.status < 0
+    return by_signal and end.resident_kib > _NEARLY * limits.memory_mib * 1024
+
+
+def _ending(status: int | None) -> str:
+    if status is None:
+        return "ended early"
+    if status >= 0:
+        return f"ended early with exit status {status}"
+    with contextlib.suppress(ValueError):
+        return f"ended by {signal.Signals(-status).name}"
+    return f"ended by signal {-status}"
