@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from manual import ACTIVATIONS, PAIRS, Activation, Constants, Pair, activation, pair
+from manual import Activation, Constants, Pair, activation, pair
 from verify.errors import BadInput
+from verify.job import check_lam, check_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,21 +75,6 @@ class Problem:
         """The same problem in another dtype or on another device."""
         move = lambda v: v.to(dtype=dtype or v.dtype, device=device or v.device)
         return replace(self, W=tuple(map(move, self.W)), b=tuple(map(move, self.b)), x=move(self.x), t=move(self.t))
-
-
-def check_names(activation_name: str, output: str, loss: str) -> None:
-    """BadInput for an unknown activation, or an output and loss that are no pair."""
-    if activation_name not in ACTIVATIONS:
-        raise BadInput(f"activation {activation_name!r} is not known; allowed are {', '.join(ACTIVATIONS)}")
-    if (output, loss) not in PAIRS:
-        allowed = "softmax with cross-entropy, sigmoid with binary-cross-entropy, or squared-error with "
-        raise BadInput(f"output {output!r} with loss {loss!r}: allowed are {allowed}{', '.join(ACTIVATIONS)}")
-
-
-def check_lam(lam: float) -> None:
-    """BadInput for a λ that is negative or not finite."""
-    if not 0 <= lam < float("inf"):
-        raise BadInput(f"lam {lam!r}: allowed is a finite number, 0 or more")
 
 
 def _check_shapes(p: Problem) -> None:

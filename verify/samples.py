@@ -19,7 +19,6 @@ from verify.problem import Problem
 CPU = torch.device("cpu")
 LAMBDAS = (0.0, 1e-4, 0.001, 0.1, 1.0)
 LOSSES = ("cross-entropy", "binary-cross-entropy", "squared-error")
-SWEEP = 110
 
 
 @dataclass(frozen=True)

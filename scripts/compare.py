@@ -1,0 +1,112 @@
+"""The main job: the slides' network on real images, by hand, by autograd and by finite differences, line by line.
+
+Exit code 0 where all agree, 1 where a line disagrees, 2 for bad input, with one line on stderr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from verify.command_line import OneLineCommand, check_writable, real, whole, write_text
+from verify.job import Job, layers_of
+
+if TYPE_CHECKING:  # torch and the renderers take seconds to import: bad input and --help need neither
+    from verify.compare_record import CompareRecord
+
+DEFAULT = Job()
+LAYERS = ",".join(map(str, DEFAULT.layers))
+app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
+
+Layers = Annotated[str, typer.Option(help="units from the input to the output")]
+Batch = Annotated[int, typer.Option(parser=whole, metavar="N", help="images in the batch")]
+Activation = Annotated[str, typer.Option(help="of the hidden layers: relu, tanh, gelu, …")]
+Output = Annotated[str, typer.Option(help="softmax, sigmoid, or any activation with squared error")]
+Loss = Annotated[str, typer.Option(help="cross-entropy, binary-cross-entropy or squared-error")]
+Lam = Annotated[float, typer.Option(parser=real, metavar="NUMBER", help="λ of (λ/2) Σ ǁWǁ²")]
+Data = Annotated[str, typer.Option(help="fashion-mnist, mnist, or a folder in torchvision's layout")]
+Sweep = Annotated[
+    int, typer.Option(parser=whole, metavar="PROBLEMS", help="small problems after the network; 0 for none")
+]
+Seed = Annotated[int, typer.Option(parser=whole, metavar="N", help="of the weights, the batch and the sweep")]
+Device = Annotated[str, typer.Option(help="cpu or cuda")]
+Dtype = Annotated[str, typer.Option(help="float64 or float32, for the manual side and autograd")]
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="the record; - for standard output")]
+HtmlFile = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="the report as one HTML file")]
+MarkdownFile = Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help="the report in Markdown")]
+
+
+@app.command(cls=OneLineCommand, help=__doc__)
+def compare(
+    layers: Layers = LAYERS,
+    batch: Batch = DEFAULT.batch,
+    activation: Activation = DEFAULT.activation,
+    output: Output = DEFAULT.output,
+    loss: Loss = DEFAULT.loss,
+    lam: Lam = DEFAULT.lam,
+    data: Data = DEFAULT.data,
+    sweep: Sweep = DEFAULT.sweep,
+    seed: Seed = DEFAULT.seed,
+    device: Device = DEFAULT.device,
+    dtype: Dtype = DEFAULT.dtype,
+    json: JsonFile = None,
+    html: HtmlFile = None,
+    markdown: MarkdownFile = None,
+) -> int:
+    job = Job(
+        layers_of(layers), batch, activation, output, loss, lam, data, sweep, seed, device, dtype,
+    )  # fmt: skip
+    job.check()
+    for option, path in (("--json", json), ("--html", html), ("--markdown", markdown)):
+        check_writable(option, path)
+    record = _run(job)
+    _write(record, json, html, markdown)
+    return 0 if record.agree else 1
+
+
+def _run(job: Job) -> CompareRecord:
+    from verify.main_job import run
+
+    with _progress() as progress:
+        return run(job, progress)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on stderr, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda stage, done, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        tasks = {"main": bar.add_task("network"), "sweep": bar.add_task("sweep", total=None)}
+        yield lambda stage, done, total: bar.update(tasks[stage], completed=done, total=total)
+
+
+def _write(record: CompareRecord, json: Path | None, html: Path | None, markdown: Path | None) -> None:
+    from verify.reports import html as html_report
+    from verify.reports import markdown as markdown_report
+    from verify.reports import terminal
+
+    if html is not None:
+        write_text("--html", html, html_report.render(record))
+    if markdown is not None:
+        write_text("--markdown", markdown, markdown_report.render(record))
+    if str(json) == "-":
+        typer.echo(record.json(), nl=False)
+        return
+    if json is not None:
+        write_text("--json", json, record.json())
+    terminal.show(record, terminal.console())
+
+
+if __name__ == "__main__":
+    app()

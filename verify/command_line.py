@@ -1,0 +1,88 @@
+"""What the command lines share: bad input is one line on stderr and exit 2, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from verify.errors import BadInput
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+# typer's usage errors (an unknown option, a word for a number) and its own reading of them, whichever click it carries.
+_UsageError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
+
+class OneLineCommand(TyperCommand):
+    """A command whose usage errors and BadInput are one line on stderr: `@app.command(cls=OneLineCommand)`."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **kwargs: Any) -> Any:
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **kwargs)
+        return sys.exit(self._exit_code(*args, **kwargs))
+
+    def _exit_code(self, *args: Any, **kwargs: Any) -> int:
+        try:
+            code = super().main(*args, standalone_mode=False, **kwargs)
+            sys.stdout.flush()
+        except BadInput as error:
+            return refuse(str(error))
+        except _UsageError as error:
+            return refuse(error.format_message())
+        except BrokenPipeError:  # whoever read our output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        except (KeyboardInterrupt, typer.Abort):
+            return refuse("interrupted", INTERRUPTED)
+        return code if isinstance(code, int) else 0
+
+
+def whole(text: str | int) -> int:
+    """An option's whole number; its usage error shows the value, which typer's own does not."""
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}, where a whole number is allowed") from None
+
+
+def real(text: str | float) -> float:
+    """An option's number; its usage error shows the value, which typer's own does not."""
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}, where a number is allowed") from None
+
+
+def refuse(message: str, code: int = BAD_INPUT) -> int:
+    """The message as one line on stderr, control characters escaped; returns the exit code."""
+    line = " ".join(message.split())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    print(f"{Path(sys.argv[0]).name}: {shown}", file=sys.stderr)
+    return code
+
+
+def check_writable(option: str, path: Path | None) -> None:
+    """BadInput where a file cannot be written there: found out before the work is done. None and - are no file."""
+    if path is None or str(path) == "-":
+        return
+    if path.is_dir():
+        raise BadInput(f"{option} {path}: is a folder; allowed is a file in a folder that exists")
+    folder = path.parent
+    if not folder.is_dir():
+        raise BadInput(f"{option} {path}: there is no folder {folder}; allowed is a file in a folder that exists")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise BadInput(f"{option} {path}: may not be written; allowed is a file that you may write")
+
+
+def write_text(option: str, path: Path, text: str) -> None:
+    """The text as UTF-8. Raises BadInput with the system's reason where it cannot be written."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{option} {path}: cannot be written ({error.strerror})") from error

@@ -1,0 +1,109 @@
+"""The record of the main job, `backproof.compare/1`: what the JSON holds and all that a report may read."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+SCHEMA = "backproof.compare/1"
+
+
+class ProblemPart(msgspec.Struct, frozen=True):
+    """The problem that was judged line by line."""
+
+    data: str
+    layers: tuple[int, ...]
+    batch: int
+    activation: str
+    output: str
+    loss: str
+    lam: float
+    dtype: str
+    device: str
+    seed: int
+    parameters: int
+
+
+class WitnessPart(msgspec.Struct, frozen=True):
+    """An independent way to the gradients; those that carry error bars say how many parameters they checked."""
+
+    name: str
+    seconds: float
+    parameters_checked: int | UnsetType = UNSET
+    inconclusive: int | UnsetType = UNSET
+
+
+class PlacePart(msgspec.Struct, frozen=True):
+    """Where the slides state a line."""
+
+    deck: str
+    heading: str
+
+
+class LinePart(msgspec.Struct, frozen=True):
+    """Two witnesses on one line. worst_error, budget and ratio are those of the entry at index; null is no number."""
+
+    name: str
+    pair: tuple[str, str]
+    verdict: str
+    worst_error: float | None
+    budget: float | None
+    ratio: float | None
+    index: tuple[int, ...]
+    values: tuple[float | None, float | None]
+    entries: int
+    wrong: int
+    inconclusive: int
+    symbol: str
+    equation: str
+    place: PlacePart
+    detail: str = ""
+
+
+class FailurePart(msgspec.Struct, frozen=True):
+    """A problem of the sweep on which two witnesses disagree: the first line that shows it."""
+
+    problem: str
+    line: str
+    pair: tuple[str, str]
+    verdict: str
+
+
+class SweepPart(msgspec.Struct, frozen=True):
+    """The same comparison on many small problems."""
+
+    problems: int
+    disagreements: int
+    inconclusive: int = 0  # parameters left undecided, of all problems
+    parameters: int = 0
+    activations: int = 0
+    losses: int = 0
+    lambdas: tuple[float, ...] = ()
+    shapes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    failures: tuple[FailurePart, ...] = ()
+
+
+class CompareRecord(msgspec.Struct, frozen=True):
+    """The main job's outcome. `agree` is whether nothing disagrees and every line of every pair had a say."""
+
+    agree: bool
+    problem: ProblemPart
+    witnesses: tuple[WitnessPart, ...]
+    lines: tuple[LinePart, ...]
+    sweep: SweepPart
+    detection_limit: dict[str, float | None]
+    versions: dict[str, str]
+    schema: str = SCHEMA
+
+    def json(self) -> str:
+        """The record as JSON, indented, with schema first."""
+        fields = {"schema": self.schema} | {name: getattr(self, name) for name in self.__struct_fields__}
+        return msgspec.json.format(msgspec.json.encode(fields), indent=2).decode() + "\n"
+
+
+def number(value: float) -> float | None:
+    """The value, or None where it is infinite or no number: JSON has no such numbers."""
+    return value if math.isfinite(value) else None
