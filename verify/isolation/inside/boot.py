@@ -18,6 +18,7 @@ def boot(descriptors: list[int]) -> None:
     """Runs what a bundle describes: {"modules": [(name, code)], "start": ..., and what is configured}."""
     # Nothing of what is imported here is garbage.
     gc.disable()
+    collect_again = gc.enable
     config = marshal.loads(_read(descriptors[0]))
     os.close(descriptors[0])
     package = "verify.isolation.inside"
@@ -38,7 +39,7 @@ def boot(descriptors: list[int]) -> None:
     sys.modules["__main__"].__dict__.clear()
     for name in config["preload"]:
         __import__(name)
-    gc.enable()
+    collect_again()
     start(*descriptors[1:], config)
 
 

@@ -11,6 +11,9 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
+# The folders of the package that a module is looked for in; None for one at the top.
+Path = Sequence[str] | None
+
 
 class Packages:
     """Finds the packages of the assignment, and no others that lie in the same folders."""
@@ -50,14 +53,15 @@ class Seeded:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         spec = PathFinder.find_spec(name, path, target) if name in self.names else None
-        if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
+        loader: Any = spec.loader if spec is not None else None
+        if loader is not None:
+            execute = loader.exec_module
 
             def execute_and_seed(module: ModuleType) -> None:
                 execute(module)
                 module.seed(0)
 
-            spec.loader.exec_module = execute_and_seed
+            loader.exec_module = execute_and_seed
         return spec
 
 
