@@ -48,20 +48,26 @@ def above(base: Base, l: int, n: Tensor, j: Tensor, moved: Tensor, f: Function) 
     """Move a(l) at the pairs (n, j) to `moved` and go on to the scores.
 
     n, j (P,): sample and unit of each pair. moved (points, P): the values that a_nj(l) takes.
-    Returns a(l), a(l+1), …, a(L) of each point and pair, (points, P, units); a(l) holds the whole row.
+    Returns a(l), a(l+1), …, a(L) of each point and pair, (points, P, units); of a hidden a(l) the moved unit alone.
     Above l+1 only what differs from the base is multiplied, so that the rounding of the base cancels in differences.
     """
-    row = base.a[l][n].expand(*moved.shape, -1).to(moved.dtype)
-    rows = [row.scatter(2, j.expand(moved.shape).unsqueeze(2), moved.unsqueeze(2))]
     if l == base.problem.L:
-        return rows
+        row = base.a[l][n].expand(*moved.shape, -1).to(moved.dtype)
+        return [row.scatter(2, j.expand(moved.shape).unsqueeze(2), moved.unsqueeze(2))]
     w = base.problem.W[l].to(moved.dtype)  # W(l+1): tuples count from 0
     shift = f(moved) - base.z[l][n, j]
-    rows.append(base.a[l + 1][n] + shift.unsqueeze(2) * w[j])
+    rows = [moved.unsqueeze(2), torch.addcmul(base.a[l + 1][n].to(moved.dtype), shift.unsqueeze(2), w[j])]
     for above_l in range(l + 1, base.problem.L):
         w = base.problem.W[above_l].to(moved.dtype)
-        rows.append(base.a[above_l + 1][n] + (f(rows[-1]) - base.z[above_l][n]) @ w)
+        rows.append(((f(rows[-1]) - base.z[above_l][n]) @ w).add_(base.a[above_l + 1][n]))
     return rows
+
+
+def origins(base: Base, l: int, n: Tensor, j: Tensor) -> Iterator[Tensor]:
+    """Where `above` starts from, unmoved: a(l), a(l+1), …, a(L) of each pair, (P, units), of the same units."""
+    yield base.a[l][n] if l == base.problem.L else base.a[l][n, j].unsqueeze(1)
+    for above_l in range(l + 1, base.problem.L + 1):
+        yield base.a[above_l][n]
 
 
 def errors(base: Base, n: Tensor, scores: Tensor, y: Function, error: ErrorFunction) -> Tensor:
@@ -81,7 +87,7 @@ def pairs(base: Base, l: int) -> tuple[Tensor, Tensor]:
 
 def blocks(base: Base, l: int, count: int, points: int, memory: int) -> Iterator[slice]:
     """Slices of `count` pairs whose evaluation at that many points stays within about `memory` bytes."""
-    widest = max(w.shape[1] for w in base.problem.W[l - 1 :])
+    widest = max(w.shape[1] for w in [*base.problem.W[l:], base.problem.W[-1]])
     size = max(1, memory // (points * widest * 8 * 6))  # six tensors of that size live at once
     return (slice(start, min(start + size, count)) for start in range(0, count, size))
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from manual.activations import Constants
 from verify.bounded import gamma_n
-from verify.columns import Base, above, base_of, blocks, errors, pairs, penalty, per_weight
+from verify.columns import Base, above, base_of, blocks, errors, origins, pairs, penalty, per_weight
 from verify.curves import Curve, curve
 from verify.problem import Problem
 from verify.stencils import POINTS, between, central, one_sided
@@ -32,7 +32,7 @@ _SHORTEST_STEP = 2.0**-36
 _SHRINK = 8.0
 # Roundings of one activation or loss as torch evaluates it.
 _FUNCTION_ROUNDINGS = 4
-MEMORY = 256 * 2**20
+MEMORY = 32 * 2**20  # blocks of about this size are evaluated fastest: larger ones leave the caches
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _estimate(base: Base, l: int, n: Tensor, j: Tensor, s: Tensor, noise: Tensor
     value, bar = central(E, s, noise[n])
     if not _watched(base, l):
         return value, bar, torch.zeros_like(n, dtype=torch.bool)
-    crossed, sided = _patterns(base, l, n, rows)
+    crossed, sided = _patterns(base, l, n, j, rows)
     if bool(sided.any()):
         E_0 = errors(base, n[sided], base.a[p.L][n[sided]].unsqueeze(0), p.pair.y, p.pair.error)
         value[sided], bar[sided] = _between(E_0, E[:, sided], s[sided], noise[n[sided]])
@@ -130,14 +130,13 @@ def _watched(base: Base, l: int) -> bool:
     return any(c is not None and c.pattern for c in _curves(base, l))
 
 
-def _patterns(base: Base, l: int, n: Tensor, rows: list[Tensor]) -> tuple[Tensor, Tensor]:
+def _patterns(base: Base, l: int, n: Tensor, j: Tensor, rows: list[Tensor]) -> tuple[Tensor, Tensor]:
     """Where a pattern changes within the step away from 0, and where it changes at an exact 0 alone."""
     crossed = torch.zeros_like(n, dtype=torch.bool)
     sided = torch.zeros_like(n, dtype=torch.bool)
-    for row, c, start in zip(rows, _curves(base, l), range(l, base.problem.L + 1), strict=True):
+    for row, c, origin in zip(rows, _curves(base, l), origins(base, l, n, j), strict=True):
         if c is None or not c.pattern:
             continue
-        origin = base.a[start][n]
         at_zero = origin == 0
         sign = row > 0
         side = (sign[:3] != sign[:1]).any(0) | (sign[3:] != sign[3:4]).any(0)
