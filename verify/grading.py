@@ -22,11 +22,13 @@ from verify.budget import FLOAT32, FLOAT64
 from verify.counterexample import counterexample
 from verify.decoding import Decoder
 from verify.diagnosis import Diagnosis, Finding, diagnose, finding, line_is_right
-from verify.fixtures import Case, Fixture
-from verify.isolation import Call, Outcome, Reply, Run
+from verify.fixtures import Case, Fixture, fixture
+from verify.isolation import Call, Calls, Limits, Outcome, Reply, Run, Sandbox
+from verify.isolation import run as run_isolated
 from verify.lines import equation, gradient_names, kind_and_layer, names, place
 from verify.mistakes import CATALOGUE
 from verify.record import FindingRecord, GradeRecord, LineRecord, Worst
+from verify.submission import Submission
 
 ETA = 0.1
 _FUNCTION_CASES = 16
@@ -67,6 +69,51 @@ def arguments(fixture: Fixture, asked: Asked) -> tuple[Any, ...]:
         return W, b, turn(p.x), p.activation
     last = (ETA,) if asked.function == "step" else ()
     return W, b, turn(p.x), turn(p.t), p.activation, p.lam, *last
+
+
+@dataclass(frozen=True)
+class Examination:
+    """An assignment made ready: its problems with their right answers, and the calls, encoded once for all submissions."""
+
+    fixture: Fixture
+    calls: Calls
+
+    @property
+    def assignment(self) -> Assignment:
+        return self.fixture.assignment
+
+
+def examination(assignment: Assignment, seed: int | None = None) -> Examination:
+    """The problems of an assignment, drawn from its seed or from another, checked for what they expose."""
+    drawn = fixture(assignment, seed)
+    return Examination(drawn, Calls(calls(drawn)))
+
+
+def grade_submission(submission: Submission, exam: Examination, sandbox: Sandbox, *, device: str = "cpu") -> GradeRecord:
+    """Run one submission in its sandbox and grade what comes back. Raises IsolationError where the sandbox fails."""
+    a = exam.assignment
+    limits = Limits(time_limit=a.time_limit, memory_mib=a.memory_mib)
+    ran = run_isolated(submission, exam.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
+    record = grade(submission.name, ran, exam.fixture)
+    record.digests = {"submission": submission.digest, "assignment": a.digest()}
+    return record
+
+
+def ungradable(name: str, reason: str, exam: Examination) -> GradeRecord:
+    """The record of what cannot be read as Python."""
+    return _without_run(name, "ungradable", 0.0, reason, exam)
+
+
+def grader_error(name: str, reason: str, exam: Examination) -> GradeRecord:
+    """The record of our own failure: no score, never the student's fault."""
+    return _without_run(name, "grader-error", None, reason, exam)
+
+
+def _without_run(name: str, state: str, score: float | None, reason: str, exam: Examination) -> GradeRecord:
+    return GradeRecord(
+        submission=name, state=state, score=score, max_score=_max_score(exam.assignment), seed=exam.fixture.seed,
+        message=reason, digests={"assignment": exam.assignment.digest()},
+    )  # fmt: skip
 
 
 # What came back ------------------------------------------------------------------------------------------------------
