@@ -3,12 +3,26 @@
 from .template import Edit, edit
 
 RIGHT_AT_PREACTIVATION = {
-    "relu": ("({v} > 0).astype(float)", "np.where({v} > 0, 1.0, 0.0)", "1.0 * ({v} > 0)", "np.heaviside({v}, 0.0)",
-             "np.where({v} <= 0, 0.0, 1.0)", "({v} >= 0) * 1.0"),
-    "tanh": ("1 - np.tanh({v}) ** 2", "1.0 - np.square(np.tanh({v}))", "(1 - np.tanh({v})) * (1 + np.tanh({v}))",
-             "1 - {f}({v}, kind) ** 2"),
-    "sigmoid": ("{f}({v}, kind) * (1 - {f}({v}, kind))", "1 / (1 + np.exp(-{v})) * (1 - 1 / (1 + np.exp(-{v})))",
-                "np.exp(-{v}) / (1 + np.exp(-{v})) ** 2", "1 / (1 + np.exp({v})) / (1 + np.exp(-{v}))"),
+    "relu": (
+        "({v} > 0).astype(float)",
+        "np.where({v} > 0, 1.0, 0.0)",
+        "1.0 * ({v} > 0)",
+        "np.heaviside({v}, 0.0)",
+        "np.where({v} <= 0, 0.0, 1.0)",
+        "({v} >= 0) * 1.0",
+    ),
+    "tanh": (
+        "1 - np.tanh({v}) ** 2",
+        "1.0 - np.square(np.tanh({v}))",
+        "(1 - np.tanh({v})) * (1 + np.tanh({v}))",
+        "1 - {f}({v}, kind) ** 2",
+    ),
+    "sigmoid": (
+        "{f}({v}, kind) * (1 - {f}({v}, kind))",
+        "1 / (1 + np.exp(-{v})) * (1 - 1 / (1 + np.exp(-{v})))",
+        "np.exp(-{v}) / (1 + np.exp(-{v})) ** 2",
+        "1 / (1 + np.exp({v})) / (1 + np.exp(-{v}))",
+    ),
 }
 RIGHT_AT_OUTPUT = {
     "relu": ("({v} > 0).astype(float)", "np.where({v} > 0, 1.0, 0.0)", "np.sign({v})", "1.0 * ({v} > 0)"),
@@ -221,22 +235,32 @@ PENALTY = (
 )
 STEP = (
     "return [w - eta * g for w, g in zip(W, dW)], [c - eta * g for c, g in zip(b, db)]",
-    "W_new = [W[i] - eta * dW[i] for i in range(len(W))]\n    b_new = [b[i] - eta * db[i] for i in range(len(b))]\n"
-    "    return W_new, b_new",
-    "new_W, new_b = [w.copy() for w in W], [c.copy() for c in b]\n    for i in range(len(W)):\n"
-    "        new_W[i] -= eta * dW[i]\n        new_b[i] -= eta * db[i]\n    return new_W, new_b",
+    (
+        "W_new = [W[i] - eta * dW[i] for i in range(len(W))]\n    b_new = [b[i] - eta * db[i] for i in range(len(b))]\n"
+        "    return W_new, b_new"
+    ),
+    (
+        "new_W, new_b = [w.copy() for w in W], [c.copy() for c in b]\n    for i in range(len(W)):\n"
+        "        new_W[i] -= eta * dW[i]\n        new_b[i] -= eta * db[i]\n    return new_W, new_b"
+    ),
 )
 WRONG_STEP = {
     "step-sign": (
         "return [w + eta * g for w, g in zip(W, dW)], [c + eta * g for c, g in zip(b, db)]",
-        "W = [w.copy() for w in W]\n    b = [c.copy() for c in b]\n    for i in range(len(W)):\n"
-        "        W[i] += eta * dW[i]\n        b[i] += eta * db[i]\n    return W, b",
+        (
+            "W = [w.copy() for w in W]\n    b = [c.copy() for c in b]\n    for i in range(len(W)):\n"
+            "        W[i] += eta * dW[i]\n        b[i] += eta * db[i]\n    return W, b"
+        ),
     ),
     "step-repeated": (
-        "W, b = list(W), list(b)\n    for n in range(len(x)):\n        for i in range(len(W)):\n"
-        "            W[i] = W[i] - eta * dW[i]\n            b[i] = b[i] - eta * db[i]\n    return W, b",
-        "for sample in x:  # update for every sample\n        W = [w - eta * g for w, g in zip(W, dW)]\n"
-        "        b = [c - eta * g for c, g in zip(b, db)]\n    return W, b",
+        (
+            "W, b = list(W), list(b)\n    for n in range(len(x)):\n        for i in range(len(W)):\n"
+            "            W[i] = W[i] - eta * dW[i]\n            b[i] = b[i] - eta * db[i]\n    return W, b"
+        ),
+        (
+            "for sample in x:  # update for every sample\n        W = [w - eta * g for w, g in zip(W, dW)]\n"
+            "        b = [c - eta * g for c, g in zip(b, db)]\n    return W, b"
+        ),
     ),
 }
 
@@ -251,9 +275,7 @@ def extras_slot(output: str) -> tuple[str, ...]:
     output: the expression of y in terms of W, b, x, activation.
     """
     forward = _FORWARD.format(output=output)
-    losses = [
-        _LOSS.format(data=data, penalty=PENALTY[i % len(PENALTY)]) for i, data in enumerate(DATA_LOSS)
-    ]
+    losses = [_LOSS.format(data=data, penalty=PENALTY[i % len(PENALTY)]) for i, data in enumerate(DATA_LOSS)]
     steps = [step_with(body) for body in STEP]
     whole = [forward + losses[i] + "\n" + steps[i % len(steps)] for i in range(len(losses))]
     return ("", "", forward, forward + losses[1], *steps, *whole)

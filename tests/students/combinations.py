@@ -8,48 +8,100 @@ from .program import Kind, Program
 from .styles import STYLES
 from .template import Edit, SlotsUnused, Style, fit_together, seed_of, write
 
-_DERIVATIVE = """derivative-missing derivative-at-activation derivative-formula-of-preactivation
-activation-for-derivative derivative-of-wrong-layer derivative-twice derivative-not-passed-on relu-of-gradient
-relu-derivative-one relu-derivative-flipped sigmoid-derivative-everywhere tanh-derivative-of-output
-cache-overwritten""".split()
+_DERIVATIVE = [
+    "derivative-missing",
+    "derivative-at-activation",
+    "derivative-formula-of-preactivation",
+    "activation-for-derivative",
+    "derivative-of-wrong-layer",
+    "derivative-twice",
+    "derivative-not-passed-on",
+    "relu-of-gradient",
+    "relu-derivative-one",
+    "relu-derivative-flipped",
+    "sigmoid-derivative-everywhere",
+    "tanh-derivative-of-output",
+    "cache-overwritten",
+]
 
 # What a mistake has to do with; two mistakes of one group are one wrong equation, not two.
 GROUPS = {
-    "output": """factor-two softmax-derivative-again softmax-jacobian-diagonal output-derivative-extra target-missing
-              output-sign squared-error-for-cross-entropy labels-not-one-hot mean-over-outputs""".split(),
+    "output": [
+        "factor-two",
+        "softmax-derivative-again",
+        "softmax-jacobian-diagonal",
+        "output-derivative-extra",
+        "target-missing",
+        "output-sign",
+        "squared-error-for-cross-entropy",
+        "labels-not-one-hot",
+        "mean-over-outputs",
+    ],
     "softmax": ["softmax-over-batch"],
-    "mean": "mean-missing mean-missing-weights mean-missing-biases mean-twice bias-mean-again".split(),
+    "mean": ["mean-missing", "mean-missing-weights", "mean-missing-biases", "mean-twice", "bias-mean-again"],
     "derivative": _DERIVATIVE,
     "down": ["weights-not-transposed", "weights-of-wrong-layer"],
     "scale": ["mean-per-layer"],
-    "weights": """weight-gradient-transposed own-output-in-weight-gradient preactivation-in-weight-gradient
-               input-in-every-layer""".split(),
-    "l2": """l2-missing l2-doubled l2-halved l2-over-n l2-sign l2-some-layers l2-scalar l2-squared
-          l1-for-l2""".split(),
-    "biases": """bias-mean-again bias-not-summed bias-summed-to-scalar bias-wrong-axis bias-gradient-zero l2-on-biases
-              mean-missing-biases""".split(),
-    "state": "updated-weights-in-backward inputs-mutated cache-stale gradients-accumulated".split(),
+    "weights": [
+        "weight-gradient-transposed",
+        "own-output-in-weight-gradient",
+        "preactivation-in-weight-gradient",
+        "input-in-every-layer",
+    ],
+    "l2": [
+        "l2-missing",
+        "l2-doubled",
+        "l2-halved",
+        "l2-over-n",
+        "l2-sign",
+        "l2-some-layers",
+        "l2-scalar",
+        "l2-squared",
+        "l1-for-l2",
+    ],
+    "biases": [
+        "bias-mean-again",
+        "bias-not-summed",
+        "bias-summed-to-scalar",
+        "bias-wrong-axis",
+        "bias-gradient-zero",
+        "l2-on-biases",
+        "mean-missing-biases",
+    ],
+    "state": ["updated-weights-in-backward", "inputs-mutated", "cache-stale", "gradients-accumulated"],
     "step": ["step-sign", "step-repeated"],
     "precision": ["precision-float32"],
 }
 # The line of the slides that holds the mistake: "across equations" is across these.
 EQUATIONS = {
-    "output": "delta(L)", "softmax": "y", "mean": "mean", "derivative": "delta(l)", "down": "delta(l)",
-    "scale": "delta(l)", "weights": "dW", "l2": "dW", "biases": "db", "state": "order", "step": "step",
+    "output": "delta(L)",
+    "softmax": "y",
+    "mean": "mean",
+    "derivative": "delta(l)",
+    "down": "delta(l)",
+    "scale": "delta(l)",
+    "weights": "dW",
+    "l2": "dW",
+    "biases": "db",
+    "state": "order",
+    "step": "step",
     "precision": "numbers",
-}  # fmt: skip
-_EVERYTHING_BUT_BIASES = ("bias-gradient-zero", "bias-wrong-axis", "bias-not-summed")
+}
+_NO_SCALE_IN_DB = ("bias-gradient-zero", "bias-wrong-axis", "bias-not-summed")
 # Pairs with other names for the same numbers, or of which one undoes or hides the other, whatever the style.
 NOT_TOGETHER = {
     frozenset(pair)
     for pair in (
         # db does not show whether its 1/N is there: mean-missing-weights would say as much
-        *(("mean-missing", b) for b in _EVERYTHING_BUT_BIASES),
-        *(("mean-twice", b) for b in _EVERYTHING_BUT_BIASES),
+        *(("mean-missing", b) for b in _NO_SCALE_IN_DB),
+        *(("mean-twice", b) for b in _NO_SCALE_IN_DB),
         ("mean-missing", "mean-per-layer"),  # "no 1/N anywhere"
         ("output-sign", "step-sign"),  # a right step but for lambda
-        *((shape, state) for shape in ("bias-not-summed", "bias-wrong-axis")  # does not fit into a buffer
-          for state in ("inputs-mutated", "gradients-accumulated")),
+        *(
+            (shape, state)
+            for shape in ("bias-not-summed", "bias-wrong-axis")  # does not fit into a buffer
+            for state in ("inputs-mutated", "gradients-accumulated")
+        ),
         *(("inputs-mutated", step) for step in ("step-sign", "step-repeated")),  # the step itself may raise
         ("inputs-mutated", "precision-float32"),  # writes into the float32 copies
         ("cache-overwritten", "preactivation-in-weight-gradient"),  # a is z
@@ -64,6 +116,11 @@ def groups_of(mistake: str) -> frozenset[str]:
 
 def equations_of(mistakes: tuple[str, ...]) -> frozenset[str]:
     return frozenset(EQUATIONS[group] for mistake in mistakes for group in groups_of(mistake))
+
+
+def across_equations(mistakes: tuple[str, ...]) -> bool:
+    """Whether no two of the mistakes lie in one equation of the slides (1/N and lambda W both lie in dW's)."""
+    return not any(equations_of((a,)) & equations_of((b,)) for a, b in choose(mistakes, 2))
 
 
 def compatible(mistakes: tuple[str, ...]) -> bool:

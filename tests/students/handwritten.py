@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the lines are as long as their authors left them
 """Right programs that fit no style: other ways to the same numbers, each written out once."""
 
 SCALAR_ENGINE = '''\
@@ -168,7 +169,7 @@ def gradients(W, b, x, t, activation, lam):
     return dW, db
 '''
 
-ONE_VECTOR = '''\
+ONE_VECTOR = """\
 import numpy as np
 
 
@@ -211,9 +212,9 @@ def gradients(W, b, x, t, activation, lam):
         d = d @ params[i].T * df(zs[i])
     g = unpack(pack(grad), shapes)
     return g[:n], g[n:]
-'''
+"""
 
-GENERATORS = '''\
+GENERATORS = """\
 from functools import reduce
 
 import numpy as np
@@ -251,7 +252,7 @@ def gradients(W, b, x, t, activation, lam):
     pairs = [(z.T @ d / N + lam * w, d.sum(axis=0) / N) for z, d, w in layers_down(records, y - t, activation)]
     dW, db = zip(*pairs[::-1])
     return list(dW), list(db)
-'''
+"""
 
 CHUNKS = '''\
 import numpy as np
@@ -293,7 +294,7 @@ def gradients(W, b, x, t, activation, lam):
     return [g / len(x) + lam * w for g, w in zip(dW, W)], [g / len(x) for g in db]
 '''
 
-LONG_DOUBLE = '''\
+LONG_DOUBLE = """\
 import numpy as np
 
 
@@ -318,7 +319,7 @@ def gradients(W, b, x, t, activation, lam):
         slope = (z > 0) if activation == "relu" else 1 - z * z if activation == "tanh" else z * (1 - z)
         d = d @ W[l].T * slope
     return dW[::-1], db[::-1]
-'''
+"""
 
 BROADCAST = '''\
 import numpy as np
@@ -351,7 +352,7 @@ def softmax(s):
     return e / e.sum(axis=1)[:, None]
 '''
 
-NAMED_TUPLES = '''\
+NAMED_TUPLES = """\
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -424,9 +425,9 @@ def gradients(W, b, x, t, activation, lam):
         grads.append(layer.grad(delta, lam))
     grads.reverse()
     return [g.W for g in grads], [g.b for g in grads]
-'''
+"""
 
-STATE_RESET = '''\
+STATE_RESET = """\
 import numpy as np
 
 cache = {}
@@ -480,9 +481,9 @@ def gradients(W, b, x, t, activation, lam):
 def step(W, b, x, t, activation, lam, eta):
     dW, db = gradients(W, b, x, t, activation, lam)
     return [w - eta * g for w, g in zip(W, dW)], [c - eta * g for c, g in zip(b, db)]
-'''
+"""
 
-OUT_ARGUMENTS = '''\
+OUT_ARGUMENTS = """\
 import numpy as np
 
 
@@ -528,9 +529,9 @@ def gradients(W, b, x, t, activation, lam):
             delta *= z
             delta *= 1 - z
     return dW, db
-'''
+"""
 
-CONTENT_MEMO = '''\
+CONTENT_MEMO = """\
 import numpy as np
 
 _memo = {}
@@ -573,9 +574,9 @@ def gradients(W, b, x, t, activation, lam):
             prime = {"relu": (a[l - 1] > 0), "tanh": 1 - z[l] ** 2, "sigmoid": z[l] * (1 - z[l])}[activation]
             delta = (delta @ W[l].T) * prime
     return dW, db
-'''
+"""
 
-TRUE_CLASS = '''\
+TRUE_CLASS = """\
 import numpy as np
 
 
@@ -617,9 +618,9 @@ def gradients(W, b, x, t, activation, lam):
             delta = back.copy()
             delta[A[l - 1] < 0] = 0
     return dW, db
-'''
+"""
 
-LOG_PROBABILITIES = '''\
+LOG_PROBABILITIES = """\
 import numpy as np
 
 
@@ -669,9 +670,9 @@ def step(W, b, x, t, activation, lam, eta):
     new_W = [(1 - eta * lam) * w - eta * (g - lam * w) for w, g in zip(W, dW)]
     new_b = [c - eta * g for c, g in zip(b, db)]
     return new_W, new_b
-'''
+"""
 
-LINES_OF_ALL = '''\
+LINES_OF_ALL = """\
 import numpy as np
 
 
@@ -698,9 +699,9 @@ def gradients(W, b, x, t, activation, lam):
             slope = {"relu": np.where(z > 0, 1, 0), "tanh": 1 - z ** 2, "sigmoid": z * (1 - z)}[activation]
             lines[f"delta{l - 1}"] = (delta @ W[l - 1].T) * slope
     return [lines[f"dW{l}"] for l in range(1, L + 1)], [lines[f"db{l}"] for l in range(1, L + 1)], lines
-'''
+"""
 
-SHUFFLED = '''\
+SHUFFLED = """\
 import numpy as np
 
 
@@ -732,9 +733,9 @@ def gradients(W, b, x, t, activation, lam):
         elif activation == "sigmoid":
             g = g * h[l] * (1 - h[l])
     return dW, db
-'''
+"""
 
-STACKED = '''\
+STACKED = """\
 import numpy as np
 
 
@@ -761,9 +762,9 @@ def gradients(W, b, x, t, activation, lam):
     if len({g.shape for g in dW}) == 1 and len({g.shape for g in db}) == 1:
         return np.stack(dW), np.stack(db)
     return dW, db
-'''
+"""
 
-VECTORIZED_SCALARS = '''\
+VECTORIZED_SCALARS = """\
 import math
 
 import numpy as np
@@ -794,9 +795,9 @@ def gradients(W, b, x, t, activation, lam):
     dW = [np.dot(z[l - 1].T, delta[l]) / N + lam * W[l - 1] for l in range(1, L + 1)]
     db = [math.fsum([1 / N]) * np.dot(np.ones((1, N)), delta[l]).flatten() for l in range(1, L + 1)]
     return dW, db
-'''
+"""
 
-NESTED_LISTS = '''\
+NESTED_LISTS = """\
 import numpy as np
 
 
@@ -816,7 +817,7 @@ def gradients(W, b, x, t, activation, lam):
         slope = {"relu": z[l] > 0, "tanh": 1 - z[l] ** 2, "sigmoid": z[l] * (1 - z[l])}[activation]
         delta = delta @ W[l].T * slope
     return dW[::-1], db[::-1]
-'''
+"""
 
 SOURCES = {
     "scalar-engine": SCALAR_ENGINE,

@@ -1,5 +1,6 @@
 """One program of the corpus, and the names that go with it."""
 
+import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -41,7 +42,20 @@ class Program:
 SAME_NUMBERS = {"cache-overwritten": "derivative-at-activation"}
 
 
+# The same where an assignment allows one activation only: what it allows, the id made, the id reported.
+SAME_NUMBERS_WITH_ONE_ACTIVATION = {
+    ("relu", "derivative-missing"): "relu-derivative-one",
+    ("tanh", "tanh-derivative-of-output"): "derivative-at-activation",
+}
+
+
 def reported_as(program: Program) -> frozenset[str]:
-    """The ids that a report should show for a program, under the default assignment."""
-    ids = frozenset(SAME_NUMBERS.get(mistake, mistake) for mistake in program.mistakes)
+    """The ids that a report should show for a program, under its assignment."""
+    activations = tomllib.loads(program.assignment or "").get("activations", ())
+    names = dict(SAME_NUMBERS)
+    if len(activations) == 1:
+        names |= {
+            made: seen for (only, made), seen in SAME_NUMBERS_WITH_ONE_ACTIVATION.items() if only == activations[0]
+        }
+    ids = frozenset(names.get(mistake, mistake) for mistake in program.mistakes)
     return ids | {"relu-derivative-one"} if "mask by >=" in program.note else ids

@@ -32,9 +32,19 @@ def correct_in(style: Style, seed: int) -> Program:
     return Program(name, write(style, (), seed), (), style.name, Kind.CORRECT, right=True)
 
 
-def altered(style: Style, kind: Kind, name: str, note: str, *, near_to: str | None = None, right: bool = False,
-            mistakes: tuple[str, ...] = (), texts: dict[str, str], given: dict[str, str] | None = None,
-            plain: tuple[str, ...] = ()) -> Program:  # fmt: skip
+def altered(
+    style: Style,
+    kind: Kind,
+    name: str,
+    note: str,
+    *,
+    near_to: str | None = None,
+    right: bool = False,
+    mistakes: tuple[str, ...] = (),
+    texts: dict[str, str],
+    given: dict[str, str] | None = None,
+    plain: tuple[str, ...] = (),
+) -> Program:
     """A program of a style with texts in its slots that no mistake of the catalogue stands for."""
     full = f"{kind}.{name}.{style.name}"
     source = write(style, (edit("", given, plain=plain, **texts),), seed_of(full))

@@ -113,7 +113,7 @@ def write(style: Style, edits: tuple[Edit, ...] = (), seed: int = 0) -> str:
     wrong = {slot: text for e in edits for slot, text in e.texts.items()}
     for _ in range(30):
         texts = {slot: rng.choice(choices) for slot, choices in style.slots.items()}
-        texts |= {slot: style.slots[slot][0] for e in edits for slot in e.plain}
+        texts |= {slot: style.slots[slot][0] for e in edits for slot in e.plain if slot in style.slots}
         for dimension, option in _options(style, given, rng).items():
             texts |= style.variants[dimension][option]
         source, used = fill(style.template, texts | wrong)
@@ -131,5 +131,3 @@ def fit_together(edits: tuple[Edit, ...]) -> bool:
             if given.setdefault(dimension, option) != option:
                 return False
     return len(slots) == len(set(slots))
-
-

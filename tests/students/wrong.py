@@ -173,6 +173,6 @@ def gathered(*tables: Mapping[str, Iterable[Edit]], without: Iterable[str] = ())
     whole: dict[str, tuple[Edit, ...]] = {}
     for table in tables:
         for mistake, edits in table.items():
-            if mistake not in set(without):
+            if edits and mistake not in set(without):
                 whole[mistake] = (*whole.get(mistake, ()), *edits)
     return whole

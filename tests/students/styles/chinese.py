@@ -87,58 +87,104 @@ def gradients(W, b, x, t, activation, lam):
 '''
 
 S = Letters(
-    W="self.W[i]", b="self.b[i]", delta="delta", z_below="self.z[i - 1]", a_below="self.a[i - 1]", z_own="self.z[i]",
-    y="y", t="t", a_out="self.a[self.层数]", up="self.a[i]", N="N", lam="self.lam", f="激活", df="激活导数",
-    kind="self.激活函数", x="self.z[0]", first="i == 1", last="i == self.层数",
-)  # fmt: skip
+    W="self.W[i]",
+    b="self.b[i]",
+    delta="delta",
+    z_below="self.z[i - 1]",
+    a_below="self.a[i - 1]",
+    z_own="self.z[i]",
+    y="y",
+    t="t",
+    a_out="self.a[self.层数]",
+    up="self.a[i]",
+    N="N",
+    lam="self.lam",
+    f="激活",
+    df="激活导数",
+    kind="self.激活函数",
+    x="self.z[0]",
+    first="i == 1",
+    last="i == self.层数",
+)
 
 OWN = {
     "derivative-not-passed-on": [
-        edit(back="误差 = np.dot(误差 if i < self.层数 else delta, self.W[i].T)\ndelta = 误差 * 激活导数(<<d_at>>, self.激活函数)"),
+        edit(
+            back="误差 = np.dot(误差 if i < self.层数 else delta, self.W[i].T)\n"
+            "delta = 误差 * 激活导数(<<d_at>>, self.激活函数)"
+        ),
     ],
     "relu-of-gradient": [edit(back="delta = 激活(<<Wback>>, 'relu')<<back_n>>")],
     "cache-overwritten": [
-        edit("in place", {"df": "pre"}, plain=("d_relu",), activate="self.z[i] = self.a[i]\nself.z[i][:] = 激活(self.a[i], self.激活函数)"),
+        edit(
+            "in place",
+            {"df": "pre"},
+            plain=("d_relu",),
+            activate="self.z[i] = self.a[i]\nself.z[i][:] = 激活(self.a[i], self.激活函数)",
+        ),
     ],
     "weights-not-transposed": [edit(Wback="np.dot(delta, self.W[i])")],
     "weight-gradient-transposed": [edit(dW="np.dot(delta.T, <<zprev>>)<<dw_n>><<l2>>")],
     "weights-of-wrong-layer": [edit(Wback="np.dot(delta, self.W[i - 1].T)")],
     "updated-weights-in-backward": [
-        edit("in gradients, once a batch", update="# 调整 W 和 b\nself.W[i] = self.W[i] - 0.1 * self.dW[i]\n"
-             "self.b[i] = self.b[i] - 0.1 * self.db[i]"),
-        edit("in step, once a batch", init="self.学习率 = 0", update="if self.学习率:\n"
-             "    self.W[i] = self.W[i] - self.学习率 * self.dW[i]\n    self.b[i] = self.b[i] - self.学习率 * self.db[i]",
-             extras="""\
+        edit(
+            "in gradients, once a batch",
+            update="# 调整 W 和 b\nself.W[i] = self.W[i] - 0.1 * self.dW[i]\nself.b[i] = self.b[i] - 0.1 * self.db[i]",
+        ),
+        edit(
+            "in step, once a batch",
+            init="self.学习率 = 0",
+            update="if self.学习率:\n"
+            "    self.W[i] = self.W[i] - self.学习率 * self.dW[i]\n"
+            "    self.b[i] = self.b[i] - self.学习率 * self.db[i]",
+            extras="""\
 def step(W, b, x, t, activation, lam, eta):
     网络 = 神经网络(W, b, activation, lam)
     网络.学习率 = eta
     网络.前向(x)
     网络.反向(t)
     return [网络.W[i + 1] for i in range(len(W))], [网络.b[i + 1] for i in range(len(b))]
-"""),
+""",
+        ),
     ],
     "inputs-mutated": [
         edit("t", {"mean": "late"}, out="np.multiply(t, -1, out=t) + y"),
         edit("the lists of W and b", pre="W.insert(0, 0)  # 下标从 1 开始\nb.insert(0, 0)\nW, b = W[1:], b[1:]"),
     ],
     "cache-stale": [
-        edit("by shapes", globals="上次 = {}", call_forward="键 = (activation, x.shape, *[w.shape for w in W])\n"
-             "if 键 not in 上次:\n    网络.前向(x)\n    上次[键] = 网络.z, 网络.a\n网络.z, 网络.a = 上次[键]"),
+        edit(
+            "by shapes",
+            globals="上次 = {}",
+            call_forward="键 = (activation, x.shape, *[w.shape for w in W])\n"
+            "if 键 not in 上次:\n    网络.前向(x)\n    上次[键] = 网络.z, 网络.a\n网络.z, 网络.a = 上次[键]",
+        ),
     ],
     "gradients-accumulated": [
-        edit("while the shapes stay", globals="累加 = {}", post="键 = tuple(w.shape for w in W)\nif 键 in 累加:\n"
-             "    for i in 层:\n        网络.dW[i] = 网络.dW[i] + 累加[键][0][i]\n        网络.db[i] = 网络.db[i] + 累加[键][1][i]\n"
-             "累加[键] = 网络.dW, 网络.db"),
+        edit(
+            "while the shapes stay",
+            globals="累加 = {}",
+            post="键 = tuple(w.shape for w in W)\nif 键 in 累加:\n"
+            "    for i in 层:\n        网络.dW[i] = 网络.dW[i] + 累加[键][0][i]\n"
+            "        网络.db[i] = 网络.db[i] + 累加[键][1][i]\n"
+            "累加[键] = 网络.dW, 网络.db",
+        ),
     ],
     "precision-float32": [
-        edit("all of it", pre="W = [np.array(w, np.float32) for w in W]\nb = [np.array(c, np.float32) for c in b]\n"
-             "x = np.array(x, np.float32)\nt = np.array(t, np.float32)"),
+        edit(
+            "all of it",
+            pre="W = [np.array(w, np.float32) for w in W]\nb = [np.array(c, np.float32) for c in b]\n"
+            "x = np.array(x, np.float32)\nt = np.array(t, np.float32)",
+        ),
     ],
     "integer-arrays": [
-        edit("integer buffers", store="self.dW[i] = np.zeros(self.W[i].shape, dtype=int)\nself.db[i] = np.zeros(self.b[i].shape, dtype=int)\n"
-             "self.dW[i][:] = <<dW>>\nself.db[i][:] = <<db>>"),
+        edit(
+            "integer buffers",
+            store="self.dW[i] = np.zeros(self.W[i].shape, dtype=int)\n"
+            "self.db[i] = np.zeros(self.b[i].shape, dtype=int)\n"
+            "self.dW[i][:] = <<dW>>\nself.db[i][:] = <<db>>",
+        ),
     ],
-}  # fmt: skip
+}
 
 STYLE = Style(
     name="chinese",
@@ -174,13 +220,23 @@ STYLE = Style(
         },
         "lines": {
             "none": {"result": "[网络.dW[i] for i in 层], [网络.db[i] for i in 层]"},
-            "all": {"result": "[网络.dW[i] for i in 层], [网络.db[i] for i in 层], {**{f'a{i}': 网络.a[i] for i in 层}, "
-                    "**{f'delta{i}': 网络.delta[i] for i in 层}}"},
+            "all": {
+                "result": "[网络.dW[i] for i in 层], [网络.db[i] for i in 层], {**{f'a{i}': 网络.a[i] for i in 层}, "
+                "**{f'delta{i}': 网络.delta[i] for i in 层}}"
+            },
         },
     },
     mistakes=gathered(
-        activation_edits("激活", "a", "z"), softmax_edits("softmax", "a", "rows"), output_edits(S), mean_edits(S),
-        l2_edits(S), bias_edits(S), derivative_edits(S), upstream_edits(S), step_edits(), OWN,
+        activation_edits("激活", "a", "z"),
+        softmax_edits("softmax", "a", "rows"),
+        output_edits(S),
+        mean_edits(S),
+        l2_edits(S),
+        bias_edits(S),
+        derivative_edits(S),
+        upstream_edits(S),
+        step_edits(),
+        OWN,
     ),
     clashes=(("mean=early", "lines=all"),),
-)  # fmt: skip
+)

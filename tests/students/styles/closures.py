@@ -12,7 +12,7 @@ from ..blocks import (
 from ..template import Style, edit
 from ..wrong import Letters, bias_edits, gathered, l2_edits, mean_edits, output_edits
 
-TEMPLATE = '''\
+TEMPLATE = """\
 import numpy as np
 
 
@@ -88,12 +88,28 @@ def gradients(W, b, x, t, activation, lam):
 
 
 <<extras>>
-'''
+"""
 
 S = Letters(
-    W="w", b="c", delta="g", z_below="z", a_below="a", z_own="", y="y", t="t", a_out="a", up="", N="N", lam="lam",
-    f="phi", df="dphi", kind="kind", x="", first="", last="",
-)  # fmt: skip
+    W="w",
+    b="c",
+    delta="g",
+    z_below="z",
+    a_below="a",
+    z_own="",
+    y="y",
+    t="t",
+    a_out="a",
+    up="",
+    N="N",
+    lam="lam",
+    f="phi",
+    df="dphi",
+    kind="kind",
+    x="",
+    first="",
+    last="",
+)
 
 OWN = {
     "derivative-missing": [edit(passed="g")],
@@ -102,7 +118,10 @@ OWN = {
     "activation-for-derivative": [edit(passed="g * phi(a, kind)"), edit(passed="g * z")],
     "derivative-twice": [
         edit(passed="g * dphi(<<d_at>>, kind) ** 2"),
-        edit(activate="z = phi(a, kind)\nslope = dphi(<<d_at>>, kind)\nslope = slope * dphi(<<d_at>>, kind)", passed="slope * g"),
+        edit(
+            activate="z = phi(a, kind)\nslope = dphi(<<d_at>>, kind)\nslope = slope * dphi(<<d_at>>, kind)",
+            passed="slope * g",
+        ),
     ],
     "sigmoid-derivative-everywhere": [edit(passed="g * (z * (1 - z))")],
     "relu-of-gradient": [edit(passed="np.where(g > 0, g, 0)"), edit(passed="np.maximum(0.0, g)")],
@@ -117,26 +136,44 @@ OWN = {
         edit("in gradients, once a batch", keep="w, c = w.copy(), c.copy()", update="w[:] = w - 0.1 * gw"),
     ],
     "inputs-mutated": [
-        edit("W", Wback="back", dW="z.T @ g<<dw_n>>", update="back = g @ w.T\ngw = np.add(np.multiply(w, lam, out=w), gw, out=w)"),
+        edit(
+            "W",
+            Wback="back",
+            dW="z.T @ g<<dw_n>>",
+            update="back = g @ w.T\ngw = np.add(np.multiply(w, lam, out=w), gw, out=w)",
+        ),
         edit("the list of W", pre="W.append(None); b.append(None)\nW, b = W[:-1], b[:-1]"),
     ],
     "cache-stale": [
-        edit("everything of the first call, by shapes", globals="built = {}", call_build="key = (activation, lam, x.shape, *[w.shape for w in W])\n"
-             "if key not in built:\n    built[key] = build(W, b, x, t, activation, lam)\n"
-             "y, head, tape = built[key]\ntape = list(tape)"),
+        edit(
+            "everything of the first call, by shapes",
+            globals="built = {}",
+            call_build="key = (activation, lam, x.shape, *[w.shape for w in W])\n"
+            "if key not in built:\n    built[key] = build(W, b, x, t, activation, lam)\n"
+            "y, head, tape = built[key]\ntape = list(tape)",
+        ),
     ],
     "gradients-accumulated": [
-        edit("while the shapes stay", globals="grad_sums = {}",
-             post="for name, grads in ((\"W\", dW), (\"b\", db)):\n    for i in range(len(grads)):\n"
-             "        old = grad_sums.get((name, i, len(W)))\n        if old is not None and np.shape(old) == np.shape(grads[i]):\n"
-             "            grads[i] = grads[i] + old\n        grad_sums[name, i, len(W)] = grads[i]"),
+        edit(
+            "while the shapes stay",
+            globals="grad_sums = {}",
+            post='for name, grads in (("W", dW), ("b", db)):\n    for i in range(len(grads)):\n'
+            "        old = grad_sums.get((name, i, len(W)))\n"
+            "        if old is not None and np.shape(old) == np.shape(grads[i]):\n"
+            "            grads[i] = grads[i] + old\n        grad_sums[name, i, len(W)] = grads[i]",
+        ),
     ],
     "precision-float32": [
         edit("all of it", keep="w, c, z = np.float32(w), np.float32(c), np.float32(z)", pre="t = np.float32(t)"),
     ],
-    "integer-arrays": [edit("integer buffers", keep="grads = np.zeros(w.shape, int), np.zeros(c.shape, int)",
-                            update="grads[0][:], grads[1][:] = gw, gc\ngw, gc = grads")],
-}  # fmt: skip
+    "integer-arrays": [
+        edit(
+            "integer buffers",
+            keep="grads = np.zeros(w.shape, int), np.zeros(c.shape, int)",
+            update="grads[0][:], grads[1][:] = gw, gc\ngw, gc = grads",
+        )
+    ],
+}
 
 STYLE = Style(
     name="closures",
@@ -172,7 +209,13 @@ STYLE = Style(
         "lines": {"none": {"result": "dW, db"}, "some": {"result": 'dW, db, {"y": y}'}},
     },
     mistakes=gathered(
-        activation_edits("phi", "a", "z"), softmax_edits("softmax", "a", "rows"), output_edits(S), mean_edits(S),
-        l2_edits(S), bias_edits(S), step_edits(), OWN,
+        activation_edits("phi", "a", "z"),
+        softmax_edits("softmax", "a", "rows"),
+        output_edits(S),
+        mean_edits(S),
+        l2_edits(S),
+        bias_edits(S),
+        step_edits(),
+        OWN,
     ),
-)  # fmt: skip
+)

@@ -78,10 +78,26 @@ def gradients(W, b, x, t, activation, lam):
 '''
 
 S = Letters(
-    W="W[l]", b="b[l]", delta="dZ", z_below="As[l]", a_below="Zs[l - 1]", z_own="As[l + 1]", y="Y", t="T",
-    a_out="Zs[-1]", up="Zs[l]", N="m", lam="lam", f="g", df="g_prime", kind="activation", x="X", first="l == 0",
-    last="l == L - 1", layout="columns",
-)  # fmt: skip
+    W="W[l]",
+    b="b[l]",
+    delta="dZ",
+    z_below="As[l]",
+    a_below="Zs[l - 1]",
+    z_own="As[l + 1]",
+    y="Y",
+    t="T",
+    a_out="Zs[-1]",
+    up="Zs[l]",
+    N="m",
+    lam="lam",
+    f="g",
+    df="g_prime",
+    kind="activation",
+    x="X",
+    first="l == 0",
+    last="l == L - 1",
+    layout="columns",
+)
 
 _STEP = """\
 def step(W, b, x, t, activation, lam, eta):
@@ -102,7 +118,12 @@ OWN = {
     ],
     "relu-of-gradient": [edit(back="dZ = np.maximum(<<Wback>>, 0)<<back_n>>")],
     "cache-overwritten": [
-        edit("in place", {"df": "pre"}, plain=("d_relu",), activate="if l == len(W) - 1:\n    A = softmax(Z)\nelse:\n    Z[:, :] = g(Z, activation)\n    A = Z"),
+        edit(
+            "in place",
+            {"df": "pre"},
+            plain=("d_relu",),
+            activate="if l == len(W) - 1:\n    A = softmax(Z)\nelse:\n    Z[:, :] = g(Z, activation)\n    A = Z",
+        ),
     ],
     "weights-not-transposed": [edit(Wback="W[l] @ dZ"), edit(Wback="np.dot(W[l], dZ)")],
     "weight-gradient-transposed": [edit(dW="<<zprev>> @ dZ.T<<dw_n>><<l2>>")],
@@ -111,33 +132,56 @@ OWN = {
     "bias-summed-to-scalar": [edit("a scalar", db="np.sum(dZ)<<db_n>>", out_b="g")],
     "bias-wrong-axis": [edit(db="np.sum(dZ, axis=0, keepdims=True)<<db_n>>")],
     "updated-weights-in-backward": [
-        edit("in gradients, once a batch", update="W[l] = W[l] - 0.1 * dW[l]\nb[l] = b[l] - 0.1 * np.reshape(db[l], (-1, 1))"),
+        edit(
+            "in gradients, once a batch",
+            update="W[l] = W[l] - 0.1 * dW[l]\nb[l] = b[l] - 0.1 * np.reshape(db[l], (-1, 1))",
+        ),
         edit("in step, once a batch", extras=_STEP),
     ],
     "inputs-mutated": [
-        edit("t", {"mean": "late"}, transposed="x.T, t.T", call_forward="Zs, As = feed_forward(W, b, X, activation)\n"
-             "T -= As[L]  # target minus output", out="-T"),
+        edit(
+            "t",
+            {"mean": "late"},
+            transposed="x.T, t.T",
+            call_forward="Zs, As = feed_forward(W, b, X, activation)\nT -= As[L]  # target minus output",
+            out="-T",
+        ),
         edit("the order of W and b", pre="W.reverse(); b.reverse()\nW, b = W[::-1], b[::-1]"),
     ],
     "cache-stale": [
-        edit("by shapes", globals="last = {}", call_forward="key = (activation, X.shape, *(w.shape for w in W))\n"
-             "if key not in last:\n    last[key] = feed_forward(W, b, X, activation)\nZs, As = last[key]"),
+        edit(
+            "by shapes",
+            globals="last = {}",
+            call_forward="key = (activation, X.shape, *(w.shape for w in W))\n"
+            "if key not in last:\n    last[key] = feed_forward(W, b, X, activation)\nZs, As = last[key]",
+        ),
     ],
     "gradients-accumulated": [
-        edit("while the shapes stay", globals="running = {}",
-             post="key = tuple(g.shape for g in dW)\nif key in running:\n"
-             "    dW = [p + q for p, q in zip(running[key][0], dW)]\n    db = [p + q for p, q in zip(running[key][1], db)]\n"
-             "running[key] = dW, db"),
+        edit(
+            "while the shapes stay",
+            globals="running = {}",
+            post="key = tuple(g.shape for g in dW)\nif key in running:\n"
+            "    dW = [p + q for p, q in zip(running[key][0], dW)]\n"
+            "    db = [p + q for p, q in zip(running[key][1], db)]\n"
+            "running[key] = dW, db",
+        ),
     ],
     "precision-float32": [
-        edit("all of it", pre="W = [np.float32(w) for w in W]\nb = [np.float32(c) for c in b]\nx, t = np.float32(x), np.float32(t)"),
-        edit("all of it, returned as float64", pre="W = [np.float32(w) for w in W]\nb = [np.float32(c) for c in b]\n"
-             "x, t = np.float32(x), np.float32(t)", out_W="g.T.astype(float)", out_b="g.ravel().astype(float)"),
+        edit(
+            "all of it",
+            pre="W = [np.float32(w) for w in W]\nb = [np.float32(c) for c in b]\nx, t = np.float32(x), np.float32(t)",
+        ),
+        edit(
+            "all of it, returned as float64",
+            pre="W = [np.float32(w) for w in W]\nb = [np.float32(c) for c in b]\nx, t = np.float32(x), np.float32(t)",
+            out_W="g.T.astype(float)",
+            out_b="g.ravel().astype(float)",
+        ),
     ],
     "integer-arrays": [
         edit("integer buffers at the end", out_W="g.T.astype(int)", out_b="g.ravel().astype(int)"),
     ],
-}  # fmt: skip
+}
 
 STYLE = Style(
     name="columns",
@@ -157,8 +201,11 @@ STYLE = Style(
         "dW": ("dZ @ <<zprev>>.T<<dw_n>><<l2>>", "np.dot(dZ, <<zprev>>.T)<<dw_n>><<l2>>"),
         "zprev": ("As[l]",),
         "l2": (" + lam * W[l]",),
-        "db": ("np.sum(dZ, axis=1, keepdims=True)<<db_n>><<l2b>>", "dZ.sum(axis=1).reshape(-1, 1)<<db_n>><<l2b>>",
-               "dZ @ np.ones((m, 1))<<db_n>><<l2b>>"),
+        "db": (
+            "np.sum(dZ, axis=1, keepdims=True)<<db_n>><<l2b>>",
+            "dZ.sum(axis=1).reshape(-1, 1)<<db_n>><<l2b>>",
+            "dZ @ np.ones((m, 1))<<db_n>><<l2b>>",
+        ),
         "l2b": ("",),
         "update": ("",),
         "back": ("dZ = (<<Wback>>)<<fprime>><<back_n>>", "dA = <<Wback>>\ndZ = dA<<fprime>><<back_n>>"),
@@ -179,16 +226,28 @@ STYLE = Style(
         "lines": {
             "none": {"result": "dW, db"},
             "some": {"result": "dW, db, {f'z{i}': As[i].T for i in range(1, L)}"},
-            "all": {"result": "dW, db, {**{f'a{i + 1}': Zs[i].T for i in range(L)}, 'y': Y.T, "
-                    "**{f'delta{i}': d.T for i, d in all_dZ.items()}}"},
+            "all": {
+                "result": "dW, db, {**{f'a{i + 1}': Zs[i].T for i in range(L)}, 'y': Y.T, "
+                "**{f'delta{i}': d.T for i, d in all_dZ.items()}}"
+            },
         },
     },
     mistakes=gathered(
-        activation_edits("g", "Z", "A"), softmax_edits("softmax", "Z", "columns"), output_edits(S), mean_edits(S),
+        activation_edits("g", "Z", "A"),
+        softmax_edits("softmax", "Z", "columns"),
+        output_edits(S),
+        mean_edits(S),
         l2_edits(S),
-        {"bias-gradient-zero": bias_edits(S)["bias-gradient-zero"], "bias-mean-again": bias_edits(S)["bias-mean-again"],
-         "bias-not-summed": bias_edits(S)["bias-not-summed"][1:], "bias-summed-to-scalar": bias_edits(S)["bias-summed-to-scalar"][1:2]},
-        derivative_edits(S), upstream_edits(S), step_edits(), OWN,
+        {
+            "bias-gradient-zero": bias_edits(S)["bias-gradient-zero"],
+            "bias-mean-again": bias_edits(S)["bias-mean-again"],
+            "bias-not-summed": bias_edits(S)["bias-not-summed"][1:],
+            "bias-summed-to-scalar": bias_edits(S)["bias-summed-to-scalar"][1:2],
+        },
+        derivative_edits(S),
+        upstream_edits(S),
+        step_edits(),
+        OWN,
     ),
     clashes=(("mean=early", "lines=all"),),
-)  # fmt: skip
+)

@@ -114,9 +114,25 @@ def gradients(W, b, x, t, activation, lam):
 '''
 
 S = Letters(
-    W="self.W", b="self.b", delta="delta", z_below="self.z", a_below="self.a", z_own="", y="y", t="t", a_out="self.a",
-    up="", N="N", lam="self.lam", f="", df="self.derivative", kind="", x="", first="", last="",
-)  # fmt: skip
+    W="self.W",
+    b="self.b",
+    delta="delta",
+    z_below="self.z",
+    a_below="self.a",
+    z_own="",
+    y="y",
+    t="t",
+    a_out="self.a",
+    up="",
+    N="N",
+    lam="self.lam",
+    f="",
+    df="self.derivative",
+    kind="",
+    x="",
+    first="",
+    last="",
+)
 
 _NETS = """\
 nets = {}
@@ -140,7 +156,9 @@ OWN = {
     "derivative-twice": [edit(passed="grad * self.derivative(<<d_at>>) ** 2")],
     "sigmoid-derivative-everywhere": [edit(passed="grad * self.z * (1.0 - self.z)")],
     "relu-of-gradient": [edit(passed="np.maximum(grad, 0)")],
-    "cache-overwritten": [edit("in place", _PRE, plain=("d_relu",), activate="a[...] = self.f(a)\nself.a = self.z = a")],
+    "cache-overwritten": [
+        edit("in place", _PRE, plain=("d_relu",), activate="a[...] = self.f(a)\nself.a = self.z = a")
+    ],
     "weights-not-transposed": [edit(Wback="delta @ self.W")],
     "weight-gradient-transposed": [edit(dW="delta.T @ self.z_in<<dw_n>><<l2>>")],
     "l2-some-layers": [
@@ -149,9 +167,11 @@ OWN = {
     ],
     "updated-weights-in-backward": [
         edit("in gradients, once a batch", update="self.W = self.W - 0.1 * self.dW\nself.b = self.b - 0.1 * self.db"),
-        edit("in step, once a batch", update="if self.eta:\n    self.W = self.W - self.eta * self.dW\n"
-             "    self.b = self.b - self.eta * self.db", alloc="self.eta = None",
-             extras="""\
+        edit(
+            "in step, once a batch",
+            update="if self.eta:\n    self.W = self.W - self.eta * self.dW\n    self.b = self.b - self.eta * self.db",
+            alloc="self.eta = None",
+            extras="""\
 def step(W, b, x, t, activation, lam, eta):
     net = Network(W, b, activation, lam)
     for layer in net.dense:
@@ -159,31 +179,51 @@ def step(W, b, x, t, activation, lam, eta):
     net.predict(x)
     net.backward(t)
     return [layer.W for layer in net.dense], [layer.b for layer in net.dense]
-"""),
+""",
+        ),
     ],
     "inputs-mutated": [
-        edit("W", own_W="W", store="grad_in = delta @ self.W.T\nself.db = <<db>>\nself.dW = self.W\n"
-             "self.dW *= self.lam\nself.dW += self.z_in.T @ delta<<dw_n>>", Wback="grad_in"),
+        edit(
+            "W",
+            own_W="W",
+            store="grad_in = delta @ self.W.T\nself.db = <<db>>\nself.dW = self.W\n"
+            "self.dW *= self.lam\nself.dW += self.z_in.T @ delta<<dw_n>>",
+            Wback="grad_in",
+        ),
     ],
     "cache-stale": [
-        edit("while the network stays", globals=_NETS, network=_KEPT,
-             predict="if self.y is None:\n    for layer in self.layers:\n        x = layer.forward(x)\n"
-             "    self.y = self.head.forward(x)"),
+        edit(
+            "while the network stays",
+            globals=_NETS,
+            network=_KEPT,
+            predict="if self.y is None:\n    for layer in self.layers:\n        x = layer.forward(x)\n"
+            "    self.y = self.head.forward(x)",
+        ),
     ],
     "gradients-accumulated": [
-        edit("while the network stays", alloc="self.dW, self.db = np.zeros_like(W), np.zeros_like(b)",
-             store="self.dW = self.dW + (<<dW>>)\nself.db = self.db + (<<db>>)",
-             globals=_NETS, network=_KEPT),
+        edit(
+            "while the network stays",
+            alloc="self.dW, self.db = np.zeros_like(W), np.zeros_like(b)",
+            store="self.dW = self.dW + (<<dW>>)\nself.db = self.db + (<<db>>)",
+            globals=_NETS,
+            network=_KEPT,
+        ),
     ],
     "precision-float32": [
-        edit("all of it", own_W="W.astype(np.float32)", pre="x = x.astype(np.float32)\nt = t.astype(np.float32)\n"
-             "b = [c.astype(np.float32) for c in b]"),
+        edit(
+            "all of it",
+            own_W="W.astype(np.float32)",
+            pre="x = x.astype(np.float32)\nt = t.astype(np.float32)\nb = [c.astype(np.float32) for c in b]",
+        ),
     ],
     "integer-arrays": [
-        edit("integer buffers", alloc="self.dW = np.zeros(W.shape, int)\nself.db = np.zeros(b.shape, int)",
-             store="self.dW[:, :] = <<dW>>\nself.db[:] = <<db>>"),
+        edit(
+            "integer buffers",
+            alloc="self.dW = np.zeros(W.shape, int)\nself.db = np.zeros(b.shape, int)",
+            store="self.dW[:, :] = <<dW>>\nself.db[:] = <<db>>",
+        ),
     ],
-}  # fmt: skip
+}
 
 STYLE = Style(
     name="layer-class",
@@ -214,10 +254,14 @@ STYLE = Style(
     },
     variants={
         "df": {
-            "pre": {"v": "a", "d_at": "self.a", "relu": "<<d_relu>>", "tanh": "<<d_tanh>>",
-                    "sigmoid": "<<d_sigmoid>>"},
-            "post": {"v": "z", "d_at": "self.z", "relu": "<<p_relu>>", "tanh": "<<p_tanh>>",
-                     "sigmoid": "<<p_sigmoid>>"},
+            "pre": {"v": "a", "d_at": "self.a", "relu": "<<d_relu>>", "tanh": "<<d_tanh>>", "sigmoid": "<<d_sigmoid>>"},
+            "post": {
+                "v": "z",
+                "d_at": "self.z",
+                "relu": "<<p_relu>>",
+                "tanh": "<<p_tanh>>",
+                "sigmoid": "<<p_sigmoid>>",
+            },
         },
         "mean": {
             "late": {"out_n": "", "dw_n": " / N", "db_n": " / N"},
@@ -226,13 +270,21 @@ STYLE = Style(
         "lines": {
             "none": {"result": "[d.dW for d in net.dense], [d.db for d in net.dense]"},
             "none-tuple": {"result": "tuple(d.dW for d in net.dense), tuple(d.db for d in net.dense)"},
-            "all": {"result": "[d.dW for d in net.dense], [d.db for d in net.dense], "
-                    "{f'delta{i}': d.delta for i, d in enumerate(net.dense, 1)}"},
+            "all": {
+                "result": "[d.dW for d in net.dense], [d.db for d in net.dense], "
+                "{f'delta{i}': d.delta for i, d in enumerate(net.dense, 1)}"
+            },
         },
     },
     mistakes=gathered(
-        activation_edits("f", "a", "z"), softmax_edits("softmax", "a", "rows"),
-        output_edits(S), mean_edits(S), l2_edits(S), bias_edits(S), step_edits(), OWN,
+        activation_edits("f", "a", "z"),
+        softmax_edits("softmax", "a", "rows"),
+        output_edits(S),
+        mean_edits(S),
+        l2_edits(S),
+        bias_edits(S),
+        step_edits(),
+        OWN,
     ),
     clashes=(("mean=early", "lines=all"),),
-)  # fmt: skip
+)

@@ -22,7 +22,7 @@ from ..wrong import (
     upstream_edits,
 )
 
-TEMPLATE = '''\
+TEMPLATE = """\
 import numpy as np
 
 
@@ -68,13 +68,28 @@ def gradients(W, b, x, t, activation, lam):
 
 
 <<extras>>
-'''
+"""
 
 S = Letters(
-    W="W[l]", b="b[l]", delta="delta", z_below="z[l]", a_below="a[l - 1]", z_own="z[l + 1]", y="y", t="t",
-    a_out="a[-1]", up="a[l]", N="N", lam="lam", f="f", df="f_prime", kind="activation", x="x", first="l == 0",
+    W="W[l]",
+    b="b[l]",
+    delta="delta",
+    z_below="z[l]",
+    a_below="a[l - 1]",
+    z_own="z[l + 1]",
+    y="y",
+    t="t",
+    a_out="a[-1]",
+    up="a[l]",
+    N="N",
+    lam="lam",
+    f="f",
+    df="f_prime",
+    kind="activation",
+    x="x",
+    first="l == 0",
     last="l == L - 1",
-)  # fmt: skip
+)
 
 _COPY = "W = [w.copy() for w in W]"
 _STEPPED = """\
@@ -115,7 +130,9 @@ OWN = {
     "cache-overwritten": [
         edit("in place", {"df": "pre"}, plain=("d_relu",), activate="a[l][:] = f(a[l], activation)\nz.append(a[l])"),
         edit(
-            "in place, mask by >=", {"df": "pre"}, d_relu="(a >= 0).astype(float)",
+            "in place, mask by >=",
+            {"df": "pre"},
+            d_relu="(a >= 0).astype(float)",
             activate="a[l][...] = f(a[l], activation)  # saves memory\nz.append(a[l])",
         ),
     ],
@@ -131,29 +148,44 @@ OWN = {
     "step-repeated": [STEP_REPEATED_FRESH],
     "inputs-mutated": [
         edit("t", {"mean": "late"}, out_stmt="delta = np.subtract(y, t, out=t)"),
-        edit("b", alloc="dW = [None] * L\ndb = list(b)  # the shapes are right already",
-             store="dW[l] = <<dW>>\ndb[l][:] = <<db>>"),
+        edit(
+            "b",
+            alloc="dW = [None] * L\ndb = list(b)  # the shapes are right already",
+            store="dW[l] = <<dW>>\ndb[l][:] = <<db>>",
+        ),
     ],
     "cache-stale": [
-        edit("by shapes", globals="memory = {}",
-             call_forward="key = (activation, x.shape, *[w.shape for w in W])\nif key not in memory:\n"
-             "    memory[key] = run_forward(W, b, x, activation)\na, z = memory[key]"),
+        edit(
+            "by shapes",
+            globals="memory = {}",
+            call_forward="key = (activation, x.shape, *[w.shape for w in W])\nif key not in memory:\n"
+            "    memory[key] = run_forward(W, b, x, activation)\na, z = memory[key]",
+        ),
     ],
     "gradients-accumulated": [
-        edit("while the shapes stay", globals="dW, db = [], []",
-             alloc="if [g.shape for g in dW] != [w.shape for w in W]:\n    dW[:] = [np.zeros_like(w) for w in W]\n"
-             "    db[:] = [np.zeros_like(c) for c in b]",
-             store="dW[l] += <<dW>>\ndb[l] += <<db>>"),
+        edit(
+            "while the shapes stay",
+            globals="dW, db = [], []",
+            alloc="if [g.shape for g in dW] != [w.shape for w in W]:\n    dW[:] = [np.zeros_like(w) for w in W]\n"
+            "    db[:] = [np.zeros_like(c) for c in b]",
+            store="dW[l] += <<dW>>\ndb[l] += <<db>>",
+        ),
     ],
     "precision-float32": [
-        edit("all of it", pre="W = [w.astype(np.float32) for w in W]\nb = [c.astype(np.float32) for c in b]\n"
-             "x, t = np.float32(x), np.float32(t)"),
+        edit(
+            "all of it",
+            pre="W = [w.astype(np.float32) for w in W]\nb = [c.astype(np.float32) for c in b]\n"
+            "x, t = np.float32(x), np.float32(t)",
+        ),
     ],
     "integer-arrays": [
-        edit("integer buffers", alloc="dW = [np.zeros(w.shape, dtype=int) for w in W]\n"
-             "db = [np.zeros(c.shape, dtype=int) for c in b]", store="dW[l][:] = <<dW>>\ndb[l][:] = <<db>>"),
+        edit(
+            "integer buffers",
+            alloc="dW = [np.zeros(w.shape, dtype=int) for w in W]\ndb = [np.zeros(c.shape, dtype=int) for c in b]",
+            store="dW[l][:] = <<dW>>\ndb[l][:] = <<db>>",
+        ),
     ],
-}  # fmt: skip
+}
 
 STYLE = Style(
     name="lists",
@@ -167,18 +199,27 @@ STYLE = Style(
         "pre": ("", "", "x = np.asarray(x, dtype=float)", "W, b = list(W), list(b)  # never touch the caller's lists"),
         "count": ("len(x)", "x.shape[0]", "t.shape[0]"),
         "call_forward": ("a, z = run_forward(W, b, x, activation)",),
-        "alloc": ("dW = [None] * L\ndb = [None] * L", "dW, db = [0] * L, [0] * L",
-                  "dW = [np.zeros_like(w) for w in W]\ndb = [np.zeros_like(c) for c in b]"),
+        "alloc": (
+            "dW = [None] * L\ndb = [None] * L",
+            "dW, db = [0] * L, [0] * L",
+            "dW = [np.zeros_like(w) for w in W]\ndb = [np.zeros_like(c) for c in b]",
+        ),
         "out_stmt": ("delta = (<<out>>)<<out_n>>",),
         "out": ("y - t", "-(t - y)", "-t + y"),
         "downwards": ("range(L - 1, -1, -1)", "reversed(range(L))"),
         "store": ("dW[l] = <<dW>>\ndb[l] = <<db>>", "db[l] = <<db>>\ndW[l] = <<dW>>"),
-        "dW": ("<<zprev>>.T @ delta<<dw_n>><<l2>>", "np.dot(<<zprev>>.T, delta)<<dw_n>><<l2>>",
-               "np.einsum('ni,nj->ij', <<zprev>>, delta)<<dw_n>><<l2>>"),
+        "dW": (
+            "<<zprev>>.T @ delta<<dw_n>><<l2>>",
+            "np.dot(<<zprev>>.T, delta)<<dw_n>><<l2>>",
+            "np.einsum('ni,nj->ij', <<zprev>>, delta)<<dw_n>><<l2>>",
+        ),
         "zprev": ("z[l]",),
         "l2": (" + lam * W[l]", " + W[l] * lam"),
-        "db": ("delta.sum(axis=0)<<db_n>><<l2b>>", "np.sum(delta, 0)<<db_n>><<l2b>>",
-               "np.ones(N) @ delta<<db_n>><<l2b>>"),
+        "db": (
+            "delta.sum(axis=0)<<db_n>><<l2b>>",
+            "np.sum(delta, 0)<<db_n>><<l2b>>",
+            "np.ones(N) @ delta<<db_n>><<l2b>>",
+        ),
         "l2b": ("",),
         "update": ("",),
         "back": ("delta = (<<Wback>>)<<fprime>><<back_n>>", "g = <<Wback>>\ndelta = g<<fprime>><<back_n>>"),
@@ -197,16 +238,28 @@ STYLE = Style(
         "lines": {
             "none": {"result": "dW, db"},
             "none-tuples": {"result": "tuple(dW), tuple(db)"},
-            "some": {"result": "dW, db, {**{f'a{l + 1}': a[l] for l in range(L)}, "
-                     "**{f'z{l}': z[l] for l in range(1, L)}, 'y': y}"},
-            "all": {"result": "dW, db, {**{f'a{l + 1}': a[l] for l in range(L)}, "
-                    "**{f'z{l}': z[l] for l in range(1, L)}, 'y': y, "
-                    "**{f'delta{l + 1}': deltas[l] for l in range(L)}}"},
+            "some": {
+                "result": "dW, db, {**{f'a{l + 1}': a[l] for l in range(L)}, "
+                "**{f'z{l}': z[l] for l in range(1, L)}, 'y': y}"
+            },
+            "all": {
+                "result": "dW, db, {**{f'a{l + 1}': a[l] for l in range(L)}, "
+                "**{f'z{l}': z[l] for l in range(1, L)}, 'y': y, "
+                "**{f'delta{l + 1}': deltas[l] for l in range(L)}}"
+            },
         },
     },
     mistakes=gathered(
-        activation_edits("f", "a", "z"), softmax_edits("softmax", "a", "rows"), output_edits(S), mean_edits(S),
-        l2_edits(S), bias_edits(S), derivative_edits(S), upstream_edits(S), step_edits(), OWN,
+        activation_edits("f", "a", "z"),
+        softmax_edits("softmax", "a", "rows"),
+        output_edits(S),
+        mean_edits(S),
+        l2_edits(S),
+        bias_edits(S),
+        derivative_edits(S),
+        upstream_edits(S),
+        step_edits(),
+        OWN,
     ),
     clashes=(("mean=early", "lines=all"),),
-)  # fmt: skip
+)

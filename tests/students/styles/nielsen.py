@@ -89,10 +89,26 @@ def gradients(W, b, x, t, activation, lam):
 '''
 
 S = Letters(
-    W="w", b="c", delta="delta", z_below="activations[-l]", a_below="z", z_own="", y="output", t="y", a_out="z",
-    up="zs[-l+1]", N="n", lam="lam", f="nonlinear", df="nonlinear_prime", kind="self.activation", x="", first="",
-    last="", layout="vector",
-)  # fmt: skip
+    W="w",
+    b="c",
+    delta="delta",
+    z_below="activations[-l]",
+    a_below="z",
+    z_own="",
+    y="output",
+    t="y",
+    a_out="z",
+    up="zs[-l+1]",
+    N="n",
+    lam="lam",
+    f="nonlinear",
+    df="nonlinear_prime",
+    kind="self.activation",
+    x="",
+    first="",
+    last="",
+    layout="vector",
+)
 _STEP = """\
 def step(W, b, x, t, activation, lam, eta):
     net = Network([w.copy() for w in W], [c.copy() for c in b], activation)
@@ -113,12 +129,19 @@ OWN = {
     ],
     "relu-of-gradient": [edit(back="delta = np.maximum(0, <<Wback>>)<<back_n>>")],
     "derivative-not-passed-on": [
-        edit(back="error = np.dot(self.weights[-l + 1].transpose(), delta if l == 2 else error)\nz = zs[-l]\n"
-             "delta = error * nonlinear_prime(<<d_at>>, self.activation)"),
+        edit(
+            back="error = np.dot(self.weights[-l + 1].transpose(), delta if l == 2 else error)\nz = zs[-l]\n"
+            "delta = error * nonlinear_prime(<<d_at>>, self.activation)"
+        ),
     ],
     "cache-overwritten": [
-        edit("in place", {"df": "pre"}, plain=("d_relu",), activate="if len(zs) < self.num_layers - 2:\n"
-             "    z[:] = nonlinear(z, self.activation)\n    activation = z\nelse:\n    activation = softmax(z)"),
+        edit(
+            "in place",
+            {"df": "pre"},
+            plain=("d_relu",),
+            activate="if len(zs) < self.num_layers - 2:\n"
+            "    z[:] = nonlinear(z, self.activation)\n    activation = z\nelse:\n    activation = softmax(z)",
+        ),
     ],
     "weights-not-transposed": [edit(Wback="np.dot(self.weights[-l+1], delta)")],
     "weight-gradient-transposed": [edit(nabla_w="np.dot(activations[-l-1], delta.transpose())")],
@@ -130,39 +153,64 @@ OWN = {
     "input-in-every-layer": [edit(nabla_w="np.dot(delta, x.transpose())")],
     "bias-gradient-zero": [edit(add_b="# biases are added later")],
     "bias-not-summed": [
-        edit("first sample only", add_b="if i == 0:\n    db = [nb + dnb.ravel() for nb, dnb in zip(db, delta_nabla_b)]"),
+        edit(
+            "first sample only", add_b="if i == 0:\n    db = [nb + dnb.ravel() for nb, dnb in zip(db, delta_nabla_b)]"
+        ),
     ],
     "bias-summed-to-scalar": [
         edit("spread over the units", plain=("add_b",), nabla_b="np.sum(delta)"),
         edit("spread over the units", add_b="db = [nb + dnb.sum() for nb, dnb in zip(db, delta_nabla_b)]"),
     ],
     "updated-weights-in-backward": [
-        edit("in gradients, after each sample, lambda on the stepped W", weights="[w.T.copy() for w in W]",
-             update="self.weights[-l] -= 0.1 * nabla_w[-l]",
-             regularised="[w.T for w in net.weights]"),
-        edit("in gradients, after each sample, weights only", weights="[w.T.copy() for w in W]",
-             update="self.weights[-l] = self.weights[-l] - 0.05 * nabla_w[-l]"),
-        edit("in step, after each sample",
-             update="if hasattr(self, 'eta'):\n    self.weights[-l] -= self.eta * (nabla_w[-l] + self.lam * self.weights[-l])\n"
-             "    self.biases[-l] -= self.eta * nabla_b[-l]", extras=_STEP),
+        edit(
+            "in gradients, after each sample, lambda on the stepped W",
+            weights="[w.T.copy() for w in W]",
+            update="self.weights[-l] -= 0.1 * nabla_w[-l]",
+            regularised="[w.T for w in net.weights]",
+        ),
+        edit(
+            "in gradients, after each sample, weights only",
+            weights="[w.T.copy() for w in W]",
+            update="self.weights[-l] = self.weights[-l] - 0.05 * nabla_w[-l]",
+        ),
+        edit(
+            "in step, after each sample",
+            update="if hasattr(self, 'eta'):\n"
+            "    self.weights[-l] -= self.eta * (nabla_w[-l] + self.lam * self.weights[-l])\n"
+            "    self.biases[-l] -= self.eta * nabla_b[-l]",
+            extras=_STEP,
+        ),
     ],
     "inputs-mutated": [
         edit("x", post="x -= x.mean(axis=0)"),
-        edit("W and b", post="for w, nw in zip(W, dW):\n    w -= 0.1 * nw\nfor c, nb in zip(b, db):\n    c -= 0.1 * nb"),
+        edit(
+            "W and b", post="for w, nw in zip(W, dW):\n    w -= 0.1 * nw\nfor c, nb in zip(b, db):\n    c -= 0.1 * nb"
+        ),
     ],
     "gradients-accumulated": [
-        edit("while the shapes stay", globals="nablas = {}", post="old = nablas.get(str([w.shape for w in W]))\n"
-             "if old:\n    dW = [p + q for p, q in zip(dW, old[0])]\n    db = [p + q for p, q in zip(db, old[1])]\n"
-             "nablas[str([w.shape for w in W])] = (dW, db)"),
+        edit(
+            "while the shapes stay",
+            globals="nablas = {}",
+            post="old = nablas.get(str([w.shape for w in W]))\n"
+            "if old:\n    dW = [p + q for p, q in zip(dW, old[0])]\n    db = [p + q for p, q in zip(db, old[1])]\n"
+            "nablas[str([w.shape for w in W])] = (dW, db)",
+        ),
     ],
     "precision-float32": [
-        edit("all of it", pre="x, t = x.astype(np.float32), t.astype(np.float32)\nb = [c.astype(np.float32) for c in b]\n"
-             "W = [w.astype(np.float32) for w in W]", post="dW = [np.float32(g) for g in dW]\ndb = [np.float32(g) for g in db]"),
+        edit(
+            "all of it",
+            pre="x, t = x.astype(np.float32), t.astype(np.float32)\nb = [c.astype(np.float32) for c in b]\n"
+            "W = [w.astype(np.float32) for w in W]",
+            post="dW = [np.float32(g) for g in dW]\ndb = [np.float32(g) for g in db]",
+        ),
     ],
     "integer-arrays": [
-        edit("integer buffers at the end", post="dW = [np.array(g, dtype=int) for g in dW]\ndb = [np.array(g, dtype=int) for g in db]"),
+        edit(
+            "integer buffers at the end",
+            post="dW = [np.array(g, dtype=int) for g in dW]\ndb = [np.array(g, dtype=int) for g in db]",
+        ),
     ],
-}  # fmt: skip
+}
 
 STYLE = Style(
     name="nielsen",
@@ -173,8 +221,15 @@ STYLE = Style(
         "globals": ("", '"""\nnetwork.py\n~~~~~~~~~~\n\nGradients are calculated using backpropagation.\n"""'),
         "weights": ("[w.T for w in W]", "[w.transpose() for w in W]"),
         "regularised": ("W",),
-        "alloc": ("nabla_b = [np.zeros(b.shape) for b in self.biases]\nnabla_w = [np.zeros(w.shape) for w in self.weights]",),
-        "activate": ("if len(zs) < self.num_layers - 2:\n    activation = nonlinear(z, self.activation)\nelse:\n    activation = softmax(z)",),
+        "alloc": (
+            "nabla_b = [np.zeros(b.shape) for b in self.biases]\nnabla_w = [np.zeros(w.shape) for w in self.weights]",
+        ),
+        "activate": (
+            (
+                "if len(zs) < self.num_layers - 2:\n"
+                "    activation = nonlinear(z, self.activation)\nelse:\n    activation = softmax(z)"
+            ),
+        ),
         "out": ("output - y", "(output-y)"),
         "nabla_b": ("delta",),
         "nabla_w": ("np.dot(delta, activations[-l-1].transpose())", "delta @ activations[-l - 1].T"),
@@ -185,12 +240,16 @@ STYLE = Style(
         "fprime": (" * nonlinear_prime(<<d_at>>, self.activation)",),
         "back_n": ("",),
         "pre": ("",),
-        "add_b": ("db = [nb + dnb.ravel() for nb, dnb in zip(db, delta_nabla_b)]",
-                  "db = [nb + dnb[:, 0] for nb, dnb in zip(db, delta_nabla_b)]"),
+        "add_b": (
+            "db = [nb + dnb.ravel() for nb, dnb in zip(db, delta_nabla_b)]",
+            "db = [nb + dnb[:, 0] for nb, dnb in zip(db, delta_nabla_b)]",
+        ),
         "l2": (" + lam * w",),
         "l2b": ("",),
         "post": ("",),
-        "extras": extras_slot("np.array([Network(W, b, activation).feedforward(xi.reshape(-1, 1)).ravel() for xi in x])"),
+        "extras": extras_slot(
+            "np.array([Network(W, b, activation).feedforward(xi.reshape(-1, 1)).ravel() for xi in x])"
+        ),
     },
     variants={
         "df": activation_blocks("nonlinear", "nonlinear_prime", "z", "a", "z", "activations[-l]"),
@@ -201,10 +260,19 @@ STYLE = Style(
         "lines": {"none": {"result": "dW, db"}},
     },
     mistakes=gathered(
-        activation_edits("nonlinear", "z", "a"), softmax_edits("softmax", "z", "vector"), output_edits(S),
+        activation_edits("nonlinear", "z", "a"),
+        softmax_edits("softmax", "z", "vector"),
+        output_edits(S),
         {k: v for k, v in mean_edits(S).items() if k not in ("mean-twice", "mean-per-layer")},
-        {"mean-twice": [edit("", {"mean": "early"}, dw_n=" / n", db_n=" / n"), edit("", {"mean": "late"}, out_n=" / scale")]},
+        {
+            "mean-twice": [
+                edit("", {"mean": "early"}, dw_n=" / n", db_n=" / n"),
+                edit("", {"mean": "late"}, out_n=" / scale"),
+            ]
+        },
         l2_edits(S),
-        {k: v for k, v in derivative_edits(S).items() if k not in OWN}, step_edits(), OWN,
+        {k: v for k, v in derivative_edits(S).items() if k not in OWN},
+        step_edits(),
+        OWN,
     ),
-)  # fmt: skip
+)

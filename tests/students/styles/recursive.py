@@ -61,20 +61,45 @@ def gradients(W, b, x, t, activation, lam):
 '''
 
 S = Letters(
-    W="W[l]", b="b[l]", delta="delta", z_below="out", a_below="a", z_own="", y="y", t="t", a_out="a", up="", N="N",
-    lam="lam", f="hidden", df="hidden_prime", kind="activation", x="x", first="l == 0", last="l == top",
-)  # fmt: skip
+    W="W[l]",
+    b="b[l]",
+    delta="delta",
+    z_below="out",
+    a_below="a",
+    z_own="",
+    y="y",
+    t="t",
+    a_out="a",
+    up="",
+    N="N",
+    lam="lam",
+    f="hidden",
+    df="hidden_prime",
+    kind="activation",
+    x="x",
+    first="l == 0",
+    last="l == top",
+)
 
 _COPY = "W = [w.copy() for w in W]"
 OWN = {
     "derivative-not-passed-on": [
-        edit(middle="out = hidden(a, activation)\nback = down(l + 1, out)\ndelta = back * hidden_prime(<<d_at>>, activation)",
-             hand_down="return (delta if l == top else back) @ W[l].T"),
+        edit(
+            middle=(
+                "out = hidden(a, activation)\nback = down(l + 1, out)\n"
+                "delta = back * hidden_prime(<<d_at>>, activation)"
+            ),
+            hand_down="return (delta if l == top else back) @ W[l].T",
+        ),
     ],
     "relu-of-gradient": [edit(middle="out = hidden(a, activation)\ndelta = np.maximum(0, down(l + 1, out))")],
     "cache-overwritten": [
-        edit("in place", {"df": "pre"}, plain=("d_relu",), middle="a[:] = hidden(a, activation)\nout = a\n"
-             "delta = down(l + 1, out)<<fprime>>"),
+        edit(
+            "in place",
+            {"df": "pre"},
+            plain=("d_relu",),
+            middle="a[:] = hidden(a, activation)\nout = a\ndelta = down(l + 1, out)<<fprime>>",
+        ),
     ],
     "weights-not-transposed": [edit(Wback="delta @ W[l]")],
     "weight-gradient-transposed": [edit(dW="delta.T @ <<zprev>><<dw_n>><<l2>>")],
@@ -86,31 +111,46 @@ OWN = {
     "own-output-in-weight-gradient": [edit(zprev="(y if l == top else out)")],
     "updated-weights-in-backward": [
         edit("in gradients, once a batch", pre=_COPY, update="W[l] -= 0.1 * dW[l]"),
-        edit("in step, once a batch", signature=", eta=0", update="if eta:\n    W[l] = W[l] - eta * dW[l]",
-             extras=step_with("new_W = list(W)\n    db = gradients(new_W, b, x, t, activation, lam, eta)[1]\n"
-                              "    return new_W, [c - eta * g for c, g in zip(b, db)]").replace(
-                 "    dW, db = gradients(W, b, x, t, activation, lam)[:2]\n", "")),
+        edit(
+            "in step, once a batch",
+            signature=", eta=0",
+            update="if eta:\n    W[l] = W[l] - eta * dW[l]",
+            extras=step_with(
+                "new_W = list(W)\n    db = gradients(new_W, b, x, t, activation, lam, eta)[1]\n"
+                "    return new_W, [c - eta * g for c, g in zip(b, db)]"
+            ).replace("    dW, db = gradients(W, b, x, t, activation, lam)[:2]\n", ""),
+        ),
     ],
     "inputs-mutated": [
         edit("t", {"mean": "late"}, out="-1 * np.subtract(t, y, out=t)"),
         edit("b", alloc="dW, db = [None] * len(W), b[:]", store="dW[l] = <<dW>>\ndb[l][:] = <<db>>"),
     ],
     "gradients-accumulated": [
-        edit("while the shapes stay", globals="dW, db = {}, {}", alloc="if {l: w.shape for l, w in enumerate(W)} != "
-             "{l: g.shape for l, g in dW.items()}:\n    dW.clear(); db.clear()",
-             store="dW[l] = dW.get(l, 0) + <<dW>>\ndb[l] = db.get(l, 0) + <<db>>",
-             post="dW_list, db_list = [dW[l] for l in range(top + 1)], [db[l] for l in range(top + 1)]",
-             result="dW_list, db_list"),
+        edit(
+            "while the shapes stay",
+            globals="dW, db = {}, {}",
+            alloc="if {l: w.shape for l, w in enumerate(W)} != "
+            "{l: g.shape for l, g in dW.items()}:\n    dW.clear(); db.clear()",
+            store="dW[l] = dW.get(l, 0) + <<dW>>\ndb[l] = db.get(l, 0) + <<db>>",
+            post="dW_list, db_list = [dW[l] for l in range(top + 1)], [db[l] for l in range(top + 1)]",
+            result="dW_list, db_list",
+        ),
     ],
     "precision-float32": [
-        edit("all of it", pre="W, b = [w.astype(np.single) for w in W], [c.astype(np.single) for c in b]\n"
-             "x, t = x.astype(np.single), t.astype(np.single)"),
+        edit(
+            "all of it",
+            pre="W, b = [w.astype(np.single) for w in W], [c.astype(np.single) for c in b]\n"
+            "x, t = x.astype(np.single), t.astype(np.single)",
+        ),
     ],
     "integer-arrays": [
-        edit("integer buffers", alloc="dW = [np.zeros(w.shape, dtype=int) for w in W]\n"
-             "db = [np.zeros(c.shape, dtype=int) for c in b]", store="dW[l][...] = <<dW>>\ndb[l][...] = <<db>>"),
+        edit(
+            "integer buffers",
+            alloc="dW = [np.zeros(w.shape, dtype=int) for w in W]\ndb = [np.zeros(c.shape, dtype=int) for c in b]",
+            store="dW[l][...] = <<dW>>\ndb[l][...] = <<db>>",
+        ),
     ],
-}  # fmt: skip
+}
 
 STYLE = Style(
     name="recursive",
@@ -149,8 +189,15 @@ STYLE = Style(
         "lines": {"none": {"result": "dW, db"}, "all": {"result": "dW, db, deltas"}},
     },
     mistakes=gathered(
-        activation_edits("hidden", "a", "z"), softmax_edits("softmax", "a", "rows"), output_edits(S),
-        mean_edits(S), l2_edits(S), bias_edits(S), derivative_edits(S), step_edits(), OWN,
+        activation_edits("hidden", "a", "z"),
+        softmax_edits("softmax", "a", "rows"),
+        output_edits(S),
+        mean_edits(S),
+        l2_edits(S),
+        bias_edits(S),
+        derivative_edits(S),
+        step_edits(),
+        OWN,
     ),
     clashes=(("mean=early", "lines=all"),),
-)  # fmt: skip
+)

@@ -65,10 +65,26 @@ def gradients(W, b, x, t, activation, lam):
 '''
 
 S = Letters(
-    W="W[k]", b="b[k]", delta="d", z_below="out[k]", a_below="pre[k - 1]", z_own="out[k + 1]", y="yn", t="tn",
-    a_out="pre[-1]", up="pre[k]", N="N", lam="lam", f="act", df="dact", kind="activation", x="xn", first="k == 0",
-    last="k == n_layers - 1", layout="vector",
-)  # fmt: skip
+    W="W[k]",
+    b="b[k]",
+    delta="d",
+    z_below="out[k]",
+    a_below="pre[k - 1]",
+    z_own="out[k + 1]",
+    y="yn",
+    t="tn",
+    a_out="pre[-1]",
+    up="pre[k]",
+    N="N",
+    lam="lam",
+    f="act",
+    df="dact",
+    kind="activation",
+    x="xn",
+    first="k == 0",
+    last="k == n_layers - 1",
+    layout="vector",
+)
 
 _COPY = "W = [np.array(w) for w in W]\nb = [np.array(c) for c in b]"
 _SGD = """\
@@ -85,7 +101,9 @@ def step(W, b, x, t, activation, lam, eta):
                 d = (W[k] @ d) * dact(<<d_at>>, activation)
     return W, b
 """
-_SGD_SMALL = _SGD.replace("eta * (np.outer(out[k], d) + lam * W[k])", "eta / len(x) * (np.outer(out[k], d) + lam * W[k])")
+_SGD_SMALL = _SGD.replace(
+    "eta * (np.outer(out[k], d) + lam * W[k])", "eta / len(x) * (np.outer(out[k], d) + lam * W[k])"
+)
 
 OWN = {
     "derivative-not-passed-on": [
@@ -105,42 +123,71 @@ OWN = {
     ],
     "bias-gradient-zero": [edit(accumulate="sum_W[k] += <<outer>>  # TODO bias")],
     "updated-weights-in-backward": [
-        edit("in gradients, after each sample, weights only", pre="W_old, W = W, list(W)", l2=" + lam * W_old[k]",
-             update="W[k] = W[k] - 0.05 * <<outer>>"),
-        edit("in gradients, after each sample, lambda on the stepped W", {"df": "pre"}, pre=_COPY,
-             update="W[k] = W[k] - 0.1 * <<outer>>\nb[k] = b[k] - 0.1 * d"),
+        edit(
+            "in gradients, after each sample, weights only",
+            pre="W_old, W = W, list(W)",
+            l2=" + lam * W_old[k]",
+            update="W[k] = W[k] - 0.05 * <<outer>>",
+        ),
+        edit(
+            "in gradients, after each sample, lambda on the stepped W",
+            {"df": "pre"},
+            pre=_COPY,
+            update="W[k] = W[k] - 0.1 * <<outer>>\nb[k] = b[k] - 0.1 * d",
+        ),
         edit("in step, after each sample", extras=_SGD),
         edit("in step, after each sample, eta / N", extras=_SGD_SMALL),
     ],
     "step-repeated": [STEP_REPEATED_FRESH],
     "inputs-mutated": [
         edit("t", {"mean": "late"}, pre="", out="-np.subtract(tn, yn, out=tn)"),
-        edit("x", pre="", call_forward="pre, out = forward_one(W, b, xn, activation)\nxn = out[0]",
-             accumulate="sum_W[k] += <<outer>>\nsum_b[k] += d\nif k == 0:\n    out[0] *= 0  # free the memory"),
+        edit(
+            "x",
+            pre="",
+            call_forward="pre, out = forward_one(W, b, xn, activation)\nxn = out[0]",
+            accumulate="sum_W[k] += <<outer>>\nsum_b[k] += d\nif k == 0:\n    out[0] *= 0  # free the memory",
+        ),
     ],
     "cache-stale": [
-        edit("by index and shapes", globals="seen = {}",
-             call_forward="key = (n, x.shape, activation) + tuple(w.shape for w in W)\nif key not in seen:\n"
-             "    seen[key] = forward_one(W, b, xn, activation)\npre, out = seen[key]"),
+        edit(
+            "by index and shapes",
+            globals="seen = {}",
+            call_forward="key = (n, x.shape, activation) + tuple(w.shape for w in W)\nif key not in seen:\n"
+            "    seen[key] = forward_one(W, b, xn, activation)\npre, out = seen[key]",
+        ),
     ],
     "gradients-accumulated": [
-        edit("while the shapes stay", globals="sum_W, sum_b = [], []",
-             alloc="if [s.shape for s in sum_W] != [w.shape for w in W]:\n    sum_W[:] = [np.zeros(w.shape) for w in W]\n"
-             "    sum_b[:] = [np.zeros(c.shape) for c in b]"),
-        edit("default arguments", globals="def zeros_like(params, made={}):\n    key = tuple(p.shape for p in params)\n"
-             "    if key not in made:\n        made[key] = [np.zeros(p.shape) for p in params]\n    return made[key]",
-             alloc="sum_W, sum_b = zeros_like(W), zeros_like(b)"),
+        edit(
+            "while the shapes stay",
+            globals="sum_W, sum_b = [], []",
+            alloc="if [s.shape for s in sum_W] != [w.shape for w in W]:\n"
+            "    sum_W[:] = [np.zeros(w.shape) for w in W]\n"
+            "    sum_b[:] = [np.zeros(c.shape) for c in b]",
+        ),
+        edit(
+            "default arguments",
+            globals="def zeros_like(params, made={}):\n    key = tuple(p.shape for p in params)\n"
+            "    if key not in made:\n        made[key] = [np.zeros(p.shape) for p in params]\n    return made[key]",
+            alloc="sum_W, sum_b = zeros_like(W), zeros_like(b)",
+        ),
     ],
     "precision-float32": [
-        edit("all of it", pre="W = [w.astype('float32') for w in W]\nb = [c.astype('float32') for c in b]\n"
-             "x, t = x.astype('float32'), t.astype('float32')",
-             alloc="sum_W = [np.zeros(w.shape, 'float32') for w in W]\nsum_b = [np.zeros(c.shape, 'float32') for c in b]"),
+        edit(
+            "all of it",
+            pre="W = [w.astype('float32') for w in W]\nb = [c.astype('float32') for c in b]\n"
+            "x, t = x.astype('float32'), t.astype('float32')",
+            alloc="sum_W = [np.zeros(w.shape, 'float32') for w in W]\n"
+            "sum_b = [np.zeros(c.shape, 'float32') for c in b]",
+        ),
     ],
     "integer-arrays": [
-        edit("integer buffers at the end", finish="gW = np.zeros(W[k].shape, dtype=int)\ngb = np.zeros(b[k].shape, dtype=int)\n"
-             "gW[:] = sum_W[k]<<dw_n>><<l2>>\ngb[:] = sum_b[k]<<db_n>>\ndW.append(gW)\ndb.append(gb)"),
+        edit(
+            "integer buffers at the end",
+            finish="gW = np.zeros(W[k].shape, dtype=int)\ngb = np.zeros(b[k].shape, dtype=int)\n"
+            "gW[:] = sum_W[k]<<dw_n>><<l2>>\ngb[:] = sum_b[k]<<db_n>>\ndW.append(gW)\ndb.append(gb)",
+        ),
     ],
-}  # fmt: skip
+}
 
 STYLE = Style(
     name="samples",
@@ -152,12 +199,21 @@ STYLE = Style(
         "affine": ("W[k].T @ out[k] + b[k]", "out[k] @ W[k] + b[k]", "np.dot(out[k], W[k]) + b[k]"),
         "activate": ("out.append(act(s, activation))",),
         "pre": ("", "x = np.array(x)\nt = np.array(t)"),
-        "alloc": ("sum_W = [np.zeros(w.shape) for w in W]\nsum_b = [np.zeros(c.shape) for c in b]",
-                  "sum_W = [np.zeros_like(w) for w in W]\nsum_b = [0.0 * c for c in b]"),
+        "alloc": (
+            "sum_W = [np.zeros(w.shape) for w in W]\nsum_b = [np.zeros(c.shape) for c in b]",
+            "sum_W = [np.zeros_like(w) for w in W]\nsum_b = [0.0 * c for c in b]",
+        ),
         "call_forward": ("pre, out = forward_one(W, b, xn, activation)",),
         "out": ("yn - tn", "yn - 1.0 * tn"),
-        "accumulate": ("sum_W[k] += <<outer>>\nsum_b[k] += d", "sum_W[k] = sum_W[k] + <<outer>>\nsum_b[k] = sum_b[k] + d"),
-        "outer": ("np.outer(<<zprev>>, d)", "<<zprev>>[:, None] * d[None, :]", "<<zprev>>.reshape(-1, 1) @ d.reshape(1, -1)"),
+        "accumulate": (
+            "sum_W[k] += <<outer>>\nsum_b[k] += d",
+            "sum_W[k] = sum_W[k] + <<outer>>\nsum_b[k] = sum_b[k] + d",
+        ),
+        "outer": (
+            "np.outer(<<zprev>>, d)",
+            "<<zprev>>[:, None] * d[None, :]",
+            "<<zprev>>.reshape(-1, 1) @ d.reshape(1, -1)",
+        ),
         "zprev": ("out[k]",),
         "update": ("",),
         "back": ("d = (<<Wback>>)<<fprime>><<back_n>>",),
@@ -178,7 +234,14 @@ STYLE = Style(
         "lines": {"none": {"result": "dW, db"}, "none-tuple": {"result": "(tuple(dW), tuple(db))"}},
     },
     mistakes=gathered(
-        activation_edits("act", "s", "o"), softmax_edits("softmax", "s", "vector"), output_edits(S), mean_edits(S),
-        l2_edits(S), derivative_edits(S), upstream_edits(S), step_edits(), OWN,
+        activation_edits("act", "s", "o"),
+        softmax_edits("softmax", "s", "vector"),
+        output_edits(S),
+        mean_edits(S),
+        l2_edits(S),
+        derivative_edits(S),
+        upstream_edits(S),
+        step_edits(),
+        OWN,
     ),
-)  # fmt: skip
+)

@@ -88,9 +88,25 @@ def gradients(W, b, x, t, activation, lam):
 '''
 
 S = Letters(
-    W="W[i]", b="b[i]", delta="dout", z_below="x", a_below="", z_own="", y="probs", t="t", a_out="scores", up="", N="N",
-    lam="reg", f="", df="", kind="", x="", first="i == 0", last="i == num_layers - 1",
-)  # fmt: skip
+    W="W[i]",
+    b="b[i]",
+    delta="dout",
+    z_below="x",
+    a_below="",
+    z_own="",
+    y="probs",
+    t="t",
+    a_out="scores",
+    up="",
+    N="N",
+    lam="reg",
+    f="",
+    df="",
+    kind="",
+    x="",
+    first="i == 0",
+    last="i == num_layers - 1",
+)
 
 _IF = """\
 if kind == "relu":
@@ -131,8 +147,11 @@ OWN = {
         _masked("only sigmoid", sigmoid="1"),
     ],
     "derivative-at-activation": [
-        _derivative(relu="dout * (out > 0)", tanh="dout * (1 - np.tanh(out) ** 2)",
-                    sigmoid="dout / (1 + np.exp(-out)) * (1 - 1 / (1 + np.exp(-out)))"),
+        _derivative(
+            relu="dout * (out > 0)",
+            tanh="dout * (1 - np.tanh(out) ** 2)",
+            sigmoid="dout / (1 + np.exp(-out)) * (1 - 1 / (1 + np.exp(-out)))",
+        ),
         _derivative("only sigmoid", sigmoid="dout * np.exp(-out) / (1 + np.exp(-out)) ** 2"),
     ],
     "derivative-formula-of-preactivation": [
@@ -151,9 +170,11 @@ OWN = {
         _masked("only tanh", tanh="(1 - out * out) ** 2"),
     ],
     "derivative-not-passed-on": [
-        edit(through="upstream, dout = dout, nonlinearity_backward(dout, act_cache)",
-             affine='dx, dw, db = affine_backward(dout, fc_cache)\nif act_cache is not None:\n'
-             "    dx = affine_backward(upstream, fc_cache)[0]\ndout = dx"),
+        edit(
+            through="upstream, dout = dout, nonlinearity_backward(dout, act_cache)",
+            affine="dx, dw, db = affine_backward(dout, fc_cache)\nif act_cache is not None:\n"
+            "    dx = affine_backward(upstream, fc_cache)[0]\ndout = dx",
+        ),
     ],
     "relu-of-gradient": [edit(through="dout = np.maximum(0, dout)"), edit(through="dout = dout * (dout > 0)")],
     "relu-derivative-one": [_derivative(relu="dout * (out >= 0)"), _masked(relu="out < 0")],
@@ -165,44 +186,77 @@ OWN = {
     ],
     "tanh-derivative-of-output": [_derivative(tanh="dout * (1 - np.tanh(out) ** 2)")],
     "cache-overwritten": [
-        edit("in place", derivative=_IF.format(relu="dout * (x > 0)", tanh="dout * (1 - np.tanh(x) ** 2)",
-                                   sigmoid="dout * np.exp(-x) / (1 + np.exp(-x)) ** 2"),
-             nonlinearity="scores[:] = nonlinearity_forward(scores, activation)[0]\n"
-             "hidden, act_cache = scores, (scores, scores, activation)"),
+        edit(
+            "in place",
+            derivative=_IF.format(
+                relu="dout * (x > 0)",
+                tanh="dout * (1 - np.tanh(x) ** 2)",
+                sigmoid="dout * np.exp(-x) / (1 + np.exp(-x)) ** 2",
+            ),
+            nonlinearity="scores[:] = nonlinearity_forward(scores, activation)[0]\n"
+            "hidden, act_cache = scores, (scores, scores, activation)",
+        ),
     ],
     "weights-not-transposed": [edit(Wback="dout.dot(w)")],
     "weight-gradient-transposed": [edit(dw="dout.T.dot(x)")],
-    "own-output-in-weight-gradient": [edit(affine="dx, _, db = affine_backward(dout, fc_cache)\n"
-                                           "dw = (act_cache[1] if act_cache else probs).T.dot(dout)\ndout = dx")],
-    "input-in-every-layer": [edit(affine="dx, dw, db = affine_backward(dout, fc_cache)\ndw = X.T.dot(dout)\ndout = dx", pre="X = x")],
-    "weights-of-wrong-layer": [edit(affine="_, dw, db = affine_backward(dout, fc_cache)\ndout = dout.dot(W[max(i - 1, 0)].T)")],
+    "own-output-in-weight-gradient": [
+        edit(
+            affine="dx, _, db = affine_backward(dout, fc_cache)\n"
+            "dw = (act_cache[1] if act_cache else probs).T.dot(dout)\ndout = dx"
+        )
+    ],
+    "input-in-every-layer": [
+        edit(affine="dx, dw, db = affine_backward(dout, fc_cache)\ndw = X.T.dot(dout)\ndout = dx", pre="X = x")
+    ],
+    "weights-of-wrong-layer": [
+        edit(affine="_, dw, db = affine_backward(dout, fc_cache)\ndout = dout.dot(W[max(i - 1, 0)].T)")
+    ],
     "bias-mean-again": [edit(db="np.mean(dout, axis=0)"), edit(db="dout.sum(axis=0) / dout.shape[0]")],
     "updated-weights-in-backward": [
-        edit("in gradients, once a batch", affine="_, dw, db = affine_backward(dout, fc_cache)", Wback="dout.dot(w.T)",
-             update="if i > 0:\n    w = W[i] - 0.1 * grads[\"W%d\" % (i + 1)]  # sgd step\n    dout = dout.dot(w.T)"),
+        edit(
+            "in gradients, once a batch",
+            affine="_, dw, db = affine_backward(dout, fc_cache)",
+            Wback="dout.dot(w.T)",
+            update='if i > 0:\n    w = W[i] - 0.1 * grads["W%d" % (i + 1)]  # sgd step\n    dout = dout.dot(w.T)',
+        ),
     ],
     "inputs-mutated": [
         edit("t", dscores="dscores = t\ndscores -= probs\ndscores /= -N"),
         edit("x, the first row", post="x[0] = 0"),
     ],
     "cache-stale": [
-        edit("the weights of the first call too, by shapes", globals="cache = {}", call_run="key = (activation, x.shape) + tuple(w.shape for w in W)\n"
-             "if key not in cache:\n    cache[key] = run(W, b, x, activation)\nscores, probs, caches = cache[key]"),
+        edit(
+            "the weights of the first call too, by shapes",
+            globals="cache = {}",
+            call_run="key = (activation, x.shape) + tuple(w.shape for w in W)\n"
+            "if key not in cache:\n    cache[key] = run(W, b, x, activation)\nscores, probs, caches = cache[key]",
+        ),
     ],
     "gradients-accumulated": [
-        edit("while the shapes stay", globals="grads_of_last_call = {}",
-             post="for i in range(num_layers):\n    for mine, key in ((dW, (i, num_layers, 'W', dW[i].shape)), (db, (i, num_layers, 'b', db[i].shape))):\n"
-             "        mine[i] = mine[i] + grads_of_last_call.get(key, 0)\n        grads_of_last_call[key] = mine[i]"),
+        edit(
+            "while the shapes stay",
+            globals="grads_of_last_call = {}",
+            post="for i in range(num_layers):\n"
+            "    for mine, key in ((dW, (i, num_layers, 'W', dW[i].shape)), (db, (i, num_layers, 'b', db[i].shape))):\n"
+            "        mine[i] = mine[i] + grads_of_last_call.get(key, 0)\n        grads_of_last_call[key] = mine[i]",
+        ),
     ],
     "precision-float32": [
-        edit("all of it", pre="dtype = np.float32\nx, t = x.astype(dtype), t.astype(dtype)\nW = [w.astype(dtype) for w in W]\n"
-             "b = [v.astype(dtype) for v in b]"),
+        edit(
+            "all of it",
+            pre="dtype = np.float32\nx, t = x.astype(dtype), t.astype(dtype)\nW = [w.astype(dtype) for w in W]\n"
+            "b = [v.astype(dtype) for v in b]",
+        ),
     ],
     "integer-arrays": [
-        edit("integer buffers", add='grads["W%d" % (i + 1)] = np.zeros(W[i].shape, dtype=int)\n'
-             'grads["W%d" % (i + 1)][:] = dw<<l2>>\ngrads["b%d" % (i + 1)] = np.zeros(b[i].shape, dtype=int)\ngrads["b%d" % (i + 1)][:] = db'),
+        edit(
+            "integer buffers",
+            add='grads["W%d" % (i + 1)] = np.zeros(W[i].shape, dtype=int)\n'
+            'grads["W%d" % (i + 1)][:] = dw<<l2>>\n'
+            'grads["b%d" % (i + 1)] = np.zeros(b[i].shape, dtype=int)\ngrads["b%d" % (i + 1)][:] = db',
+        ),
     ],
-}  # fmt: skip
+}
 
 # probs itself would be divided by N in place
 _OUTPUT = output_edits(S) | {"target-missing": [edit(out="probs.copy()"), edit(out="np.array(probs)")]}
@@ -217,8 +271,12 @@ STYLE = Style(
         "Wback": ("dout.dot(w.T)", "dout @ w.T"),
         "dw": ("x.T.dot(dout)", "np.dot(x.T, dout)"),
         "db": ("np.sum(dout, axis=0)", "dout.sum(axis=0)"),
-        "derivative": (_IF.format(**_RIGHT), _MASK.format(**_FACTORS), _MASK.format(**(_FACTORS | {"relu": "out == 0"})),
-                       _IF.format(relu=f"dout * {_X[0]}", tanh=f"dout * {_X[1]}", sigmoid=f"dout * ({_X[2]})")),
+        "derivative": (
+            _IF.format(**_RIGHT),
+            _MASK.format(**_FACTORS),
+            _MASK.format(**(_FACTORS | {"relu": "out == 0"})),
+            _IF.format(relu=f"dout * {_X[0]}", tanh=f"dout * {_X[1]}", sigmoid=f"dout * ({_X[2]})"),
+        ),
         "nonlinearity": ("hidden, act_cache = nonlinearity_forward(scores, activation)",),
         "pre": ("", "# t is one-hot here, no need for np.arange"),
         "call_run": ("scores, probs, caches = run(W, b, x, activation)",),
@@ -240,6 +298,11 @@ STYLE = Style(
         "lines": {"none": {"result": "dW, db"}, "some": {"result": 'dW, db, {"y": probs}'}},
     },
     mistakes=gathered(
-        softmax_edits("softmax", "scores", "rows"), _OUTPUT, l2_edits(S), _BIASES, step_edits(), OWN,
+        softmax_edits("softmax", "scores", "rows"),
+        _OUTPUT,
+        l2_edits(S),
+        _BIASES,
+        step_edits(),
+        OWN,
     ),
-)  # fmt: skip
+)

@@ -21,7 +21,7 @@ from ..wrong import (
     upstream_edits,
 )
 
-TEMPLATE = '''\
+TEMPLATE = """\
 import numpy as np
 
 # n: sample, i: unit below, o: unit of this layer
@@ -66,23 +66,44 @@ def gradients(W, b, x, t, activation, lam):
 
 
 <<extras>>
-'''
+"""
 
 S = Letters(
-    W="W[k]", b="b[k]", delta="err", z_below="act[k]", a_below="lin[k - 1]", z_own="act[k + 1]", y="y", t="t",
-    a_out="lin[-1]", up="lin[k]", N="n_samples", lam="lam", f="squash", df="squash_slope", kind="activation", x="x",
-    first="k == 0", last="k == depth - 1",
-)  # fmt: skip
+    W="W[k]",
+    b="b[k]",
+    delta="err",
+    z_below="act[k]",
+    a_below="lin[k - 1]",
+    z_own="act[k + 1]",
+    y="y",
+    t="t",
+    a_out="lin[-1]",
+    up="lin[k]",
+    N="n_samples",
+    lam="lam",
+    f="squash",
+    df="squash_slope",
+    kind="activation",
+    x="x",
+    first="k == 0",
+    last="k == depth - 1",
+)
 
 OWN = {
     "derivative-not-passed-on": [
-        edit(back="raw = np.einsum('no,io->ni', err if k == depth - 1 else raw, W[k])\n"
-             "err = raw * squash_slope(<<d_at>>, activation)"),
+        edit(
+            back="raw = np.einsum('no,io->ni', err if k == depth - 1 else raw, W[k])\n"
+            "err = raw * squash_slope(<<d_at>>, activation)"
+        ),
     ],
     "relu-of-gradient": [edit(back="err = np.clip(<<Wback>>, 0, None)<<back_n>>")],
     "cache-overwritten": [
-        edit("in place", {"df": "pre"}, plain=("d_relu",), activate="if k + 1 < len(W):\n    u[...] = squash(u, activation)\n    h = u\n"
-             "else:\n    h = softmax(u)"),
+        edit(
+            "in place",
+            {"df": "pre"},
+            plain=("d_relu",),
+            activate="if k + 1 < len(W):\n    u[...] = squash(u, activation)\n    h = u\nelse:\n    h = softmax(u)",
+        ),
     ],
     "weights-not-transposed": [edit(Wback="np.einsum('no,oi->ni', err, W[k])")],
     "weight-gradient-transposed": [edit(dW="np.einsum('no,ni->oi', err, <<zprev>>)<<dw_n>><<l2>>")],
@@ -97,23 +118,39 @@ OWN = {
         edit("t", {"mean": "late"}, out="np.negative(np.subtract(t, y, out=t), out=t)"),
     ],
     "cache-stale": [
-        edit("by shapes", globals="cached = {}", call_forward="key = (activation, x.shape, *[w.shape for w in W])\n"
-             "if key not in cached:\n    cached[key] = forward_pass(W, b, x, activation)\nlin, act = cached[key]"),
+        edit(
+            "by shapes",
+            globals="cached = {}",
+            call_forward="key = (activation, x.shape, *[w.shape for w in W])\n"
+            "if key not in cached:\n    cached[key] = forward_pass(W, b, x, activation)\nlin, act = cached[key]",
+        ),
     ],
     "gradients-accumulated": [
-        edit("while the shapes stay", globals="history = {}", post="key = (activation, *[w.shape for w in W])\n"
-             "for k in range(depth):\n    grad_W[k] = history[key + (k, 'W')] = history.get(key + (k, 'W'), 0) + grad_W[k]\n"
-             "    grad_b[k] = history[key + (k, 'b')] = history.get(key + (k, 'b'), 0) + grad_b[k]"),
+        edit(
+            "while the shapes stay",
+            globals="history = {}",
+            post="key = (activation, *[w.shape for w in W])\n"
+            "for k in range(depth):\n"
+            "    grad_W[k] = history[key + (k, 'W')] = history.get(key + (k, 'W'), 0) + grad_W[k]\n"
+            "    grad_b[k] = history[key + (k, 'b')] = history.get(key + (k, 'b'), 0) + grad_b[k]",
+        ),
     ],
     "precision-float32": [
-        edit("all of it", pre="f32 = lambda v: np.asarray(v, dtype=np.float32)\nW, b = list(map(f32, W)), list(map(f32, b))\n"
-             "x, t = f32(x), f32(t)"),
+        edit(
+            "all of it",
+            pre="f32 = lambda v: np.asarray(v, dtype=np.float32)\nW, b = list(map(f32, W)), list(map(f32, b))\n"
+            "x, t = f32(x), f32(t)",
+        ),
     ],
     "integer-arrays": [
-        edit("integer buffers", pre="big = [np.zeros_like(w, dtype=int) for w in W]\nsmall = [np.zeros_like(c, dtype=int) for c in b]",
-             post="for k in range(depth):\n    big[k][:] = grad_W[k]\n    small[k][:] = grad_b[k]\n    grad_W[k], grad_b[k] = big[k], small[k]"),
+        edit(
+            "integer buffers",
+            pre="big = [np.zeros_like(w, dtype=int) for w in W]\nsmall = [np.zeros_like(c, dtype=int) for c in b]",
+            post="for k in range(depth):\n    big[k][:] = grad_W[k]\n"
+            "    small[k][:] = grad_b[k]\n    grad_W[k], grad_b[k] = big[k], small[k]",
+        ),
     ],
-}  # fmt: skip
+}
 
 STYLE = Style(
     name="einsum",
@@ -127,10 +164,16 @@ STYLE = Style(
         "call_forward": ("lin, act = forward_pass(W, b, x, activation)",),
         "out": ("y - t", "np.einsum('no->no', y) - t"),
         "store": ("grad_W[k] = <<dW>>\ngrad_b[k] = <<db>>",),
-        "dW": ("np.einsum('ni,no->io', <<zprev>>, err)<<dw_n>><<l2>>", "np.einsum('no,ni->io', err, <<zprev>>)<<dw_n>><<l2>>"),
+        "dW": (
+            "np.einsum('ni,no->io', <<zprev>>, err)<<dw_n>><<l2>>",
+            "np.einsum('no,ni->io', err, <<zprev>>)<<dw_n>><<l2>>",
+        ),
         "zprev": ("act[k]",),
         "l2": (" + lam * W[k]", " + np.multiply(lam, W[k])"),
-        "db": ("np.einsum('no->o', err)<<db_n>><<l2b>>", "np.einsum('no,n->o', err, np.ones(n_samples))<<db_n>><<l2b>>"),
+        "db": (
+            "np.einsum('no->o', err)<<db_n>><<l2b>>",
+            "np.einsum('no,n->o', err, np.ones(n_samples))<<db_n>><<l2b>>",
+        ),
         "l2b": ("",),
         "update": ("",),
         "back": ("err = (<<Wback>>)<<fprime>><<back_n>>",),
@@ -148,12 +191,21 @@ STYLE = Style(
         },
         "lines": {
             "none": {"result": "[grad_W[k] for k in range(depth)], [grad_b[k] for k in range(depth)]"},
-            "some": {"result": "[grad_W[k] for k in range(depth)], [grad_b[k] for k in range(depth)], "
-                     "{'a1': lin[0], 'y': y}"},
+            "some": {
+                "result": "[grad_W[k] for k in range(depth)], [grad_b[k] for k in range(depth)], {'a1': lin[0], 'y': y}"
+            },
         },
     },
     mistakes=gathered(
-        activation_edits("squash", "u", "h"), softmax_edits("softmax", "u", "rows"), output_edits(S), mean_edits(S),
-        l2_edits(S), bias_edits(S), derivative_edits(S), upstream_edits(S), step_edits(), OWN,
+        activation_edits("squash", "u", "h"),
+        softmax_edits("softmax", "u", "rows"),
+        output_edits(S),
+        mean_edits(S),
+        l2_edits(S),
+        bias_edits(S),
+        derivative_edits(S),
+        upstream_edits(S),
+        step_edits(),
+        OWN,
     ),
-)  # fmt: skip
+)

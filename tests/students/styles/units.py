@@ -3,7 +3,7 @@
 from ..template import Style, edit
 from ..wrong import gathered
 
-TEMPLATE = '''\
+TEMPLATE = """\
 import math
 
 import numpy as np
@@ -87,7 +87,7 @@ def gradients(W, b, x, t, activation, lam):
 
 
 <<extras>>
-'''
+"""
 
 _SOFTMAX = """\
 def softmax(a):
@@ -150,8 +150,10 @@ MISTAKES = {
     "l2-over-n": [edit(l2=" + lam * W[l][i][j] / N")],
     "l2-sign": [edit(l2=" - lam * W[l][i][j]")],
     "l2-on-biases": [edit(l2b=" + lam * b[l][j]")],
-    "l2-some-layers": [edit("last layer only", l2=" + (lam * W[l][i][j] if l == L - 1 else 0.0)"),
-                       edit("first layer only", l2=" + (lam * W[l][i][j] if l == 0 else 0.0)")],
+    "l2-some-layers": [
+        edit("last layer only", l2=" + (lam * W[l][i][j] if l == L - 1 else 0.0)"),
+        edit("first layer only", l2=" + (lam * W[l][i][j] if l == 0 else 0.0)"),
+    ],
     "l2-scalar": [edit(l2=" + lam * sum(w * w for row in W[l] for w in row)")],
     "l2-squared": [edit(l2=" + lam * W[l][i][j] ** 2")],
     "l1-for-l2": [edit(l2=" + lam * np.sign(W[l][i][j])")],
@@ -166,17 +168,33 @@ MISTAKES = {
     "labels-not-one-hot": [edit(out="y[k] - t[n].index(max(t[n]))")],
     "softmax-overflow": [edit(softmax=_OVERFLOW)],
     "derivative-missing": [edit(fprime=""), edit("only tanh", _PRE, d_tanh="1.0")],
-    "derivative-at-activation": [edit("", _PRE, plain=("d_relu",), d_at="z[l][i]"), edit("only sigmoid", _POST, p_sigmoid='f(z, "sigmoid") * (1 - f(z, "sigmoid"))')],
-    "derivative-formula-of-preactivation": [edit("", _POST, plain=("p_relu",), d_at="a[l - 1][i]"), edit("only tanh", _PRE, d_tanh="1 - a ** 2"),
-                                            edit("only sigmoid", _PRE, d_sigmoid="a * (1 - a)")],
-    "activation-for-derivative": [edit(fprime=" * f(a[l - 1][i], activation)"), edit("only tanh", _PRE, d_tanh="math.tanh(a)"),
-                                  edit("only relu", _PRE, d_relu="max(a, 0.0)"), edit("only sigmoid", _POST, p_sigmoid="z")],
+    "derivative-at-activation": [
+        edit("", _PRE, plain=("d_relu",), d_at="z[l][i]"),
+        edit("only sigmoid", _POST, p_sigmoid='f(z, "sigmoid") * (1 - f(z, "sigmoid"))'),
+    ],
+    "derivative-formula-of-preactivation": [
+        edit("", _POST, plain=("p_relu",), d_at="a[l - 1][i]"),
+        edit("only tanh", _PRE, d_tanh="1 - a ** 2"),
+        edit("only sigmoid", _PRE, d_sigmoid="a * (1 - a)"),
+    ],
+    "activation-for-derivative": [
+        edit(fprime=" * f(a[l - 1][i], activation)"),
+        edit("only tanh", _PRE, d_tanh="math.tanh(a)"),
+        edit("only relu", _PRE, d_relu="max(a, 0.0)"),
+        edit("only sigmoid", _POST, p_sigmoid="z"),
+    ],
     "derivative-of-wrong-layer": [edit("", _PRE, d_at="a[l][i]")],
     "derivative-twice": [edit(fprime=f"{_FP} ** 2"), edit("only sigmoid", _POST, p_sigmoid="(z * (1 - z)) ** 2")],
     "relu-of-gradient": [edit(fprime=" if s > 0 else 0.0")],
     "relu-derivative-one": [edit("", _POST, p_relu="1.0 if z >= 0 else 0.0"), edit("", _PRE, d_relu="1.0")],
-    "relu-derivative-flipped": [edit("", _PRE, d_relu="1.0 if a <= 0 else 0.0"), edit("", _POST, p_relu="0.0 if z > 0 else 1.0")],
-    "sigmoid-derivative-everywhere": [edit(fprime=" * z[l][i] * (1 - z[l][i])"), edit("only tanh", _POST, p_tanh="z * (1 - z)")],
+    "relu-derivative-flipped": [
+        edit("", _PRE, d_relu="1.0 if a <= 0 else 0.0"),
+        edit("", _POST, p_relu="0.0 if z > 0 else 1.0"),
+    ],
+    "sigmoid-derivative-everywhere": [
+        edit(fprime=" * z[l][i] * (1 - z[l][i])"),
+        edit("only tanh", _POST, p_tanh="z * (1 - z)"),
+    ],
     "tanh-derivative-of-output": [edit("", _POST, p_tanh="1 - math.tanh(z) ** 2")],
     "weights-not-transposed": [edit(Wback="W[l][j][i] * delta[j]")],
     "weight-gradient-transposed": [edit(add_W="dW[l][j][i] += <<zprev>> * delta[j]")],
@@ -185,26 +203,41 @@ MISTAKES = {
     "input-in-every-layer": [edit(zprev="x[n][i]")],
     "weights-of-wrong-layer": [edit(Wback="W[l - 1][i][j] * delta[j]")],
     "bias-not-summed": [edit("first sample only", add_b="if n == 0:\n    db[l][j] += delta[j]")],
-    "bias-summed-to-scalar": [edit("spread over the units", add_b="for u in range(len(delta)):\n    db[l][u] += delta[j]")],
+    "bias-summed-to-scalar": [
+        edit("spread over the units", add_b="for u in range(len(delta)):\n    db[l][u] += delta[j]")
+    ],
     "bias-gradient-zero": [edit(add_b="pass  # bias?")],
     "updated-weights-in-backward": [
-        edit("in gradients, after each sample, lambda on the stepped W",
-             update="for i in range(len(z[l])):\n    for j in range(len(delta)):\n        W[l][i][j] -= 0.1 * z[l][i] * delta[j]"),
+        edit(
+            "in gradients, after each sample, lambda on the stepped W",
+            update=(
+                "for i in range(len(z[l])):\n    for j in range(len(delta)):\n"
+                "        W[l][i][j] -= 0.1 * z[l][i] * delta[j]"
+            ),
+        ),
         edit("in step, after each sample", extras=_SGD),
     ],
     "step-sign": [edit(extras=_STEP.format(body="dW[l] = W[l] + eta * dW[l]\n        db[l] = b[l] + eta * db[l]"))],
     "step-repeated": [
-        edit(extras=_STEP.format(body="gW, gb = dW[l], db[l]\n        dW[l], db[l] = W[l], b[l]\n        for n in range(len(x)):\n"
-                                 "            dW[l] = dW[l] - eta * gW\n            db[l] = db[l] - eta * gb")),
+        edit(
+            extras=_STEP.format(
+                body="gW, gb = dW[l], db[l]\n        dW[l], db[l] = W[l], b[l]\n        for n in range(len(x)):\n"
+                "            dW[l] = dW[l] - eta * gW\n            db[l] = db[l] - eta * gb"
+            )
+        ),
     ],
     "cache-stale": [
-        edit("by index and shapes", globals="known = {}", call_forward="key = (n, activation, N, str(zeros_like(W)), str(zeros_like(x)))\n"
-             "if key not in known:\n    known[key] = forward_sample(W, b, x[n], activation)\na, z = known[key]"),
+        edit(
+            "by index and shapes",
+            globals="known = {}",
+            call_forward="key = (n, activation, N, str(zeros_like(W)), str(zeros_like(x)))\n"
+            "if key not in known:\n    known[key] = forward_sample(W, b, x[n], activation)\na, z = known[key]",
+        ),
     ],
     "integer-arrays": [
         edit("floor division", _LATE, dw_n=" // N", db_n=" // N"),
     ],
-}  # fmt: skip
+}
 
 STYLE = Style(
     name="units",
@@ -237,16 +270,31 @@ STYLE = Style(
         "l2": (" + lam * W[l][i][j]",),
         "l2b": ("",),
         "extras": (
-            "", "",
-            "def forward(W, b, x, activation):\n    W, b = [w.tolist() for w in W], [c.tolist() for c in b]\n"
-            "    return np.array([forward_sample(W, b, row, activation)[1][-1] for row in x.tolist()])",
+            "",
+            "",
+            (
+                "def forward(W, b, x, activation):\n    W, b = [w.tolist() for w in W], [c.tolist() for c in b]\n"
+                "    return np.array([forward_sample(W, b, row, activation)[1][-1] for row in x.tolist()])"
+            ),
             _STEP.format(body="dW[l] = W[l] - eta * dW[l]\n        db[l] = b[l] - eta * db[l]"),
         ),
     },
     variants={
         "df": {
-            "pre": {"v": "a", "d_at": "a[l - 1][i]", "relu": "<<d_relu>>", "tanh": "<<d_tanh>>", "sigmoid": "<<d_sigmoid>>"},
-            "post": {"v": "z", "d_at": "z[l][i]", "relu": "<<p_relu>>", "tanh": "<<p_tanh>>", "sigmoid": "<<p_sigmoid>>"},
+            "pre": {
+                "v": "a",
+                "d_at": "a[l - 1][i]",
+                "relu": "<<d_relu>>",
+                "tanh": "<<d_tanh>>",
+                "sigmoid": "<<d_sigmoid>>",
+            },
+            "post": {
+                "v": "z",
+                "d_at": "z[l][i]",
+                "relu": "<<p_relu>>",
+                "tanh": "<<p_tanh>>",
+                "sigmoid": "<<p_sigmoid>>",
+            },
         },
         "mean": {
             "late": {"out_n": "", "dw_n": " / N", "db_n": " / N"},
@@ -254,4 +302,4 @@ STYLE = Style(
         },
     },
     mistakes=gathered(MISTAKES),
-)  # fmt: skip
+)

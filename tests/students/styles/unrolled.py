@@ -21,7 +21,7 @@ from ..wrong import (
     upstream_edits,
 )
 
-_HEAD = '''\
+_HEAD = """\
 import numpy as np
 
 
@@ -38,8 +38,8 @@ def gradients(W, b, x, t, activation, lam):
     <<pre>>
     N = x.shape[0]
     z0 = x
-'''
-_TAIL = '''\
+"""
+_TAIL = """\
     raise NotImplementedError("at most three layers")
 
 
@@ -51,7 +51,7 @@ def predict(W, b, x, activation):
 
 
 <<extras>>
-'''
+"""
 
 
 def _branch(depth: int) -> str:
@@ -59,7 +59,10 @@ def _branch(depth: int) -> str:
     lines = [f"if len(W) == {depth}:", f"    {names} = W", f"    {names.replace('W', 'b')} = b"]
     for i in range(1, depth + 1):
         last = i == depth
-        lines += [f"    a{i} = z{i - 1} @ W{i} + b{i}", f"    y = z{i} = softmax(a{i})" if last else f"    <<activate:{i}>>"]
+        lines += [
+            f"    a{i} = z{i - 1} @ W{i} + b{i}",
+            f"    y = z{i} = softmax(a{i})" if last else f"    <<activate:{i}>>",
+        ]
     lines.append("    # backward")
     for i in range(depth, 0, -1):
         lines += [f"    <<{'top' if i == depth else 'back'}:{i}>>", f"    <<store:{i}>>"]
@@ -73,9 +76,25 @@ def _branch(depth: int) -> str:
 
 
 S = Letters(
-    W="W@i", b="b@i", delta="delta@i", z_below="z@i", a_below="a@i", z_own="z@i", y="y", t="t", a_out="a@i", up="a@j",
-    N="N", lam="lam", f="f", df="df", kind="activation", x="x", first="", last="",
-)  # fmt: skip
+    W="W@i",
+    b="b@i",
+    delta="delta@i",
+    z_below="z@i",
+    a_below="a@i",
+    z_own="z@i",
+    y="y",
+    t="t",
+    a_out="a@i",
+    up="a@j",
+    N="N",
+    lam="lam",
+    f="f",
+    df="df",
+    kind="activation",
+    x="x",
+    first="",
+    last="",
+)
 
 OWN = {
     "l2-some-layers": [
@@ -83,11 +102,15 @@ OWN = {
         edit("last layer only", l2=" + (lam * W@i if len(W) == @i else 0)"),
     ],
     "derivative-not-passed-on": [
-        edit(top="delta@i = (<<out>>)<<out_n>>\nback@i = delta@i",
-             back="back@i = back@j @ W@j.T\ndelta@i = back@i * df(<<d_at>>, activation)"),
+        edit(
+            top="delta@i = (<<out>>)<<out_n>>\nback@i = delta@i",
+            back="back@i = back@j @ W@j.T\ndelta@i = back@i * df(<<d_at>>, activation)",
+        ),
     ],
     "relu-of-gradient": [edit(back="delta@i = np.maximum(0, <<Wback>>)<<back_n>>")],
-    "cache-overwritten": [edit("in place", {"df": "pre"}, plain=("d_relu",), activate="a@i[:] = f(a@i, activation)\nz@i = a@i")],
+    "cache-overwritten": [
+        edit("in place", {"df": "pre"}, plain=("d_relu",), activate="a@i[:] = f(a@i, activation)\nz@i = a@i")
+    ],
     "weights-not-transposed": [edit(Wback="delta@j @ W@j")],
     "weight-gradient-transposed": [edit(dW="delta@i.T @ <<zprev>><<dw_n>><<l2>>")],
     "weights-of-wrong-layer": [edit(Wback="delta@j @ W@i.T")],
@@ -99,19 +122,29 @@ OWN = {
         edit("b", store="dW@i = <<dW>>\ndb@i = b@i\ndb@i[:] = <<db>>"),
     ],
     "gradients-accumulated": [
-        edit("while the shapes stay", globals="before = {}", post="key = len(W), tuple(w.shape for w in W)\n"
-             "if key in before:\n    dW = [g + h for g, h in zip(dW, before[key][0])]\n"
-             "    db = [g + h for g, h in zip(db, before[key][1])]\nbefore[key] = dW, db"),
+        edit(
+            "while the shapes stay",
+            globals="before = {}",
+            post="key = len(W), tuple(w.shape for w in W)\n"
+            "if key in before:\n    dW = [g + h for g, h in zip(dW, before[key][0])]\n"
+            "    db = [g + h for g, h in zip(db, before[key][1])]\nbefore[key] = dW, db",
+        ),
     ],
     "precision-float32": [
-        edit("all of it", pre="W = [w.astype(np.float32) for w in W]\nb = [c.astype(np.float32) for c in b]\n"
-             "x = x.astype(np.float32)\nt = t.astype(np.float32)"),
+        edit(
+            "all of it",
+            pre="W = [w.astype(np.float32) for w in W]\nb = [c.astype(np.float32) for c in b]\n"
+            "x = x.astype(np.float32)\nt = t.astype(np.float32)",
+        ),
     ],
     "integer-arrays": [
-        edit("integer buffers", store="dW@i = np.zeros(W@i.shape, dtype=int)\ndW@i[:] = <<dW>>\n"
-             "db@i = np.zeros(b@i.shape, dtype=int)\ndb@i[:] = <<db>>"),
+        edit(
+            "integer buffers",
+            store="dW@i = np.zeros(W@i.shape, dtype=int)\ndW@i[:] = <<dW>>\n"
+            "db@i = np.zeros(b@i.shape, dtype=int)\ndb@i[:] = <<db>>",
+        ),
     ],
-}  # fmt: skip
+}
 _UPSTREAM = {"input-in-every-layer": upstream_edits(S)["input-in-every-layer"]}
 
 STYLE = Style(
@@ -147,13 +180,23 @@ STYLE = Style(
         },
         "lines": {
             "none": {"result": "dW, db"},
-            "all": {"result": 'dW, db, {"a1": a1, "z1": z1, "a2": a2, "z2": z2, "a3": a3, "y": y, '
-                    '"delta3": delta3, "delta2": delta2, "delta1": delta1}'},
+            "all": {
+                "result": 'dW, db, {"a1": a1, "z1": z1, "a2": a2, "z2": z2, "a3": a3, "y": y, '
+                '"delta3": delta3, "delta2": delta2, "delta1": delta1}'
+            },
         },
     },
     mistakes=gathered(
-        activation_edits("f", "a", "z"), softmax_edits("softmax", "a", "rows"), output_edits(S), mean_edits(S),
-        l2_edits(S), bias_edits(S), derivative_edits(S), _UPSTREAM, step_edits(), OWN,
+        activation_edits("f", "a", "z"),
+        softmax_edits("softmax", "a", "rows"),
+        output_edits(S),
+        mean_edits(S),
+        l2_edits(S),
+        bias_edits(S),
+        derivative_edits(S),
+        _UPSTREAM,
+        step_edits(),
+        OWN,
     ),
     clashes=(("mean=early", "lines=all"),),
-)  # fmt: skip
+)
