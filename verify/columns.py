@@ -100,9 +100,12 @@ def per_weight(base: Base, l: int, per_sample: Tensor, *, absolute: bool = False
 
 
 def penalty(weights: Sequence[Tensor], lam: float) -> list[Tensor]:
-    """The central difference of (λ/2) w² for every weight; of a square it is exact at any step, here about |w|."""
+    """The central difference of (λ/2) w² for every weight; of a square it is exact at any step h, here about |w|.
+
+    The squares are those of (w ± h)/h, which neither overflow nor underflow: h is a power of 2.
+    """
     result = []
     for w in weights:
-        h = torch.exp2(torch.floor(torch.log2(torch.clamp(w.abs(), min=1e-150))))
-        result.append(lam / 2 * ((w + h) ** 2 - (w - h) ** 2) / (2 * h))
+        h = torch.exp2(torch.floor(torch.log2(torch.clamp(w.abs(), min=torch.finfo(w.dtype).tiny))))
+        result.append(lam / 2 * (((w / h + 1) ** 2 - (w / h - 1) ** 2) / 2) * h)
     return result
