@@ -184,6 +184,16 @@ class Bounded:
         unsure = (self.value.abs() <= self.error) & (self.error > 0)
         return Bounded(torch.sign(self.value), unsure * 2.0, self.u)
 
+    def floor(self) -> Bounded:
+        """Down to a whole number; within its error of one it may be that or the one below."""
+        unsure = torch.floor(self.value + self.error) != torch.floor(self.value - self.error)
+        return Bounded(torch.floor(self.value), unsure * 1.0, self.u)
+
+    def trunc(self) -> Bounded:
+        """What stands before the decimal point."""
+        unsure = torch.trunc(self.value + self.error) != torch.trunc(self.value - self.error)
+        return Bounded(torch.trunc(self.value), unsure * 1.0, self.u)
+
     def relu(self) -> Bounded:
         return Bounded(torch.clamp(self.value, min=0), self.error, self.u)
 
@@ -213,6 +223,8 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     torch.exp: Bounded.exp,
     torch.tanh: Bounded.tanh,
     torch.sign: Bounded.sign,
+    torch.floor: Bounded.floor,
+    torch.trunc: Bounded.trunc,
     torch.relu: Bounded.relu,
     torch.sum: Bounded.sum,
     torch.where: lambda condition, a, b: _lift(a, b).where(condition, b),

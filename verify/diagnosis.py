@@ -119,7 +119,7 @@ def _truncated(observed: Sequence[Observed]) -> bool:
 def line_is_right(case: Case, name: str, value: Tensor, *, float32: bool = False) -> bool:
     """Whether a line's value is the right one within budget; of what shape and how finite is asked first."""
     truth = case.truth[name]
-    allowed = case.budget[name] + (case.budget32 if float32 else case.budget)[name]
+    allowed = case.allowed(name, float32=float32)
     return value.shape == truth.shape and bool(((value - truth).abs() <= allowed).all())
 
 
@@ -271,7 +271,9 @@ def _turned(name: str, both: Sequence[Wrong]) -> str:
 
 def _numerical(name: str, both: Sequence[Wrong]) -> str:
     """Small errors everywhere, far above rounding, are those of a difference quotient."""
-    errors = [((y - r).abs() / r.abs().max()).max() for _, y, r in both if y.shape == r.shape and float(r.abs().max()) > 0]
+    errors = [
+        ((y - r).abs() / r.abs().max()).max() for _, y, r in both if y.shape == r.shape and float(r.abs().max()) > 0
+    ]
     if len(errors) != len(both) or not errors:
         return ""
     worst = float(torch.stack(errors).max())

@@ -27,6 +27,7 @@ from verify.lines import gradient_names
 from verify.mistakes import CATALOGUE, Variant, equations_with
 from verify.problem import Problem
 
+GRADED = ("state", "rung", "general")
 _GENERAL = 24
 _REDRAWS = 4
 _KINK_DISTANCE = 1e-3
@@ -61,6 +62,16 @@ class Case:
 
     def _errors(self, u: float) -> dict[str, Tensor]:
         return {name: line.error for name, line in self.bounded_lines(SLIDES, u).items()}
+
+    def allowed(self, name: str, *, float32: bool = False) -> Tensor:
+        """How far a program's value may be from ours: its rounding and our own."""
+        if (name, float32) not in self._allowed:
+            self._allowed[name, float32] = self.budget[name] + (self.budget32 if float32 else self.budget)[name]
+        return self._allowed[name, float32]
+
+    @cached_property
+    def _allowed(self) -> dict[tuple[str, bool], Tensor]:
+        return {}
 
     def bounded_net(self, u: float) -> Working:
         """The bounded working, as a copy whose lines may be replaced."""
