@@ -132,10 +132,11 @@ def _softmax(a: Bounded) -> Bounded:
     y, log_y = torch.softmax(a.value, dim=1), torch.log_softmax(a.value, dim=1)
     moved = a.error + 2 * a.u * (torch.amax(a.value, dim=1, keepdim=True) - a.value)
     reach = moved + torch.amax(moved, dim=1, keepdim=True)
-    # Both the old and the new y lie between 0 and the largest that y can become, 1 at most: where y itself underflows
-    # or the scores move far, that is all there is to say.
-    largest = torch.exp(torch.clamp(log_y + reach, max=0))
-    near = torch.where(y > 0, y * torch.expm1(torch.clamp(reach, max=700)), largest)
+    # The exact y and any program's lie between 0 and the largest that y can become, 1 at most: where y itself
+    # underflows or the scores move far, that is all there is to say.
+    largest = torch.exp(torch.clamp(log_y + 2 * reach, max=0))
+    growth = torch.expm1(torch.clamp(reach, max=350))
+    near = torch.where(y > 0, y * (1 + growth) * growth, largest)
     return a.through(y, torch.where(torch.isfinite(a.error), torch.minimum(near, largest), torch.inf), y * a.shape[1])
 
 

@@ -80,18 +80,19 @@ def bounded(f: Activation) -> Activation:
 
 
 def _bend(c: Curve, a: Bounded) -> Tensor:
-    """A bound on |f″| between a − error and a + error."""
-    nearest = torch.clamp(a.value.abs() - a.error, min=0)
+    """A bound on |f″| from a − 2 error to a + 2 error, where the exact a and any program's lie."""
+    nearest = torch.clamp(a.value.abs() - 2 * a.error, min=0)
     return torch.clamp(c.tail[0] * torch.exp(-c.tail[1] * nearest), max=c.second)
 
 
 def _at_kink(c: Curve, a: Bounded) -> Tensor:
-    """Where the kink at 0 lies within the error, 0 itself included."""
-    return (a.value.abs() <= a.error) if c.pattern else torch.zeros_like(a.value, dtype=torch.bool)
+    """Where the kink at 0 may lie between the exact a and a program's, 0 itself included."""
+    return (a.value.abs() <= 2 * a.error) if c.pattern else torch.zeros_like(a.value, dtype=torch.bool)
 
 
 def _f(f: Activation, c: Curve, a: Bounded) -> Bounded:
-    local = torch.where(_at_kink(c, a), c.first, f.derivative(a.value).abs() + _bend(c, a) * a.error / 2)
+    # Between the exact a and a program's, the slope is on average that at a distance of 1.5 error at most.
+    local = torch.where(_at_kink(c, a), c.first, f.derivative(a.value).abs() + 1.5 * _bend(c, a) * a.error)
     moved = torch.clamp(local, max=c.first) * a.error
     return a.through(f.f(a.value), moved, c.terms(a.value))
 
