@@ -198,7 +198,6 @@ class Job:
             "refused": self.refused,
             "answer_bytes": self.answer_bytes,
             "user": self.user,
-            "tasks": 0,
         }
         return frame(self.token, header, list(files.values()))
 

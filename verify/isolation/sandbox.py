@@ -52,13 +52,15 @@ class Sandbox:
     """A way to run submissions that works on this machine.
 
     mode: "bubblewrap" or "process". notes: what it shuts out here, for the report. user_namespace: how bwrap was
-    started. landlock: whether processes are shut off from files with it.
+    started. landlock: whether processes are shut off from files with it. own_user: whether each submission is a user
+    of its own, where the grader is root.
     """
 
     mode: str
     notes: tuple[str, ...] = ()
     user_namespace: bool = False
     landlock: bool = True
+    own_user: bool = True
 
     def start(self, job: Job, calls: int, reply: int, output: int) -> Running:
         """Starts a worker on a job; reply and output are the writing ends of its pipes. Raises IsolationError."""
@@ -92,13 +94,13 @@ def _bundle(start: tuple[str, str], **config: Any) -> bytes:
 class _Zygote:
     """The grader's end of one fork server."""
 
-    def __init__(self, backend: str, landlock: bool) -> None:
+    def __init__(self, backend: str, landlock: bool, own_user: bool) -> None:
         packages = packages_for(backend)
         self.control, inside = socket.socketpair()
         self.errors = (
             os.memfd_create("errors", os.MFD_CLOEXEC) if hasattr(os, "memfd_create") else os.open(os.devnull, os.O_RDWR)
         )
-        bundle = sealed_file(_bundle(("zygote", "serve"), **_zygote_config(backend, packages, landlock)))
+        bundle = sealed_file(_bundle(("zygote", "serve"), **_zygote_config(backend, packages, landlock, own_user)))
         try:
             self.process = subprocess.Popen(
                 [*_python(), str(bundle), str(inside.fileno())],
@@ -144,8 +146,8 @@ class _Zygote:
             self.process.wait()
 
 
-def _zygote_config(backend: str, packages: Packages, landlock: bool) -> dict[str, Any]:
-    switch_user = os.geteuid() == 0 and hasattr(os, "setresuid")
+def _zygote_config(backend: str, packages: Packages, landlock: bool, own_user: bool) -> dict[str, Any]:
+    switch_user = own_user and os.geteuid() == 0 and hasattr(os, "setresuid")
     limits = Limits()
     return {
         "packages": {"paths": [str(folder) for folder in packages.folders], "names": packages.names},
@@ -185,23 +187,29 @@ def _shared_libraries() -> Iterator[Path]:
     yield Path(sysconfig.get_config_var("LIBDIR") or "/usr/lib") / str(sysconfig.get_config_var("INSTSONAME"))
 
 
+# Backend, Landlock, a user of its own.
+_Kind = tuple[str, bool, bool]
+
+
 class _Pool:
     """Idle fork servers of this process, so that the next submission need not wait for one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._idle: dict[tuple[str, bool], list[_Zygote]] = {}
+        self._idle: dict[_Kind, list[_Zygote]] = {}
 
-    def take(self, backend: str, landlock: bool) -> _Zygote:
+    def take(self, kind: _Kind) -> _Zygote:
+        """An idle server, or a new one. Raises IsolationError."""
         with self._lock:
-            idle = self._idle.get((backend, landlock))
+            idle = self._idle.get(kind)
             if idle:
                 return idle.pop()
-        return _Zygote(backend, landlock)
+        return _Zygote(*kind)
 
-    def give(self, zygote: _Zygote, backend: str, landlock: bool) -> None:
+    def give(self, zygote: _Zygote, kind: _Kind) -> None:
+        """Takes a server back that has nothing left of its last child."""
         with self._lock:
-            self._idle.setdefault((backend, landlock), []).append(zygote)
+            self._idle.setdefault(kind, []).append(zygote)
 
     def close(self) -> None:
         """Ends all idle servers."""
@@ -228,8 +236,8 @@ class _Forked:
     """A worker in process mode."""
 
     def __init__(self, sandbox: Sandbox, job: Job, calls: int, reply: int, output: int) -> None:
-        self.key = (job.backend, sandbox.landlock)
-        self.zygote = _pool.take(*self.key)
+        self.kind = (job.backend, sandbox.landlock, sandbox.own_user)
+        self.zygote = _pool.take(self.kind)
         file = sealed_file(job.encoded())
         try:
             socket.send_fds(self.zygote.control, [b"run\n"], [file, calls, reply, output])
@@ -252,7 +260,7 @@ class _Forked:
             # Without a user of its own a submission can end its server; the next one gets another.
             self.zygote.close()
             return End(None)
-        _pool.give(self.zygote, *self.key)
+        _pool.give(self.zygote, self.kind)
         return End(
             said["status"] if said["ended"] == "itself" else None, said["resident_kib"], said["ended"] == "overflow"
         )
@@ -282,6 +290,7 @@ class _Wrapped:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                **_unprivileged(sandbox),
             )
         except OSError as error:
             os.close(hear_info)
@@ -309,6 +318,14 @@ class _Wrapped:
         self.process.returncode = os.waitstatus_to_exitcode(status)
         os.close(self._outer)
         return End(_unwrapped(self.process.returncode) if itself else None, used.ru_maxrss)
+
+
+def _unprivileged(sandbox: Sandbox) -> dict[str, Any]:
+    """Has bwrap start as nobody in particular where it must not be root, whose processes the kernel does not count."""
+    if sandbox.user_namespace and os.geteuid() == 0:
+        user = _FIRST_WRAPPED_USER + secrets.randbelow(1 << 24)
+        return {"user": user, "group": user, "extra_groups": []}
+    return {}
 
 
 def _inner_process(info: int) -> int | None:
@@ -429,8 +446,9 @@ def notes(sandbox: Sandbox) -> tuple[str, ...]:
     """What a sandbox shuts out on this machine, in words for the report."""
     if sandbox.mode == "bubblewrap":
         return ("no network", "no files but Python and numpy", "its own process space", "not root")
-    zygote = _pool.take("numpy", sandbox.landlock)
-    _pool.give(zygote, "numpy", sandbox.landlock)
+    kind = ("numpy", sandbox.landlock, sandbox.own_user)
+    zygote = _pool.take(kind)
+    _pool.give(zygote, kind)
     return (
         "a user of its own" if zygote.told["user"] is not None else "the grader's own user",
         "no network"

@@ -54,14 +54,13 @@ class Encoder:
         self.convert = convert
         self.buffers: list[bytes] = []
         self.size = 0
-        self.nodes = 0
+        self.nodes = 1
 
     def encode(self, value: Any, depth: int = 0) -> dict[str, Any]:
         """The structure of a value; its arrays' bytes are appended to `buffers`."""
-        self.nodes += 1
-        if depth > MAX_DEPTH or self.nodes > MAX_NODES:
-            return _unusable("a structure with too many parts")
         kind = type(value)
+        if self._has_too_many_parts(value, kind, depth):
+            return _unusable("a structure with too many parts")
         # issubclass looks at the bases that the type really has; what `__class__` claims does not count.
         if value is None:
             return {"none": True}
@@ -73,6 +72,14 @@ class Encoder:
         if issubclass(kind, dict):
             return self._dict(value, depth)
         return self._leaf(value, kind)
+
+    def _has_too_many_parts(self, value: Any, kind: type, depth: int) -> bool:
+        for base in (list, tuple, dict):
+            if issubclass(kind, base):
+                if depth >= MAX_DEPTH or self.nodes + base.__len__(value) > MAX_NODES:
+                    return True
+                self.nodes += base.__len__(value)
+        return False
 
     def _dict(self, value: dict[Any, Any], depth: int) -> dict[str, Any]:
         entries = []

@@ -61,14 +61,24 @@ def switch_user(uid: int) -> None:
     os.setresuid(uid, uid, uid)
 
 
-def count_own_tasks() -> int:
-    """Processes and threads of this user, as the limit on processes counts them; 0 where they cannot be seen."""
+def usage(of_user: bool) -> dict[str, int]:
+    """What there is before the student's code comes, which limits must leave room for: memory in bytes, and tasks.
+
+    of_user: whether this user has other processes. Ask before Landlock shuts /proc.
+    """
+    with open("/proc/self/statm", "rb") as stream:
+        pages = [int(word) for word in stream.read().split()]
+    size = resource.getpagesize()
+    return {"addresses": pages[0] * size, "data": pages[5] * size, "tasks": _count_own_tasks() if of_user else 0}
+
+
+def _count_own_tasks() -> int:
+    """Processes and threads of this user, as the limit on processes counts them."""
     tasks = 0
-    with contextlib.suppress(OSError):
-        for entry in os.scandir("/proc"):
-            with contextlib.suppress(OSError):
-                if entry.name.isdigit() and entry.stat().st_uid == os.getuid():
-                    tasks += len(os.listdir(f"/proc/{entry.name}/task"))
+    for entry in os.scandir("/proc"):
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and entry.stat().st_uid == os.getuid():
+                tasks += len(os.listdir(f"/proc/{entry.name}/task"))
     return tasks
 
 
@@ -85,36 +95,25 @@ def _lower(kind: int, soft: float, hard: float | None = None) -> None:
         resource.setrlimit(kind, (wanted[0], wanted[1]))
 
 
-def limit(limits: dict[str, Any], tasks: int, address_space: bool) -> None:
+def limit(limits: dict[str, Any], before: dict[str, int], address_space: bool) -> None:
     """Bounds time, memory, files, descriptors and processes of this process and its children.
 
-    limits: the fields of Limits. tasks: those of this user already there. address_space: False where the backend
-    reserves more addresses than memory (CUDA).
+    limits: the fields of Limits. before: what `usage` said. address_space: False where the backend reserves more
+    addresses than memory (CUDA).
     """
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = math.ceil(used.ru_utime + used.ru_stime + limits["time_limit"]) + 1
     memory = limits["memory_mib"] << 20
-    data, addresses = _own_memory()
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_CPU, seconds, seconds + 1)
-    _lower(resource.RLIMIT_DATA, data + memory)
+    _lower(resource.RLIMIT_DATA, before["data"] + memory)
     if address_space:
-        _lower(resource.RLIMIT_AS, addresses + memory)
+        _lower(resource.RLIMIT_AS, before["addresses"] + memory)
     _lower(resource.RLIMIT_FSIZE, limits["file_bytes"])
     _lower(resource.RLIMIT_NOFILE, limits["descriptors"])
-    _lower(resource.RLIMIT_NPROC, tasks + limits["processes"])
+    _lower(resource.RLIMIT_NPROC, before["tasks"] + limits["processes"])
     if hasattr(resource, "RLIMIT_MSGQUEUE"):
         _lower(resource.RLIMIT_MSGQUEUE, 0)
-
-
-def _own_memory() -> tuple[int, int]:
-    """Bytes of data and of address space that this process has before the student's code comes."""
-    try:
-        with open("/proc/self/statm", "rb") as stream:
-            pages = [int(word) for word in stream.read().split()]
-    except OSError:
-        return 64 << 20, 512 << 20
-    return pages[5] * resource.getpagesize(), pages[0] * resource.getpagesize()
 
 
 # Landlock ------------------------------------------------------------------------------------------------------------

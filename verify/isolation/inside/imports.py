@@ -45,7 +45,7 @@ class Refusal:
 
 
 class Seeded:
-    """Seeds the modules that make random numbers when they are imported, so that importing them costs who needs them."""
+    """Seeds the modules that make random numbers when they are imported, and not before: importing them takes time."""
 
     names = ("random", "numpy.random")
 

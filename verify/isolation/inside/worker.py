@@ -8,6 +8,7 @@ It holds no expected value, and nothing that it says is believed: a forged messa
 from __future__ import annotations
 
 import contextlib
+import errno
 import linecache
 import os
 import sys
@@ -75,14 +76,24 @@ def once(job: int, calls: int, reply: int, config: dict[str, Any]) -> None:
     work(header, files, (described, arrays), sender(reply, token))
 
 
-def work(job: dict[str, Any], files: bytes, calls: tuple[dict[str, Any], bytes], send: Send) -> None:
-    """Runs a job to its end in this process, which must be confined already but for its limits. Does not return."""
+def work(
+    job: dict[str, Any],
+    files: bytes,
+    calls: tuple[dict[str, Any], bytes],
+    send: Send,
+    before: dict[str, int] | None = None,
+) -> None:
+    """Runs a job to its end in this process, which must be confined already but for its limits. Does not return.
+
+    before: what `confine.usage` said, where this process cannot ask any more.
+    """
     leave = os._exit
     try:
         _prepare(job, files)
         backend = _Torch(job) if job["backend"] == "torch" else _Numpy()
         refused = imports.refuse(job["refused"])
-        confine.limit(job["limits"], job["tasks"], address_space=job["device"] == "cpu")
+        before = before or confine.usage(of_user=False)
+        confine.limit(job["limits"], before, address_space=job["device"] == "cpu")
         send({"ready": True})
         _Program(job, backend, refused, send).run(*calls)
     except MemoryError:
@@ -177,18 +188,27 @@ class _Program:
         try:
             yield said
         except BaseException as error:
-            if isinstance(error, MemoryError):
+            if type(error) is MemoryError:
                 self.reserve = bytearray()
-            said |= {key: self._kind(error), "message": _message(error), "line": self._line(error)}
+            said |= self._described(key, error)
         tried = self.backend.tried()
         if tried is not None:
             said |= {key: "forbidden", "message": tried[0], "line": tried[1]}
         _flush()
 
+    def _described(self, key: str, error: BaseException) -> dict[str, Any]:
+        try:
+            return {key: self._kind(error), "message": _message(error), "line": self._line(error)}
+        except Exception:
+            # An exception of the student's own making that does not want to be looked at.
+            return {key: "raised", "message": type_name(type(error)), "line": None}
+
     def _kind(self, error: BaseException) -> str:
         if self.refused(error) is not None or isinstance(error, noautograd.Forbidden):
             return "forbidden"
-        if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "allocate memory" in _message(error)):
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+            return "memory"
+        if isinstance(error, RuntimeError) and "allocate memory" in _message(error):
             return "memory"
         if isinstance(error, SystemExit):
             return "exited"

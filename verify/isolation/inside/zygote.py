@@ -30,7 +30,7 @@ _FIRST_USER = 1_880_000_000
 _FIRST_KILLER = 1_890_000_000
 _FEW_USERS = 8192
 _LOOK_SECONDS = 0.25
-_WORLD_WRITABLE = ("/tmp", "/var/tmp", "/dev/shm")
+_WORLD_WRITABLE = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock", "/var/lock", "/var/crash")
 
 
 def serve(control_descriptor: int, config: dict[str, Any]) -> None:
@@ -138,11 +138,12 @@ def _child(state: _State, scratch: str, private: list[int], descriptors: list[in
         os.close(output)
         os.set_inheritable(reply, False)
         token, header, files = worker.read_frame(job)
-        _confine(state, header, scratch)
+        before = confine.usage(of_user=state.user is None)
+        _confine(state, scratch)
         _, described, arrays = worker.read_frame(calls)
         os.close(job)
         os.close(calls)
-        worker.work(header, files, (described, arrays), worker.sender(reply, token))
+        worker.work(header, files, (described, arrays), worker.sender(reply, token), before)
     except BaseException as error:
         with contextlib.suppress(BaseException):
             sys.stderr.write(f"the sandbox failed: {error!r}\n")
@@ -151,15 +152,13 @@ def _child(state: _State, scratch: str, private: list[int], descriptors: list[in
         os._exit(70)
 
 
-def _confine(state: _State, job: dict[str, Any], scratch: str) -> None:
+def _confine(state: _State, scratch: str) -> None:
     os.chdir(scratch)
     own = _open_path(scratch)
     if state.user is not None:
         os.chown(scratch, state.user, state.user)
         confine.leave_shared_memory()
         confine.switch_user(state.user)
-    else:
-        job["tasks"] = confine.count_own_tasks()
     confine.die_with_parent()
     confine.gain_nothing()
     if state.landlock:
@@ -225,7 +224,7 @@ def _clean(state: _State, child: int, scratch: str) -> None:
         raise RuntimeError("a process of a submission cannot be ended")
     remove(scratch)
     if state.user is not None and not state.landlock:
-        for folder in _WORLD_WRITABLE:
+        for folder in {*_WORLD_WRITABLE, state.config["temporary"]}:
             _sweep(folder, state.user)
 
 

@@ -1,0 +1,8 @@
+"""Never ends."""
+
+while True:
+    pass
+
+
+def gradients(W, b, x, t, activation, lam):
+    return [2 * w for w in W], [2 * v for v in b]

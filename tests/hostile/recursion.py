@@ -1,0 +1,5 @@
+"""Calls itself for ever."""
+
+
+def gradients(*problem):
+    return gradients(*problem)

@@ -1,0 +1,628 @@
+"""Every hostile program in tests/hostile, in every sandbox: the right state, and nothing that anyone else notices."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from verify import isolation
+from verify.errors import BadInput
+from verify.isolation import Call, Calls, IsolationError, Limits, Outcome, Run, Sandbox, Unusable, choose, run
+from verify.isolation import sandbox as sandbox_module
+from verify.isolation.inside import zygote
+from verify.submission import Submission, read_submission
+
+HOSTILE = Path(__file__).parent / "hostile"
+HONEST = Submission(
+    "honest.py",
+    "def gradients(W, b, x, t, activation, lam):\n    return [2 * w for w in W], [2 * v for v in b]\n",
+    "honest.py",
+)
+LIMITS = Limits(time_limit=10.0, memory_mib=256, output_bytes=16 << 20, disk_bytes=32 << 20, files=2000)
+SHORT = Limits(time_limit=1.0, memory_mib=256, output_bytes=16 << 20, disk_bytes=32 << 20, files=2000)
+
+
+def problem(layers: int) -> Call:
+    """A call of gradients with small whole numbers."""
+    W = [np.arange(6.0).reshape(2, 3) + layer if layer == 0 else np.eye(3) * layer for layer in range(layers)]
+    b = [np.full(3, float(layer)) for layer in range(layers)]
+    return Call("gradients", (W, b, np.ones((4, 2)), np.eye(4, 3), "relu", 0.25))
+
+
+CALLS = Calls([problem(1), problem(2), problem(1)])
+
+
+def right(value: Any, call: Call) -> bool:
+    """Whether dW and db are twice W and b, as the honest program's are, to the last bit."""
+    W, b = call.arguments[:2]
+    dW, db = value[:2]
+    return all(
+        type(got) is np.ndarray and got.dtype == np.float64 and np.array_equal(got, 2 * given)
+        for got, given in zip([*dW, *db], [*W, *b], strict=True)
+    )
+
+
+def all_right(result: Run) -> bool:
+    return result.state == "ok" and all(
+        right(reply.value, call) for reply, call in zip(result.replies, CALLS, strict=True)
+    )
+
+
+# Sandboxes -----------------------------------------------------------------------------------------------------------
+
+
+def available(mode: str) -> Sandbox:
+    """The sandbox of this mode, or a skip that says why there is none."""
+    if mode == "process-by-user":
+        # As on a kernel without Landlock: a user of its own is then what keeps submissions apart.
+        return Sandbox("process", landlock=False)
+    try:
+        return choose(mode)
+    except BadInput as reason:
+        pytest.skip(f"no {mode} sandbox on this machine: {reason}")
+
+
+@pytest.fixture(params=["process", "bubblewrap"])
+def sandbox(request: pytest.FixtureRequest) -> Sandbox:
+    return available(request.param)
+
+
+@dataclass
+class Traces:
+    """What a submission could leave behind on this machine, in this process and in its fork server."""
+
+    users: set[int]
+
+    def processes(self) -> list[str]:
+        """Processes of the users that submissions ran as."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if entry.name.isdigit() and entry.stat().st_uid in self.users:
+                    found.append((entry / "cmdline").read_text())
+        return found
+
+    def files(self) -> list[Path]:
+        """Files of those users, or of the names that hostile programs give theirs."""
+        found = []
+        for folder in map(Path, ("/tmp", "/var/tmp", "/dev/shm", "/run", "/run/lock", "/", Path.home(), Path.cwd())):
+            if folder.is_dir():
+                found += [p for p in folder.iterdir() if "hostile-left" in p.name or p.lstat().st_uid in self.users]
+        for folder in Path("/tmp").glob("backproof-*"):
+            with contextlib.suppress(OSError):
+                found += [p for p in folder.iterdir() if p.stat().st_uid in self.users]
+        return found
+
+    def segments(self) -> list[str]:
+        """System V shared memory with the key that a hostile program uses."""
+        return [line for line in Path("/proc/sysvipc/shm").read_text().splitlines() if line.split()[0] == str(0x0BAC)]
+
+
+@pytest.fixture
+def traces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Traces]:
+    """Fails a test after which anything is left: a process, a file, a descriptor, a server with children."""
+    users: set[int] = set()
+    user_for = isolation.user_for
+
+    def noted(used: Sandbox) -> int | None:
+        user = user_for(used)
+        users.add(user or 0)
+        return user
+
+    monkeypatch.setattr(isolation, "user_for", noted)
+    before = descriptors()
+    yield Traces(users)
+    users |= {entry.told["user"] for idle in sandbox_module._pool._idle.values() for entry in idle}
+    users -= {0, None}
+    left = Traces(users)
+    assert left.processes() == []
+    assert left.files() == []
+    assert left.segments() == []
+    # A fork server more, and its two descriptors, may have been started.
+    servers = sum(len(idle) for idle in sandbox_module._pool._idle.values())
+    assert descriptors() <= before + 2 * servers
+    for idle in sandbox_module._pool._idle.values():
+        for entry in idle:
+            children = Path(f"/proc/{entry.process.pid}/task/{entry.process.pid}/children")
+            assert not children.exists() or children.read_text() == ""
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def hostile(
+    name: str, sandbox: Sandbox, *, limits: Limits = LIMITS, calls: Calls = CALLS, backend: str = "numpy"
+) -> Run:
+    """Runs a program of tests/hostile, then an honest one that must not notice."""
+    result = run(read_submission(HOSTILE / name), calls, limits=limits, backend=backend, sandbox=sandbox)
+    assert len(result.replies) == len(calls)
+    assert result.sandbox == sandbox.mode
+    assert result.message.isprintable()
+    assert all(reply.message.isprintable() for reply in result.replies)
+    assert all(letter.isprintable() or letter in "\n\t" for letter in result.output)
+    if backend == "numpy":
+        assert all_right(run(HONEST, CALLS, limits=LIMITS, sandbox=sandbox)), "an honest neighbour was disturbed"
+    return result
+
+
+# Every program and its state -----------------------------------------------------------------------------------------
+
+# name: state, and what the message says.
+STATES: dict[str, tuple[str, str]] = {
+    "exit_on_import.py": ("crashed", "ended early with exit status 0, on import"),
+    "exit_in_call.py": ("crashed", "ended early with exit status 0, in gradients, call 2 of 3"),
+    "sys_exit_on_import.py": ("crashed", "on import, line 5: SystemExit: 0"),
+    "sys_exit_in_call.py": ("crashed", "gradients, line 5: SystemExit: 0"),
+    "atexit_then_raise.py": ("error", "on import, line 7: ValueError: nothing here"),
+    "signal_sigkill.py": ("crashed", "ended by SIGKILL, on import"),
+    "signal_sigterm.py": ("crashed", "ended by SIGTERM, on import"),
+    "signal_sigabrt.py": ("crashed", "ended by SIGABRT, on import"),
+    "segfault.py": ("crashed", "ended by SIGSEGV, in gradients, call 1 of 3"),
+    "recursion.py": ("error", "gradients, line 5: RecursionError"),
+    "writes_to_descriptors.py": ("crashed", "wrote to the grader's own channel"),
+    "writes_and_goes_on.py": ("crashed", "wrote to the grader's own channel"),
+    "forges_the_end.py": ("crashed", "ended early, in gradients, call 1 of 3"),
+    "forges_answers.py": ("crashed", "wrote to the grader's own channel"),
+    "imports_torch.py": ("forbidden", "on import, line 3: ModuleNotFoundError: No module named 'torch'"),
+    "imports_jax.py": ("forbidden", "line 3"),
+    "imports_tensorflow.py": ("forbidden", "line 3"),
+    "imports_autograd.py": ("forbidden", "line 3"),
+    "imports_torch_late.py": ("forbidden", "gradients, line 7: ModuleNotFoundError: No module named 'torch'"),
+    "fork_bomb_once.py": ("error", "line 6: BlockingIOError"),
+    "many_descriptors.py": ("error", "line 5: OSError"),
+    "huge_file.py": ("error", "OSError"),
+    "floods_stdout.py": ("crashed", "printed more than 16 MiB, on import"),
+    "floods_stderr.py": ("crashed", "printed more than 16 MiB, on import"),
+    "memory_lists.py": ("memory", "MemoryError"),
+    "memory_numpy.py": ("memory", "gradients, line 9"),
+    "memory_shared.py": ("memory", "on import, line"),
+    "ten_thousand_threads.py": ("error", "RuntimeError: can't start new thread"),
+    "hostile_message.py": ("error", "<script>alert(1)</script>\\n# [x](javascript:1)\\x1b[31m\\u202eyyy"),
+    "hostile_exception.py": ("error", "Odd"),
+}
+TIMEOUTS: dict[str, str] = {
+    "signal_sigstop.py": "did not finish within 1 s, on import",
+    "fork_bomb.py": "on import",
+    "endless_loop.py": "did not finish within 1 s, on import",
+    "endless_in_call.py": "did not finish within 1 s, in gradients, call 2 of 3",
+    "endless_numpy.py": "in gradients, call 1 of 3",
+    "sleeps.py": "on import",
+    "deaf_to_time.py": "on import",
+}
+# Programs whose answers are right, whatever else they do.
+RIGHT = [
+    "kill_everyone.py",
+    "atexit_hook.py",
+    "forged_output.py",
+    "imports_torch_maybe.py",
+    "forks_and_answers.py",
+    "prints_much.py",
+    "daemon.py",
+    "subprocesses.py",
+    "deep_folders.py",
+    "shared_memory.py",
+    "writes_into_inputs.py",
+    "changes_lists.py",
+]
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_state(name: str, sandbox: Sandbox, traces: Traces) -> None:
+    state, says = STATES[name]
+    result = hostile(name, sandbox)
+    assert (result.state, says in result.message) == (state, True), result.message
+
+
+@pytest.mark.parametrize("name", TIMEOUTS)
+def test_timeouts(name: str, sandbox: Sandbox, traces: Traces) -> None:
+    result = hostile(name, sandbox, limits=SHORT)
+    assert (result.state, TIMEOUTS[name] in result.message) == ("timeout", True), result.message
+    assert 1.0 <= result.seconds < 5.0
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_answers_stay_right(name: str, sandbox: Sandbox, traces: Traces) -> None:
+    result = hostile(name, sandbox)
+    assert all_right(result), (result.state, result.message, result.output)
+
+
+def test_answers_before_the_end_are_kept(sandbox: Sandbox, traces: Traces) -> None:
+    for name in ("exit_in_call.py", "endless_in_call.py"):
+        result = hostile(name, sandbox, limits=SHORT)
+        assert right(result.replies[0].value, CALLS[0])
+        assert [reply.outcome for reply in result.replies[1:]] == [Outcome.NOT_RUN] * 2
+
+
+def test_recursion_without_a_limit(sandbox: Sandbox, traces: Traces) -> None:
+    assert hostile("recursion_unlimited.py", sandbox).state in ("crashed", "memory")
+
+
+def test_closing_the_channel_is_no_end(sandbox: Sandbox, traces: Traces) -> None:
+    result = hostile("closes_descriptors.py", sandbox, limits=SHORT)
+    assert result.state == "crashed"
+
+
+def test_memory_that_is_never_given_back(sandbox: Sandbox, traces: Traces) -> None:
+    assert hostile("memory_caught.py", sandbox, limits=SHORT).state in ("memory", "timeout")
+
+
+@pytest.mark.parametrize("name", ["full_disk.py", "full_disk_quietly.py", "many_files.py"])
+def test_full_disk(name: str, sandbox: Sandbox, traces: Traces) -> None:
+    result = hostile(name, sandbox, limits=SHORT)
+    # In bubblewrap the folder is a small disk of its own; a process is ended when its folder overflows.
+    expected = ("error", "timeout") if sandbox.mode == "bubblewrap" else ("crashed", "error", "timeout")
+    assert result.state in expected, result.message
+
+
+# Taking over ---------------------------------------------------------------------------------------------------------
+
+
+def test_files_beside_the_submission_take_nothing_over(tmp_path: Path, sandbox: Sandbox, traces: Traces) -> None:
+    source = """
+import numpy, random, json, helper
+import deep.er
+def gradients(W, b, x, t, activation, lam):
+    assert "submission" not in numpy.__file__ and "submission" not in json.__file__
+    assert helper.two == 2 and deep.er.three == 3 and open("data.txt").read() == "12"
+    return [helper.two * w for w in W], [2 * v for v in b]
+"""
+    stop = "raise SystemExit('taken over')\n"
+    for name in ("numpy", "torch", "json", "random", "conftest", "sitecustomize", "usercustomize", "site", "pytest"):
+        (tmp_path / f"{name}.py").write_text(stop)
+    (tmp_path / "numpy").mkdir()
+    (tmp_path / "numpy" / "__init__.py").write_text(stop)
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "er.py").write_text("three = 3\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --collect-only\n")
+    (tmp_path / "data.txt").write_text("12")
+    (tmp_path / "helper.py").write_text("two = 2\n")
+    (tmp_path / "submission.py").write_text(source)
+    result = run(read_submission(tmp_path), CALLS, limits=LIMITS, sandbox=sandbox)
+    assert all_right(result), (result.state, result.message, result.output)
+
+
+def test_an_entry_in_a_folder_imports_what_lies_beside_it(sandbox: Sandbox) -> None:
+    submission = Submission("hw", HONEST.source + "import helper\n", "a/b/hw.py", {"a/b/helper.py": b"", "a/c.py": b""})
+    assert all_right(run(submission, CALLS, limits=LIMITS, sandbox=sandbox))
+
+
+def test_patches_stay_where_they_were_made(sandbox: Sandbox, traces: Traces) -> None:
+    result = hostile("patches.py", sandbox)
+    assert not all_right(result)
+    assert result.state in ("crashed", "error", "ok")
+    assert np.asarray([1]).shape == (1,)
+    assert not isinstance(1, str)
+
+
+def test_forged_output_cannot_act(sandbox: Sandbox) -> None:
+    output = hostile("forged_output.py", sandbox).output
+    assert "PASSED" in output
+    assert "\\x1b[2J" in output
+    assert "\\u202e" in output
+    assert "\\x00" in output
+
+
+def test_the_grader_cannot_be_imported(sandbox: Sandbox) -> None:
+    result = hostile("imports_the_grader.py", sandbox)
+    assert (result.state, "found []" in result.output) == ("ok", True), result.output
+
+
+# Reaching for the answers --------------------------------------------------------------------------------------------
+
+
+def test_nothing_of_the_graders_is_within_reach(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, traces: Traces
+) -> None:
+    secret = "the-expected-" + "value-4711"
+    monkeypatch.setenv("BACKPROOF_SECRET", secret)
+    (tmp_path / "answers.txt").write_text(secret)
+    tmp_path.chmod(0o755)
+    local = {"expected": [secret]}
+    calls = Calls([Call("gradients", ("the-expected-", "value-4711", str(tmp_path / "answers.txt")))])
+    result = hostile("looks_around.py", sandbox, calls=calls)
+    assert local
+    assert (result.state, result.replies[0].value) == ("ok", []), result.message
+
+
+@pytest.mark.parametrize("mode", ["process", "process-by-user", "bubblewrap"])
+def test_files_do_not_reach_the_next_submission(mode: str, traces: Traces) -> None:
+    for _ in range(2):
+        result = hostile("leaves_files.py", available(mode))
+        assert (result.state, [reply.value for reply in result.replies]) == ("ok", [[]] * 3), result.output
+
+
+def test_torch_is_out_of_reach_of_numpy_assignments(sandbox: Sandbox) -> None:
+    result = hostile("torch_by_path.py", sandbox)
+    assert [reply.value for reply in result.replies] == [False] * 3, result.message
+
+
+def test_a_network_call_reaches_nobody(sandbox: Sandbox, traces: Traces) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.0)
+        host, port = server.getsockname()
+        result = hostile("network.py", sandbox, calls=Calls([Call("gradients", (host, str(port)))]))
+        assert (result.state, result.replies[0].value) == ("ok", []), result.output
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+# Values --------------------------------------------------------------------------------------------------------------
+
+
+def first(name: str, sandbox: Sandbox, backend: str = "numpy") -> Any:
+    result = hostile(name, sandbox, backend=backend)
+    assert result.state == "ok", result.message
+    return result.replies[0]
+
+
+def test_a_late_thread_changes_nothing(sandbox: Sandbox) -> None:
+    result = hostile("thread_after_return.py", sandbox)
+    assert [array.any() for reply in result.replies for array in reply.value[0]] == [False] * 4
+
+
+def test_pickles_are_not_opened(sandbox: Sandbox, traces: Traces) -> None:
+    reply = first("returns_pickle.py", sandbox)
+    assert (reply.outcome, reply.value) == (Outcome.UNUSABLE, Unusable("bytes"))
+
+
+def test_lazy_objects_are_not_asked(sandbox: Sandbox) -> None:
+    value = first("returns_lazy.py", sandbox).value
+    assert value[:2] == ([Unusable("Lazy")], [Unusable("type")])
+    assert value[2]["calls"] == 0
+
+
+def test_objects_that_claim_to_be_arrays(sandbox: Sandbox) -> None:
+    assert first("always_equal.py", sandbox).value == ([Unusable("Equal")], [Unusable("Equal")])
+
+
+def test_subclasses_come_back_as_what_they_are(sandbox: Sandbox) -> None:
+    dW, db, more = first("subclasses.py", sandbox).value
+    assert [type(dW), type(db), type(dW[0]), type(db[0])] == [list, list, np.ndarray, np.ndarray]
+    assert np.array_equal(dW[0], 3 * CALLS[0].arguments[0][0])
+    assert np.array_equal(db[0], CALLS[0].arguments[1][0])
+    assert more == {"y": Unusable("Float")}
+
+
+def test_shapes_that_claim_more_than_there_is(sandbox: Sandbox) -> None:
+    dW, db, more = first("huge_shapes.py", sandbox).value
+    assert (dW, db) == ([Unusable("array of too many entries")],) * 2
+    assert [more["y"].shape, more["E"].shape] == [(0, 3), (1,) * 20]
+
+
+def test_dtypes_are_passed_on_and_objects_are_not(sandbox: Sandbox) -> None:
+    odd, texts = first("odd_dtypes.py", sandbox).value
+    assert [array.dtype.str for array in odd] == ["<c16", "<f4", "<f2", "<i8", "|u1", "|b1", "<f8", "<f16"]
+    assert [array.dtype.isnative for array in odd] == [True] * 8
+    assert {type(text) for text in texts} == {Unusable}
+    for array in odd[:5] + odd[6:]:
+        assert np.array_equal(array, (2 * CALLS[0].arguments[0][0]).astype(array.dtype))
+
+
+def test_odd_values(sandbox: Sandbox) -> None:
+    dW, values = first("odd_values.py", sandbox).value
+    assert np.isnan(dW[0]).all()
+    assert values["long"] == Unusable("str of many letters")
+    while not isinstance(values["endless"], Unusable):
+        [values["endless"]] = values["endless"]
+    assert values["endless"] == Unusable("a structure with too many parts")
+    assert np.isnan(values["nan"])
+    assert (values["inf"], values["negative"], values["none"], values["truth"]) == (np.inf, -7, None, True)
+    assert (values["number"], values["text"]) == (2 + 3j, "\ud800<b>=1+1</b>")
+    assert values["whole"] == Unusable("int of more than 64 bits")
+    assert values["set"] == Unusable("set")
+    assert values["self"] == Unusable("function")
+    assert (type(values["np"]), values["np"].dtype) == (np.ndarray, np.float32)
+
+
+def test_structures_with_too_many_parts(sandbox: Sandbox) -> None:
+    lists, keys = first("many_parts.py", sandbox).value
+    assert keys == Unusable("dict with a key of type int")
+    assert Unusable("a structure with too many parts") in lists
+
+
+def test_inputs_that_were_changed_are_seen_and_given_fresh(sandbox: Sandbox) -> None:
+    for name in ("writes_into_inputs.py", "changes_lists.py"):
+        assert [reply.inputs_changed for reply in hostile(name, sandbox).replies] == [True] * 3
+    assert [reply.inputs_changed for reply in run(HONEST, CALLS, sandbox=sandbox).replies] == [False] * 3
+
+
+def test_returned_inputs_are_copies(sandbox: Sandbox) -> None:
+    W, b = first("returns_inputs.py", sandbox).value
+    assert np.array_equal(W[0], CALLS[0].arguments[0][0])
+    assert not np.shares_memory(W[0], CALLS[0].arguments[0][0])
+    assert W[0].flags.owndata or W[0].base.flags.owndata
+    assert W[0].flags.writeable
+    assert b
+
+
+def test_state_is_kept_from_call_to_call(sandbox: Sandbox) -> None:
+    answers = hostile("changing_answers.py", sandbox).replies
+    assert [reply.value[0][0].max() for reply in answers] == [5.0, 10.0, 15.0]
+    outcomes = [reply.outcome for reply in hostile("first_call_only.py", sandbox).replies]
+    assert outcomes == [Outcome.RETURNED, Outcome.RAISED, Outcome.RAISED]
+    result = hostile("certain_shapes.py", sandbox)
+    assert [reply.outcome for reply in result.replies] == [Outcome.RETURNED, Outcome.RAISED, Outcome.RETURNED]
+    assert (result.replies[1].line, result.replies[1].message) == (5, "AssertionError: one layer is enough for me")
+
+
+def test_differences_are_run(sandbox: Sandbox) -> None:
+    reply = first("differences.py", sandbox)
+    assert np.allclose(reply.value[0][0], 2 * CALLS[0].arguments[0][0], atol=1e-6)
+    assert not right(reply.value, CALLS[0])
+
+
+# Torch ---------------------------------------------------------------------------------------------------------------
+
+
+def test_autograd_is_refused_with_the_line(sandbox: Sandbox) -> None:
+    result = hostile("torch_backward.py", sandbox, backend="torch")
+    assert (result.state, result.line) == ("forbidden", 7), result.message
+    assert "requires_grad_()" in result.message
+
+
+def test_catching_the_refusal_does_not_help(sandbox: Sandbox) -> None:
+    source = read_submission(HOSTILE / "torch_caught.py")
+    first_try = next(at for at, line in enumerate(source.source.splitlines(), 1) if "lambda" in line)
+    count = source.source.count("lambda x:")
+    for number in range(count):
+        calls = [Call("gradients", (str(number), np.ones(2)))]
+        result = run(source, calls, limits=LIMITS, backend="torch", sandbox=sandbox)
+        assert (result.state, result.line) == ("forbidden", first_try + number), (number, result.message)
+        if sandbox.mode == "bubblewrap" and number > 2:
+            break
+
+
+def test_torch_values(sandbox: Sandbox) -> None:
+    assert hostile("torch_returns_leaf.py", sandbox, backend="torch").state == "forbidden"
+    value = first("torch_subclass.py", sandbox, backend="torch").value
+    assert right(value, CALLS[0])
+    assert value[2] == {"y": Unusable("tensor of dtype torch.bfloat16")}
+    assert all_right(hostile("torch_honest.py", sandbox, backend="torch"))
+
+
+# The sandbox itself --------------------------------------------------------------------------------------------------
+
+
+def test_an_honest_run_says_what_it_did(sandbox: Sandbox) -> None:
+    submission = Submission("a.py", HONEST.source + "print('hello')\nclass Layer: pass\nx = 1\n", "a.py")
+    calls = [*CALLS, Call("forward", ())]
+    result = run(submission, calls, sandbox=sandbox)
+    assert (result.state, result.output, result.functions) == ("ok", "hello\n", {"gradients", "Layer"})
+    assert result.replies[3].outcome == Outcome.MISSING
+    assert 0 < result.seconds < 10
+
+
+def test_two_runs_are_the_same(sandbox: Sandbox) -> None:
+    source = """
+import random
+import numpy as np
+def gradients(*problem):
+    return random.random(), np.random.rand(3), hash("a"), repr({letter for letter in "abcdefgh"})
+"""
+    runs = [run(Submission("a.py", source, "a.py"), CALLS, sandbox=sandbox) for _ in range(2)]
+    assert str(runs[0].replies) == str(runs[1].replies)
+    assert runs[0].state == "ok"
+
+
+def test_syntax_that_only_the_worker_sees(sandbox: Sandbox) -> None:
+    result = run(Submission("a.py", "x = 1\ndef f(:\n", "a.py"), CALLS, sandbox=sandbox)
+    assert (result.state, "line 2" in result.message) == ("ungradable", True)
+    nested = run(Submission("a.py", "exec('def f(:')\n", "a.py"), CALLS, sandbox=sandbox)
+    assert nested.state == "error"
+
+
+def test_lines_of_a_notebook_and_of_a_helper(sandbox: Sandbox) -> None:
+    submission = Submission(
+        "hw",
+        "import helper\ndef gradients(*p):\n    return helper.f()\n",
+        "hw.py",
+        {"helper.py": b"def f():\n\n    1 / 0\n"},
+    )
+    result = run(submission, CALLS, sandbox=sandbox)
+    assert (result.state, result.line) == ("error", 3)
+    assert "gradients, line 3: ZeroDivisionError" in result.message
+
+
+def test_empty_environment_one_thread_and_no_rights(sandbox: Sandbox) -> None:
+    source = """
+import os, resource
+def gradients():
+    environment = open("/proc/self/environ").read() if os.access("/proc/self/environ", os.R_OK) else ""
+    core = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    return sorted(os.environ), environment, os.getuid(), core, len(os.listdir("."))
+"""
+    os.environ["BACKPROOF_TEST_SECRET"] = "1"
+    result = run(Submission("a.py", source, "a.py"), [Call("gradients", ())], limits=LIMITS, sandbox=sandbox)
+    del os.environ["BACKPROOF_TEST_SECRET"]
+    names, environment, user, core, files = result.replies[0].value
+    assert names == ["HOME", "MPLBACKEND", "PATH", "TMPDIR"]
+    assert "SECRET" not in environment
+    assert (user != 0, core, files) == (True, 0, 1)
+
+
+def test_many_at_once(sandbox: Sandbox, traces: Traces) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: run(HONEST, CALLS, limits=LIMITS, sandbox=sandbox), range(12)))
+    assert all(map(all_right, results))
+
+
+def test_daemons_without_a_user_of_their_own() -> None:
+    """Where the grader is not root, a process is found again as a descendant."""
+    family = Sandbox("process", own_user=False)
+    for name in ("daemon.py", "subprocesses.py"):
+        assert all_right(hostile(name, family))
+    [server] = sandbox_module._pool._idle[("numpy", True, False)]
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
+    assert children == ""
+
+
+def test_a_server_that_was_ended_is_replaced() -> None:
+    process = available("process")
+    assert all_right(run(HONEST, CALLS, sandbox=process))
+    for idle in sandbox_module._pool._idle.values():
+        for server in idle:
+            server.process.kill()
+            server.process.wait()
+    with pytest.raises(IsolationError):
+        run(HONEST, CALLS, sandbox=process)
+    assert all_right(run(HONEST, CALLS, sandbox=process))
+
+
+def test_choosing() -> None:
+    assert choose("auto").mode in ("bubblewrap", "process")
+    assert choose("process").notes
+    with pytest.raises(BadInput, match=r"--sandbox jail: unknown; known are auto, bubblewrap, process"):
+        choose("jail")
+
+
+def test_a_sandbox_that_does_not_work_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    isolation._tried.cache_clear()
+    with pytest.raises(BadInput, match=r"--sandbox bubblewrap: does not work here: bwrap does not start") as caught:
+        choose("bubblewrap")
+    assert len(str(caught.value).splitlines()) == 1
+    assert choose("auto").mode == "process"
+    isolation._tried.cache_clear()
+
+
+def test_removing_a_folder_follows_no_link(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").write_text("x")
+    doomed = tmp_path / "doomed"
+    (doomed / "a" / "b").mkdir(parents=True)
+    (doomed / "a" / "link").symlink_to(kept, target_is_directory=True)
+    (doomed / "link").symlink_to(kept / "file")
+    os.mkfifo(doomed / "a" / "b" / "pipe")
+    (doomed / "a").chmod(0)
+    zygote.remove(str(doomed))
+    assert not doomed.exists()
+    assert (kept / "file").read_text() == "x"
+
+
+def test_memory_and_descriptors_of_the_grader_stay_flat() -> None:
+    process = available("process")
+    for _ in range(20):
+        run(HONEST, CALLS, sandbox=process)
+    before, threads = descriptors(), threading.active_count()
+    resident = _resident()
+    for _ in range(200):
+        run(HONEST, CALLS, sandbox=process)
+    assert descriptors() == before
+    assert threading.active_count() == threads
+    assert _resident() < resident + (2 << 20)
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
