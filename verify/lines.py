@@ -33,6 +33,18 @@ _PLACES: dict[str, Place] = {
     "db": Place("000", _SUMMARY, "∂E/∂b({l}) = (1/N) Σₙ δₙ({l})"),
 }
 
+# The same lines in the columns convention, under deck 000's names of them: z there is before and a after the activation.
+# Deck 003 derives them for one sample; deck 001 "抽丝剥茧，不断深入" has the mean and λW.
+_IN_COLUMNS: dict[str, Place] = {
+    "a": Place("003", "变量定义", "z({l}) = W({l}) a({below}) + b({l})"),
+    "z": Place("003", "变量定义", "a({l}) = f(z({l}))"),
+    "y": Place("003", "变量定义", "a({l}) = σ(z({l}))"),
+    "E": Place("001", "正式开始推导", "E = (1/N) Σ Eₙ + (λ/2) Σ ǁW(l)ǁ²"),
+    "delta": Place("003", "隐藏层残差", "δ({l}) = W({above})ᵀ δ({above}) ⊙ f′(z({l}))"),
+    "dW": Place("003", "连接权重的梯度", "∂E/∂W({l}) = (1/N) δ({l}) a({below})ᵀ + λ W({l})"),
+    "db": Place("003", "偏置梯度", "∂E/∂b({l}) = (1/N) Σₙ δₙ({l})"),
+}
+
 
 def kind_and_layer(name: str) -> tuple[str, int | None]:
     """'delta3' -> ('delta', 3), 'y' -> ('y', None). Raises ValueError for what is no line."""
@@ -54,22 +66,26 @@ def gradient_names(L: int) -> tuple[str, ...]:
     return tuple(f"{kind}{l}" for l in range(L, 0, -1) for kind in ("dW", "db"))
 
 
-def place(name: str) -> Place:
-    """Where the decks state the line's equation."""
-    return _PLACES[kind_and_layer(name)[0]]
+def place(name: str, *, columns: bool = False) -> Place:
+    """Where the decks state the line's equation, in the one convention or the other. `name` is deck 000's in both."""
+    return (_IN_COLUMNS if columns else _PLACES)[kind_and_layer(name)[0]]
 
 
-def equation(name: str, L: int, output: str = "softmax", loss: str = "cross-entropy") -> str:
+def equation(
+    name: str, L: int, output: str = "softmax", loss: str = "cross-entropy", *, columns: bool = False
+) -> str:
     """The line's equation with its layer's numbers, as the slides write it (f′ at a, where the slide errs)."""
     kind, layer = kind_and_layer(name)
     l = L if layer is None else layer
     if kind == "delta" and l == L:
-        return f"δ({l}) = y − t" if loss != "squared-error" else f"δ({l}) = (y − t) ⊙ σ′(a({l}))"
-    below = "x" if l == 1 else f"z({l - 1})"
-    text = _PLACES[kind].equation.replace("z({below})", below)
+        y, a = (f"a({l})", f"z({l})") if columns else ("y", f"a({l})")
+        return f"δ({l}) = {y} − t" if loss != "squared-error" else f"δ({l}) = ({y} − t) ⊙ σ′({a})"
+    text = place(name, columns=columns).equation
+    if l == 1:
+        text = text.replace("z({below})", "x").replace("a({below})", "x")
     if kind == "y":
         text = text.replace("σ", "softmax" if output == "softmax" else "σ")
-    return text.format(l=l, above=l + 1)
+    return text.format(l=l, below=l - 1, above=l + 1)
 
 
 def symbol(name: str) -> str:
@@ -78,3 +94,14 @@ def symbol(name: str) -> str:
     return {"delta": f"δ({l})", "dW": f"∂E/∂W({l})", "db": f"∂E/∂b({l})"}.get(
         kind, kind if l is None else f"{kind}({l})"
     )
+
+
+def local_name(name: str, deepest: int, L: int) -> str | None:
+    """A line of the deepest network in one of L layers, counted from the output: dW3 of three is dW2 of two.
+
+    The output layer has equations of its own, so it is the output layer's lines that belong together.
+    """
+    kind, l = kind_and_layer(name)
+    if l is None:
+        return name
+    return f"{kind}{l - deepest + L}" if l - deepest + L >= 1 and (kind != "z" or l < deepest) else None
