@@ -1,0 +1,89 @@
+"""backproof beside the gradient checkers that people use: time, smallest error flagged, false alarms, and the goals.
+
+The peers are the packages of the extra `bench` (`make bench` installs them); one that is not there is shown as such.
+Exit code 0, 1 where an error bar or a budget does not hold, 2 for bad input, with one line on stderr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from verify.benchmarks.tables import NAMES, Settings, Table, run
+from verify.command_line import OneLineCommand, check_writable, whole, write_text
+from verify.errors import BadInput
+
+if TYPE_CHECKING:  # torch takes seconds to import: bad input and --help need it not
+    from rich.console import Console
+
+app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
+
+Names = Annotated[
+    list[str] | None, typer.Option("--table", metavar="NAME", help=f"one of {', '.join(NAMES)}; again for more")
+]
+Budget = Annotated[bool, typer.Option("--budget", help="the same as --table budget")]
+Quick = Annotated[bool, typer.Option("--quick", help="small networks, few repetitions: to see that all works")]
+Seed = Annotated[int, typer.Option(parser=whole, metavar="N", help="of weights and batches")]
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="the record; - for standard output")]
+PictureFile = Annotated[
+    Path | None, typer.Option("--picture", metavar="FILE", help="the first three tables as PNG, SVG, PDF")
+]
+
+
+@app.command(cls=OneLineCommand, help=__doc__)
+def benchmark(
+    table: Names = None,
+    budget: Budget = False,
+    quick: Quick = False,
+    seed: Seed = 0,
+    json: JsonFile = None,
+    picture: PictureFile = None,
+) -> int:
+    for option, path in (("--json", json), ("--picture", picture)):
+        check_writable(option, path)
+    _check_picture(picture)
+    names = [*(table or []), *(["budget"] if budget else [])]
+    settings = Settings(quick=quick, seed=seed, progress=_progress())
+    tables = run(names, settings)
+    _write(tables, settings, json, picture)
+    return 1 if any(goal.proof and not goal.reached for t in tables for goal in t.goals) else 0
+
+
+def _check_picture(path: Path | None) -> None:
+    if path is not None and path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise BadInput(f"--picture {path}: allowed are names that end in .png, .svg or .pdf")
+
+
+def _progress() -> Callable[[str], None]:
+    """What is being measured, on stderr where that is a terminal."""
+    console = _console(stderr=True)
+    return (lambda text: console.print(text, style="dim")) if console.is_terminal else (lambda text: None)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=200)
+
+
+def _write(tables: list[Table], settings: Settings, json: Path | None, picture: Path | None) -> None:
+    from verify.benchmarks import picture as pictures
+    from verify.benchmarks.show import as_json, record_of, show
+
+    text = as_json(record_of(tables, settings))
+    if str(json) == "-":
+        print(text)
+    else:
+        show(tables, _console())
+    if json is not None and str(json) != "-":
+        write_text("--json", json, text)
+    if picture is not None:
+        pictures.draw(tables, picture)
+
+
+if __name__ == "__main__":
+    app()

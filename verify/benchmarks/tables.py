@@ -1,0 +1,111 @@
+"""The tables of the benchmark, by name. A table is a function of the settings; a new one is one more entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from verify.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Settings:
+    """quick: small networks and few repetitions, to see that all works. progress takes a line of text."""
+
+    quick: bool = False
+    seed: int = 0
+    progress: Callable[[str], None] = lambda text: None
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A number to reach: what, the goal as text, the number as text, whether it is reached.
+
+    `proof` marks those that no machine excuses: a bar or budget that does not hold is a defect.
+    """
+
+    what: str
+    goal: str
+    measured: str
+    reached: bool
+    proof: bool = False
+
+
+def at_most(what: str, limit: float, value: float, shown: str | None = None) -> Goal:
+    """A goal that is reached at the limit or below."""
+    return Goal(what, f"≤ {limit:g}", shown or number(value), value <= limit)
+
+
+def at_least(what: str, limit: float, value: float) -> Goal:
+    """A goal that is reached at the limit or above."""
+    return Goal(what, f"≥ {limit:g}", number(value, 3), value >= limit)
+
+
+def none_of(what: str, count: int) -> Goal:
+    """A goal that is reached where nothing was counted."""
+    return Goal(what, "0", str(count), count == 0, proof=True)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: what people read (columns, rows, notes), what programs read (record), and the goals it settles."""
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    notes: list[str] = field(default_factory=list)
+    record: dict[str, Any] = field(default_factory=dict)
+    goals: list[Goal] = field(default_factory=list)
+
+
+Maker = Callable[[Settings], Table]
+
+
+def _makers() -> dict[str, Maker]:
+    """name -> maker, in the order in which they run."""
+    from verify.benchmarks import memory, sensitivity, soundness, speed, step
+
+    return {
+        "time": speed.time_table,
+        "bare": speed.bare_table,
+        "smallest": sensitivity.smallest_table,
+        "alarms": sensitivity.alarms_table,
+        "bars": soundness.bars_table,
+        "budget": soundness.budget_table,
+        "step": step.step_table,
+        "memory": memory.memory_table,
+    }
+
+
+NAMES: tuple[str, ...] = ("time", "bare", "smallest", "alarms", "bars", "budget", "step", "memory")
+
+
+def run(names: Iterable[str], settings: Settings) -> list[Table]:
+    """The tables of those names, in the order of NAMES; all where none is named. BadInput for an unknown one."""
+    wanted = list(names) or list(NAMES)
+    for name in wanted:
+        if name not in NAMES:
+            raise BadInput(f"--table {name}: allowed are {', '.join(NAMES)}")
+    tables = []
+    for name, maker in _makers().items():
+        if name in wanted:
+            settings.progress(name)
+            tables.append(maker(settings))
+    return tables
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number as people read it: 0.0123, 12.3, 1.2e-11."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return "–"
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1e6:
+        return f"{value:,.{max(0, digits - 1 - _exponent(value))}f}"
+    return f"{value:.{digits - 1}e}"
+
+
+def _exponent(value: float) -> int:
+    return int(f"{value:e}".split("e")[1])
