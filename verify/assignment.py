@@ -59,6 +59,11 @@ class Points(msgspec.Struct, frozen=True):
     step: float = 0.0
     lines: dict[str, float] = {}
 
+    @property
+    def total(self) -> float:
+        """What a submission without a fault gets."""
+        return round(self.gradients + self.forward + self.loss + self.step, 6)
+
 
 class Assignment(msgspec.Struct, frozen=True):
     """What is asked for and how it is marked. `Assignment()` is the default: deck 000's network."""

@@ -1,17 +1,16 @@
-"""The smallest case: the first rung of the ladder that shows the error, worked line by line beside the student's values."""
+"""The smallest case: the first rung of the ladder that shows the error, worked line by line beside the student's."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from torch import Tensor
+from functools import partial
 
 from verify.answers import Answer, columns_name
 from verify.diagnosis import line_is_right
 from verify.fixtures import Case, Fixture
-from verify.lines import equation, gradient_names, names, place, symbol
+from verify.lines import equation, gradient_names, names, place
 from verify.record import Counterexample, WorkingLine
+from verify.terms import as_lists, handed, terms
 
 
 def counterexample(fixture: Fixture, answers: Sequence[Answer]) -> Counterexample | None:
@@ -39,20 +38,20 @@ def _wrong_line(case: Case, answer: Answer, biases: bool) -> str | None:
 
 def _shown(case: Case, answer: Answer, line: str, *, columns: bool) -> Counterexample:
     p = case.problem
-    turn = _columns if columns else _rows
+    turn = partial(as_lists, columns=columns)
     named = (lambda name: columns_name(name, p.L)) if columns else (lambda name: name)
     return Counterexample(
-        W=[turn("W", w) for w in p.W],
-        b=[turn("b", v) for v in p.b],
-        x=turn("x", p.x),
-        t=turn("t", p.t),
+        W=[turn(w) for w in p.W],
+        b=[turn(v) for v in p.b],
+        x=turn(p.x),
+        t=turn(p.t),
         activation=p.activation,
         lam=p.lam,
         output=p.output,
         loss=p.loss,
         line=named(line),
-        yours=turn(line, answer.lines[line]) if line in answer.lines else None,
-        expected=turn(line, case.truth[line]),
+        yours=handed(answer.lines[line], columns=columns) if line in answer.lines else None,
+        expected=turn(case.truth[line]),
         label=p.label,
         message=answer.failed or answer.faults.get(line, ""),
         working=[_working_line(case, answer, name, columns) for name in names(p.L)],
@@ -60,32 +59,16 @@ def _shown(case: Case, answer: Answer, line: str, *, columns: bool) -> Counterex
 
 
 def _working_line(case: Case, answer: Answer, name: str, columns: bool) -> WorkingLine:
-    turn = _columns if columns else _rows
     p = case.problem
-    handed = answer.lines.get(name)
+    yours = answer.lines.get(name)
+    formula = equation(name, p.L, p.output, p.loss, columns=columns)
     return WorkingLine(
         name=columns_name(name, p.L) if columns else name,
-        symbol=symbol(name),
-        equation=equation(name, p.L, p.output, p.loss),
-        place=str(place(name)),
-        expected=turn(name, case.truth[name]),
-        yours=None if handed is None else turn(name, handed),
-        differs=handed is not None and not line_is_right(case, name, handed),
+        symbol=formula.split(" = ")[0],
+        equation=formula,
+        place=str(place(name, columns=columns)),
+        expected=as_lists(case.truth[name], columns=columns),
+        yours=None if yours is None else handed(yours, columns=columns),
+        differs=yours is not None and not line_is_right(case, name, yours),
+        terms=terms(case.working, name, columns=columns),
     )
-
-
-def _rows(name: str, value: Tensor) -> Any:
-    return _plain(value.tolist())
-
-
-def _columns(name: str, value: Tensor) -> Any:
-    if value.dim() == 1:
-        return _plain(value.unsqueeze(1).tolist())
-    return _plain(value.T.tolist() if value.dim() == 2 else value.tolist())
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they are written as text."""
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    return value if value == value and abs(value) != float("inf") else str(value)

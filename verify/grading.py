@@ -25,9 +25,10 @@ from verify.functions import ETA, OPTIONAL, Heard, judge_functions, step_finding
 from verify.isolation import Call, Calls, Limits, Outcome, Reply, Run, Sandbox
 from verify.isolation import run as run_isolated
 from verify.judging import Judge, Judged, delta_is_wrong
-from verify.mistakes import CATALOGUE
-from verify.record import FindingRecord, GradeRecord
-from verify.scoring import line_records, max_score
+from verify.lines import STEP, place
+from verify.mistakes import CATALOGUE, rank
+from verify.record import FindingRecord, GradeRecord, task_of, without_run
+from verify.scoring import line_records
 from verify.submission import Submission
 
 _FUNCTION_CASES = 16
@@ -109,19 +110,12 @@ def grade_submission(
 
 def ungradable(name: str, reason: str, exam: Examination) -> GradeRecord:
     """The record of what cannot be read as Python."""
-    return _without_run(name, "ungradable", 0.0, reason, exam)
+    return without_run(name, "ungradable", reason, exam.assignment, exam.fixture.seed)
 
 
 def grader_error(name: str, reason: str, exam: Examination) -> GradeRecord:
     """The record of our own failure: no score, never the student's fault."""
-    return _without_run(name, "grader-error", None, reason, exam)
-
-
-def _without_run(name: str, state: str, score: float | None, reason: str, exam: Examination) -> GradeRecord:
-    return GradeRecord(
-        submission=name, state=state, score=score, max_score=max_score(exam.assignment), seed=exam.fixture.seed,
-        message=reason, digests={"assignment": exam.assignment.digest()},
-    )  # fmt: skip
+    return without_run(name, "grader-error", reason, exam.assignment, exam.fixture.seed)
 
 
 # What came back ------------------------------------------------------------------------------------------------------
@@ -142,7 +136,8 @@ def grade(name: str, run: Run, exam: Examination) -> GradeRecord:
     """The graded record of what a submission's run gave. The caller adds digests."""
     drawn = exam.fixture
     record = GradeRecord(
-        submission=name, state=run.state, max_score=max_score(exam.assignment), seed=drawn.seed,
+        submission=name, state=run.state, task=task_of(exam.assignment), max_score=exam.assignment.points.total,
+        seed=drawn.seed,
         problems=len(drawn.of(*GRADED)), hidden_mistakes=list(drawn.hidden),
         output=run.output, sandbox=run.sandbox, timings={"seconds": run.seconds},
     )  # fmt: skip
@@ -189,7 +184,7 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
     diagnosis = Diagnosis()
     if failed or any(j.wrong for j in judged if j.function == "gradients"):
         diagnosis = diagnose(drawn, answers)
-    found = [*diagnosis.findings, *_other_findings(drawn, heard, answers, judged)]
+    found = {f.mistake: f for f in (*_other_findings(drawn, heard, answers, judged), *diagnosis.findings)}
     lines = line_records(drawn, judged, diagnosis, len(failed) / len(graded))
     record.score = round(sum(line.points for line in lines), 6)
     record.lines = [
@@ -197,7 +192,7 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
         for line in lines
     ]
     record.raised = [f"{case.problem.label}: {_raised(answer)}" for case, answer in failed][:5]
-    record.diagnosis = [_finding_record(f, exam.assignment) for f in dict.fromkeys(found)]
+    record.diagnosis = [_finding_record(f, exam.assignment) for f in sorted(found.values(), key=lambda f: rank(f.mistake))]
     record.known = list(diagnosis.known)
     record.first_wrong_line = _first_wrong(record, drawn, answers)
     record.detection_limit = exam.judge.detection_limit(answers, float32=float32)
@@ -252,9 +247,16 @@ def _finding_record(f: Finding, assignment: Assignment) -> FindingRecord:
     columns = assignment.convention == "columns"
     lines = [columns_name(n, assignment.layers[1]) if columns and n[0] in "azyd" else n for n in f.lines]
     return FindingRecord(
-        mistake=f.mistake, lines=lines, says=f.says, wrong=f.wrong, right=f.right, only=list(f.only),
-        number=f.number, also=list(f.also),
+        mistake=f.mistake, lines=lines, says=f.says, wrong=f.wrong, right=f.right, place=_place(f, columns=columns),
+        only=list(f.only), number=f.number, also=list(f.also),
     )  # fmt: skip
+
+
+def _place(f: Finding, *, columns: bool) -> str:
+    """Where the slides state the first equation that a mistake replaces; "" for one of none."""
+    if not f.lines:
+        return ""
+    return str(STEP if f.lines[0].startswith("W") else place(f.lines[0], columns=columns))
 
 
 def _first_wrong(record: GradeRecord, drawn: Fixture, answers: Sequence[Answer]) -> str | None:

@@ -33,7 +33,7 @@ _PLACES: dict[str, Place] = {
     "db": Place("000", _SUMMARY, "∂E/∂b({l}) = (1/N) Σₙ δₙ({l})"),
 }
 
-# The same lines in the columns convention, under deck 000's names of them: z there is before and a after the activation.
+# The same lines in the columns convention, under deck 000's names of them; there z is before the activation.
 # Deck 003 derives them for one sample; deck 001 "抽丝剥茧，不断深入" has the mean and λW.
 _IN_COLUMNS: dict[str, Place] = {
     "a": Place("003", "变量定义", "z({l}) = W({l}) a({below}) + b({l})"),
@@ -44,6 +44,9 @@ _IN_COLUMNS: dict[str, Place] = {
     "dW": Place("003", "连接权重的梯度", "∂E/∂W({l}) = (1/N) δ({l}) a({below})ᵀ + λ W({l})"),
     "db": Place("003", "偏置梯度", "∂E/∂b({l}) = (1/N) Σₙ δₙ({l})"),
 }
+
+# The step of descent, for W and b alike.
+STEP = Place("000", _SUMMARY, "W({l}) − η ∂E/∂W({l})")
 
 
 def kind_and_layer(name: str) -> tuple[str, int | None]:
@@ -71,9 +74,7 @@ def place(name: str, *, columns: bool = False) -> Place:
     return (_IN_COLUMNS if columns else _PLACES)[kind_and_layer(name)[0]]
 
 
-def equation(
-    name: str, L: int, output: str = "softmax", loss: str = "cross-entropy", *, columns: bool = False
-) -> str:
+def equation(name: str, L: int, output: str = "softmax", loss: str = "cross-entropy", *, columns: bool = False) -> str:
     """The line's equation with its layer's numbers, as the slides write it (f′ at a, where the slide errs)."""
     kind, layer = kind_and_layer(name)
     l = L if layer is None else layer

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from verify.assignment import Assignment
+
 SCHEMA = "backproof.grade/1"
 
 
@@ -48,6 +50,7 @@ class FindingRecord(msgspec.Struct, frozen=True, kw_only=True):
     says: str
     wrong: str = ""
     right: str = ""
+    place: str = ""
     only: list[str] = []
     number: float | None = None
     also: list[str] = []
@@ -63,6 +66,7 @@ class WorkingLine(msgspec.Struct, frozen=True, kw_only=True):
     expected: Any
     yours: Any = None
     differs: bool = False
+    terms: list = []  # the equation's right-hand side with its numbers put in: text, numbers, matrices
 
 
 class Counterexample(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,12 +88,25 @@ class Counterexample(msgspec.Struct, frozen=True, kw_only=True):
     working: list[WorkingLine] = []
 
 
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """What the assignment asked for, as far as one needs it to read the record."""
+
+    convention: str
+    backend: str
+    activations: list[str]
+    output: str
+    loss: str
+    layers: list[int]
+    precision: str
+
+
 class GradeRecord(msgspec.Struct, kw_only=True):
     """All that is known of one graded submission."""
 
     schema: str = SCHEMA
     submission: str
     state: str
+    task: Task | None = None
     score: float | None = None
     max_score: float = 0.0
     seed: int = 0
@@ -108,6 +125,22 @@ class GradeRecord(msgspec.Struct, kw_only=True):
     sandbox: str = ""
     digests: dict[str, str] = {}
     timings: dict[str, float] = {}
+
+
+def without_run(name: str, state: str, reason: str, assignment: Assignment, seed: int) -> GradeRecord:
+    """The record of what was never run. A grader-error has no score: our own failure is never the student's."""
+    return GradeRecord(
+        submission=name, state=state, task=task_of(assignment), score=None if state == "grader-error" else 0.0,
+        max_score=assignment.points.total, seed=seed, message=reason, digests={"assignment": assignment.digest()},
+    )  # fmt: skip
+
+
+def task_of(a: Assignment) -> Task:
+    """What of an assignment goes into every record."""
+    return Task(
+        convention=a.convention, backend=a.backend, activations=list(a.activations), output=a.output, loss=a.loss,
+        layers=list(a.layers), precision=a.precision,
+    )  # fmt: skip
 
 
 def encode(record: GradeRecord) -> bytes:

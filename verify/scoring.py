@@ -14,14 +14,8 @@ from verify.assignment import Assignment
 from verify.diagnosis import Diagnosis
 from verify.fixtures import Fixture
 from verify.judging import Judged
-from verify.lines import equation, kind_and_layer, names, place
+from verify.lines import STEP, equation, kind_and_layer, names, place
 from verify.record import LineRecord
-
-
-def max_score(assignment: Assignment) -> float:
-    """All points of an assignment."""
-    p = assignment.points
-    return round(p.gradients + p.forward + p.loss + p.step, 6)
 
 
 def line_records(fixture: Fixture, judged: Sequence[Judged], diagnosis: Diagnosis, lost: float) -> list[LineRecord]:
@@ -69,10 +63,10 @@ class Scoring:
     def _record(self, j: Judged, worth: float, open_: bool) -> LineRecord:
         state, carried = self._states(j, open_)
         of_gradients = j.function != "step"
-        columns = self.assignment.convention == "columns" and of_gradients
+        columns = self.assignment.convention == "columns"
         a = self.assignment
         return LineRecord(
-            name=columns_name(j.name, self.L) if columns else j.name,
+            name=columns_name(j.name, self.L) if columns and of_gradients else j.name,
             function=j.function,
             state=state,
             carried_forward=carried,
@@ -81,8 +75,10 @@ class Scoring:
             wrong_problems=j.wrong,
             problems=j.asked,
             reason=self._reason(j, state, carried),
-            place=str(place(j.name)) if of_gradients else "",
-            equation=equation(j.name, self.L, a.output, a.loss) if of_gradients else "",
+            place=str(place(j.name, columns=columns) if of_gradients else STEP),
+            equation=equation(j.name, self.L, a.output, a.loss, columns=columns)
+            if of_gradients
+            else f"new {j.name}(l) = {j.name}(l) − η ∂E/∂{j.name}(l)",
             worst=j.worst,
         )
 
