@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from verify.answers import columns_name
-from verify.assignment import Assignment
 from verify.diagnosis import Diagnosis
 from verify.fixtures import Fixture
 from verify.judging import Judged

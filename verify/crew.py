@@ -1,0 +1,131 @@
+"""Works tasks off over a `concurrent.futures.Executor`, and finds out which task it was that a process died of.
+
+What a task gives back, or that it died, is all that a caller sees: an executor that breaks is replaced, and the tasks
+that were lost with it are worked again, each alone, so that only the one that ends its process again is blamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from multiprocessing.connection import wait as wait_for_any
+from types import TracebackType
+from typing import Generic, TypeVar
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+# A forked worker has them loaded already. Imported here they would cost the caller, who needs none of them, seconds.
+_PRELOADED = ["verify.grading"]
+_STALLED = 70
+
+
+@dataclass(frozen=True)
+class Died:
+    """Why there is no result: the process that worked on the task ended, twice, the second time on this task alone."""
+
+    reason: str
+
+
+class Crew(Generic[Task, Result]):
+    """Workers of an executor that one function's tasks are handed to, `ahead` at a time.
+
+    hire: makes the executor, and again where it broke. Use as a context: leaving it ends the executor, at once and
+    without its open tasks where an exception leaves it.
+    """
+
+    def __init__(self, function: Callable[[Task], Result], hire: Callable[[], Executor], ahead: int) -> None:
+        self._function = function
+        self._hire = hire
+        self._ahead = ahead
+        self._executor: Executor | None = None
+
+    def __enter__(self) -> Crew[Task, Result]:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=kind is not None)
+
+    def work(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Result | Died]]:
+        """Each task with its result, in the order in which they are done. Takes no more tasks than it has room for."""
+        running: dict[Future[Result], Task] = {}
+        for task in tasks:
+            running[self._submit(task)] = task
+            if len(running) >= self._ahead:
+                yield from self._some(running)
+        while running:
+            yield from self._some(running)
+
+    def _some(self, running: dict[Future[Result], Task]) -> Iterator[tuple[Task, Result | Died]]:
+        """Waits for one of the running tasks at least, and takes those that are done out of them."""
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        if any(future.exception() is not None for future in done):
+            # Whatever else was running may be lost too, and must be done before anything is worked alone.
+            done, _ = wait(running)
+        finished = [(future, running.pop(future)) for future in done]
+        for future, task in finished:
+            if future.exception() is None:
+                yield task, future.result()
+        for future, task in finished:
+            if future.exception() is not None:
+                yield task, self._alone(task)
+
+    def _alone(self, task: Task) -> Result | Died:
+        try:
+            return self._submit(task).result()
+        except Exception as error:  # whatever the executor makes of the end of its worker
+            return Died(f"{type(error).__name__}: {error}")
+
+    def _submit(self, task: Task) -> Future[Result]:
+        executor = self._executor or self._new()
+        try:
+            return executor.submit(self._function, task)
+        except BrokenExecutor:
+            executor.shutdown(wait=True)
+            return self._new().submit(self._function, task)
+
+    def _new(self) -> Executor:
+        self._executor = self._hire()
+        return self._executor
+
+
+# Processes of this machine -------------------------------------------------------------------------------------------
+
+
+def processes(number: int) -> Executor:
+    """That many processes, which have torch loaded, ignore Ctrl-C and end with this process, however it ends."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    return ProcessPoolExecutor(number, mp_context=context, initializer=_begin)
+
+
+def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    """A worker whose parent was killed would wait for its next task for ever."""
+    wait_for_any([sentinel])
+    os._exit(1)
+
+
+@contextlib.contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Ends the process where the block takes longer: to the crew a task that stalls is one that its process died of."""
+    timer = threading.Timer(seconds, os._exit, (_STALLED,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
