@@ -52,7 +52,7 @@ FORMS_DIFFER = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     W: list[np.ndarray]
     b: list[np.ndarray]
@@ -65,7 +65,7 @@ class Problem:
         return copy.deepcopy([self.W, self.b, self.x, self.t, self.activation, self.lam])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Task:
     """What of an assignment matters here."""
 
@@ -77,6 +77,9 @@ class Task:
     l2: bool = True
     constants: Mapping[str, float] = field(default_factory=dict)
     tolerance: float = 1e-10
+
+
+DEFAULT = Task()
 
 
 def task_of(assignment: str | None) -> Task:
@@ -186,9 +189,9 @@ def compiled(source: str) -> CodeType:
     return compile(source, "student.py", "exec")
 
 
-def load(program: Program) -> dict[str, Any]:
+def load(source: str) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": "student"}
-    exec(compiled(program.source), names)
+    exec(compiled(source), names)
     return names
 
 
@@ -219,6 +222,11 @@ def given(p: Problem, task: Task) -> list[Any]:
     return [W, b, x, t, *rest]
 
 
+@functools.cache
+def untouched(p: Problem, task: Task) -> list[Any]:
+    return given(p, task)
+
+
 def same_arguments(before: Any, after: Any) -> bool:
     if isinstance(before, list):
         return len(before) == len(after) and all(map(same_arguments, before, after))
@@ -229,18 +237,18 @@ def same_arguments(before: Any, after: Any) -> bool:
 
 def call(names: dict[str, Any], p: Problem, task: Task) -> Answer:
     arguments = given(p, task)
-    before = copy.deepcopy(arguments)
     try:
         with quietly():
             dW, db = names["gradients"](*arguments)[:2]
             arrays = tuple(plain(g) for g in [*dW, *db])
     except Exception as error:  # whatever a student's program raises
         return Answer(None, repr(error), unchanged=True)
-    return Answer(arrays, "", same_arguments(before, arguments))
+    return Answer(arrays, "", same_arguments(untouched(p, task), arguments))
 
 
 def close(a: np.ndarray, b: np.ndarray, tolerance: float) -> bool:
-    return a.shape == b.shape and np.allclose(a, b, rtol=tolerance, atol=tolerance)
+    """Faster than np.allclose; NaN is close to nothing."""
+    return a.shape == b.shape and bool((np.abs(a - b) <= tolerance * (1 + np.abs(b))).all())
 
 
 def expected(t: Truth, task: Task) -> list[np.ndarray]:
@@ -280,7 +288,7 @@ def others_wrong(names: dict[str, Any], p: Problem, t: Truth, task: Task) -> boo
 
 @functools.cache
 def fixtures(assignment: str | None) -> tuple[Task, list[Problem], list[Truth]]:
-    task = task_of(assignment)
+    task = DEFAULT if assignment is None else task_of(assignment)
     problems = DEFAULT_PROBLEMS if assignment is None else other_problems(task)
     return task, problems, [truth(p, task) for p in problems]
 
@@ -295,7 +303,7 @@ def other_problems(task: Task) -> list[Problem]:
 def wrong_on(program: Program, numbers: Iterable[int] | None = None) -> Iterator[int]:
     """The problems, by number, on which the program is wrong; all calls in one process, in order."""
     task, problems, truths = fixtures(program.assignment)
-    names = load(program)
+    names = load(program.source)
     for i in range(len(problems)) if numbers is None else numbers:
         p, t = problems[i], truths[i]
         if gradients_wrong(call(names, p, task), t, task) or others_wrong(names, p, t, task):
@@ -321,10 +329,9 @@ def everything() -> Iterator[Program]:
     yield from students.other_assignments()
 
 
-def test_names_are_unique_and_sources_compile_and_differ() -> None:
+def test_names_are_unique_and_sources_differ() -> None:
     programs = list(everything())
     for program in programs:
-        compiled(program.source)
         assert "<<" not in program.source, program.name
     assert len({p.name for p in programs}) == len(programs)
     right = [p for p in programs if p.kind in (Kind.CORRECT, Kind.CRY_WOLF)]
@@ -361,10 +368,10 @@ def test_the_same_seed_gives_the_same_combinations() -> None:
 
 @pytest.mark.parametrize("part", range(2))
 def test_right_programs_are_right(part: int) -> None:
-    """All of them on half of the problems, every fifth on all: between them the styles' texts come up many times."""
+    """All of them on a third of the problems, every fifth on all: the styles' texts come up many times in them."""
     programs = list(students.correct_programs())[part::2]
     assert [
-        p.name for p in programs if next(wrong_on(p, range(part, len(DEFAULT_PROBLEMS), 2)), None) is not None
+        p.name for p in programs if next(wrong_on(p, range(part, len(DEFAULT_PROBLEMS), 3)), None) is not None
     ] == []
     assert judged_otherwise(programs[::5]) == []
 
@@ -388,27 +395,27 @@ def test_softmax_overflows_where_scores_are_large_and_only_there() -> None:
     for program in singles():
         if program.mistakes == ("softmax-overflow",):
             assert first_wrong(program) is None, program.name
-            answer = call(load(program), large, Task())
+            answer = call(load(program.source), large, DEFAULT)
             assert answer.arrays is not None
             assert not np.isfinite(answer.arrays[0]).all(), program.name
 
 
 def outcome(program: Program, problems: list[Problem]) -> list[tuple[np.ndarray, ...] | None]:
-    names = load(program)
-    return [call(names, p, Task()).arrays for p in problems]
+    names = load(program.source)
+    return [call(names, p, DEFAULT).arrays for p in problems]
 
 
 def agree(one: list[tuple[np.ndarray, ...] | None], two: list[tuple[np.ndarray, ...] | None]) -> bool:
     """Whether the numbers are the same wherever both programs gave some of one shape."""
     for a, b in zip(one, two, strict=True):
         for g, h in zip(a or (), b or (), strict=False):
-            if g.shape == h.shape and not np.allclose(g, h, rtol=1e-9, atol=1e-9):
+            if g.shape == h.shape and not close(g, h, 1e-9):
                 return False
     return True
 
 
 def test_forms_of_one_mistake_give_the_same_numbers_in_all_styles() -> None:
-    problems = [DEFAULT_PROBLEMS[i] for i in (1, 2, 3, 4)]
+    problems = [DEFAULT_PROBLEMS[i] for i in (1, 2, 3)]
     first: dict[tuple[str, str], Any] = {}
     differing = []
     for program in singles():
@@ -420,13 +427,12 @@ def test_forms_of_one_mistake_give_the_same_numbers_in_all_styles() -> None:
     assert differing == []
 
 
-@functools.cache
-def shown(program: Program) -> list[Any]:
+def shown(source: str) -> list[Any]:
     """Everything that a program shows of itself, rounded, for comparison."""
-    names = load(program)
+    names = load(source)
     seen: list[Any] = []
     for p in [DEFAULT_PROBLEMS[i] for i in (0, 1, 2, 3, 5, 9, 10, 11)]:
-        answer = call(names, p, Task())
+        answer = call(names, p, DEFAULT)
         arrays = answer.arrays or ()
         seen.append((answer.arrays is None, answer.unchanged, [(g.shape, np.round(g, 8).tolist()) for g in arrays]))
         if "step" in names:
@@ -444,25 +450,17 @@ def stepped(names: dict[str, Any], p: Problem) -> list[Any] | None:
 
 
 @functools.cache
-def _truths_by_id() -> dict[int, Truth]:
-    _, problems, truths = fixtures(None)
-    return {id(p): t for p, t in zip(problems, truths, strict=True)}
-
-
 def truth_of(p: Problem) -> Truth:
-    return _truths_by_id()[id(p)]
+    return truth(p, DEFAULT)
 
 
 @pytest.mark.parametrize(("size", "count"), [(2, 120), (3, 80)])
-def test_combinations_are_wrong_and_differ_from_each_of_their_parts(size: int, count: int) -> None:
-    parts = {(p.style, p.mistakes[0], p.note): p for p in singles()}
+def test_every_mistake_of_a_combination_shows(size: int, count: int) -> None:
     for program in students.combinations(size, count, seed=0):
         assert first_wrong(program) is not None, program.name
-        notes = dict(part.split(": ", 1) for part in program.note.split("; ") if part)
-        whole = shown(program)
-        for mistake in program.mistakes:
-            part = parts[program.style, mistake, notes.get(mistake, "")]
-            assert shown(part) != whole, f"{program.name} is no more than {mistake}"
+        whole = shown(program.source)
+        for source in students.with_one_less(program):
+            assert shown(source) != whole, f"{program.name} is no more than\n{source}"
 
 
 def test_wrong_programs_without_a_name_have_not_the_numbers_of_one() -> None:

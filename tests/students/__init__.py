@@ -4,7 +4,7 @@ They are written against the contract of a submission alone, `gradients(W, b, x,
 of the grader. Every generator gives the same programs, in the same order, on every run.
 """
 
-from .combinations import across_equations, combinations, compatible, equations_of
+from .combinations import across_equations, combinations, compatible, equations_of, with_one_less
 from .correct import correct_programs, cry_wolf
 from .near_misses import near_misses
 from .other_assignments import other_assignments
@@ -27,4 +27,5 @@ __all__ = [
     "outside_catalogue",
     "reported_as",
     "single_mistakes",
+    "with_one_less",
 ]

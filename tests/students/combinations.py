@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import combinations as choose
 
 from .program import Kind, Program
-from .styles import STYLES
+from .styles import BY_NAME, STYLES
 from .template import Edit, SlotsUnused, Style, fit_together, seed_of, write
 
 _DERIVATIVE = [
@@ -162,3 +162,12 @@ def combined(style: Style, mistakes: tuple[str, ...], edits: tuple[Edit, ...]) -
     note = "; ".join(f"{m}: {e.note}" for m, e in zip(mistakes, edits, strict=True) if e.note)
     kind = {2: Kind.PAIR, 3: Kind.TRIPLE}[len(mistakes)]
     return Program(name, source, mistakes, style.name, kind, note)
+
+
+def with_one_less(program: Program) -> Iterator[str]:
+    """The sources with one mistake of a combination taken out, the others made in the same form."""
+    style = BY_NAME[program.style]
+    notes = dict(part.split(": ", 1) for part in program.note.split("; ") if part)
+    for left in choose(program.mistakes, len(program.mistakes) - 1):
+        forms = [next(e for e in style.mistakes[m] if e.note == notes.get(m, "")) for m in left]
+        yield write(style, tuple(forms), seed_of(program.name))
