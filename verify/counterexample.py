@@ -10,7 +10,7 @@ from verify.diagnosis import line_is_right
 from verify.fixtures import Case, Fixture
 from verify.lines import equation, gradient_names, names, place
 from verify.record import Counterexample, WorkingLine
-from verify.terms import as_lists, handed, terms
+from verify.terms import as_lists, formulas, handed, terms
 
 
 def counterexample(fixture: Fixture, answers: Sequence[Answer]) -> Counterexample | None:
@@ -54,6 +54,7 @@ def _shown(case: Case, answer: Answer, line: str, *, columns: bool) -> Counterex
         expected=turn(case.truth[line]),
         label=p.label,
         message=answer.failed or answer.faults.get(line, ""),
+        formulas=formulas(case.working),
         working=[_working_line(case, answer, name, columns) for name in names(p.L)],
     )
 

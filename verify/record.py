@@ -85,6 +85,7 @@ class Counterexample(msgspec.Struct, frozen=True, kw_only=True):
     expected: Any
     label: str
     message: str = ""
+    formulas: list[str] = []
     working: list[WorkingLine] = []
 
 

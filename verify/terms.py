@@ -49,6 +49,48 @@ def terms(net: Working, name: str, *, columns: bool = False) -> list[Part]:
     return [as_lists(p, columns=columns) if isinstance(p, Tensor) else p for p in parts if p != ""]
 
 
+# f and f′ of the activations at v, a pre-activation; {γ} and {β} are the assignment's constants.
+_FORMULAS = {
+    "relu": ("max(0, v)", "1 where v > 0, else 0"),
+    "leaky_relu": ("v where v > 0, else {γ} v", "1 where v > 0, else {γ}"),
+    "elu": ("v where v > 0, else {γ} (eᵛ − 1)", "1 where v > 0, else {γ} eᵛ"),
+    "softplus": ("ln(1 + eᵛ)", "1 / (1 + e⁻ᵛ)"),
+    "sigmoid": ("1 / (1 + e⁻ᵛ)", "f(v) (1 − f(v))"),
+    "tanh": ("tanh v", "1 − tanh² v"),
+    "swish": ("v s, where s = 1 / (1 + exp(−{β} v))", "s + {β} v s (1 − s)"),
+    "gelu": ("v Φ(v), Φ the normal distribution", "Φ(v) + v φ(v), φ its density"),
+    "gelu_tanh": (
+        "½ v (1 + tanh u), where u = √(2/π) (v + 0.044715 v³)",
+        "½ (1 + tanh u) + ½ v (1 − tanh² u) √(2/π) (1 + 0.134145 v²)",
+    ),
+    "gelu_sigmoid": ("v s, where s = 1 / (1 + exp(−1.702 v))", "s + 1.702 v s (1 − s)"),
+    "identity": ("v", "1"),
+}
+_LOSSES = {
+    "cross-entropy": "Eₙ = −Σₖ tₖ ln yₖ",
+    "binary-cross-entropy": "Eₙ = −Σₖ (tₖ ln yₖ + (1 − tₖ) ln(1 − yₖ))",
+    "squared-error": "Eₙ = ½ Σₖ (yₖ − tₖ)²",
+}
+
+
+def formulas(net: Working) -> list[str]:
+    """The functions of a network, one a line: the activation and its derivative where it has one, output, loss."""
+    said = [f"{net.f.name}: {_of_activation(net.f.name, net)}"] if net.L > 1 else []
+    g = net.pair.output
+    return [
+        *said,
+        "softmax(v)ₖ = exp(vₖ) / Σⱼ exp(vⱼ)" if g == "softmax" else f"output {g}: {_of_activation(g, net)}",
+        f"{net.pair.loss}: {_LOSSES[net.pair.loss]}, y the network's output",
+    ]
+
+
+def _of_activation(name: str, net: Working) -> str:
+    constants = net.f.constants
+    gamma = constants.elu if name == "elu" else constants.leaky_relu
+    f, slope = (text.replace("{γ}", f"{gamma:g}").replace("{β}", f"{constants.swish:g}") for text in _FORMULAS[name])
+    return f"f(v) = {f};  f′(v) = {slope}"
+
+
 Parts = list[str | float | Tensor]
 
 
@@ -70,12 +112,22 @@ def _output(net: Working, l: int, columns: bool) -> Parts:
 
 
 def _total_error(net: Working, l: int, columns: bool) -> Parts:
-    errors = net.pair.error(net.a[l], net.y, net.t).tolist()
-    parts: Parts = [f"(1/{net.N}) ("]
-    for n, error in enumerate(errors):
-        parts += [" + "] * (n > 0) + [error]
+    sign, before, after = ("", "", "²") if net.pair.loss == "squared-error" else ("−", "ln ", "")
+    inner: Parts = []
+    for size in _sizes(net):
+        inner += [sign + before if not inner else f" {sign or '+'} {before}", size, after]
     penalty = sum(float(torch.sum(W**2)) for W in net.W.values())
-    return [*parts, ")", *([" + ½ · ", net.lam, " · ", penalty] if net.lam else [])]
+    half = "½ " if net.pair.loss == "squared-error" else ""
+    return [f"{_mean(net)}{half}(", *inner, ")", *([" + ½ · ", net.lam, " · ", penalty] if net.lam else [])]
+
+
+def _sizes(net: Working) -> list[float]:
+    """What the loss adds up: |y − t| to be squared; or, of a target that is 0 or 1, the y or 1 − y to take ln of."""
+    if net.pair.loss == "squared-error":
+        return (net.y - net.t).abs().flatten().tolist()
+    if net.pair.loss == "cross-entropy":
+        return net.y[net.t == 1].tolist()
+    return torch.where(net.t == 1, net.y, 1 - net.y).flatten().tolist()
 
 
 def _delta(net: Working, l: int, columns: bool) -> Parts:
