@@ -185,14 +185,17 @@ class Bounded:
         return Bounded(torch.sign(self.value), unsure * 2.0, self.u)
 
     def floor(self) -> Bounded:
-        """Down to a whole number; within its error of one it may be that or the one below."""
-        unsure = torch.floor(self.value + self.error) != torch.floor(self.value - self.error)
-        return Bounded(torch.floor(self.value), unsure * 1.0, self.u)
+        """Down to a whole number."""
+        return self._stepped(torch.floor)
 
     def trunc(self) -> Bounded:
         """What stands before the decimal point."""
-        unsure = torch.trunc(self.value + self.error) != torch.trunc(self.value - self.error)
-        return Bounded(torch.trunc(self.value), unsure * 1.0, self.u)
+        return self._stepped(torch.trunc)
+
+    def _stepped(self, function: Callable[[Tensor], Tensor]) -> Bounded:
+        """A function that never falls: as many steps as lie within reach of the value."""
+        steps = function(self.value + 2 * self.error) - function(self.value - 2 * self.error)
+        return Bounded(function(self.value), steps, self.u)
 
     def relu(self) -> Bounded:
         return Bounded(torch.clamp(self.value, min=0), self.error, self.u)

@@ -1,6 +1,6 @@
 """How fast the activations bend: what running error analysis and differences need to know of each, f and f′ aside.
 
-For each activation: bounds on |f′|, |f″| and |f‴|, where it has a kink and how far f′ jumps there, and the sum of the
+For each activation: bounds on |f′| and |f″|, where it has a kink and how far f′ jumps there, and the sum of the
 absolute values of the terms of the textbook's f and f′ (what a rounding of u in each can move). The bounds are proved
 by `tests/test_curves.py`, on a fine grid and by mpmath where the grid is no proof.
 """
@@ -26,7 +26,6 @@ class Curve:
 
     first: float  # sup |f′|
     second: float  # sup |f″|, away from the kink
-    third: float  # sup |f‴|, away from the kink
     terms: Size  # sizes of f's terms
     derivative_terms: Size  # sizes of f′'s terms
     jump: float = 0.0  # |f′(0+) − f′(0−)|
@@ -50,23 +49,23 @@ def curve(name: str, c: Constants) -> Curve:
     """The curve of that activation at those constants."""
     beta = max(abs(c.swish), 1e-300)
     curves = {
-        "relu": lambda: Curve(1, 0, 0, _size, _one, jump=1, pattern=True),
+        "relu": lambda: Curve(1, 0, _size, _one, jump=1, pattern=True),
         "leaky_relu": lambda: Curve(
-            max(1, abs(c.leaky_relu)), 0, 0, lambda a: max(1, abs(c.leaky_relu)) * a.abs(),
+            max(1, abs(c.leaky_relu)), 0, lambda a: max(1, abs(c.leaky_relu)) * a.abs(),
             lambda a: torch.full_like(a, max(1, abs(c.leaky_relu))), jump=abs(1 - c.leaky_relu), pattern=True,
         ),
         "elu": lambda: Curve(
-            max(1, abs(c.elu)), abs(c.elu), abs(c.elu), lambda a: torch.where(a > 0, a.abs(), 2 * abs(c.elu)),
+            max(1, abs(c.elu)), abs(c.elu), lambda a: torch.where(a > 0, a.abs(), 2 * abs(c.elu)),
             lambda a: torch.full_like(a, 1 + abs(c.elu)), jump=abs(1 - c.elu), pattern=True,
         ),
-        "softplus": lambda: Curve(1, 0.25, 0.0963, _one_and_size, _one, tail=(1, 1)),
-        "sigmoid": lambda: Curve(0.25, 0.0963, 0.125, _one, _one, tail=(1, 1)),
-        "tanh": lambda: Curve(1, 0.7699, 2, _one, lambda a: 2 * _one(a), tail=(8, 2)),
-        "swish": lambda: Curve(1.1, 0.5 * beta, 0.3082 * beta**2, _size, lambda a: 1 + (beta * a).abs()),
-        "gelu": lambda: Curve(1.129, 0.7979, 0.84, _size, _one_and_size),
-        "gelu_tanh": lambda: Curve(1.13, 0.7979, 0.9, _size, lambda a: 4 + a.abs()),
-        "gelu_sigmoid": lambda: Curve(1.1, 0.851, 0.8927, _size, lambda a: 1 + 1.702 * a.abs()),
-        "identity": lambda: Curve(1, 0, 0, _size, _one),
+        "softplus": lambda: Curve(1, 0.25, _one_and_size, _one, tail=(1, 1)),
+        "sigmoid": lambda: Curve(0.25, 0.0963, _one, _one, tail=(1, 1)),
+        "tanh": lambda: Curve(1, 0.7699, _one, lambda a: 2 * _one(a), tail=(8, 2)),
+        "swish": lambda: Curve(1.1, 0.5 * beta, _size, lambda a: 1 + (beta * a).abs()),
+        "gelu": lambda: Curve(1.129, 0.7979, _size, _one_and_size),
+        "gelu_tanh": lambda: Curve(1.13, 0.7979, _size, lambda a: 4 + a.abs()),
+        "gelu_sigmoid": lambda: Curve(1.1, 0.851, _size, lambda a: 1 + 1.702 * a.abs()),
+        "identity": lambda: Curve(1, 0, _size, _one),
     }  # fmt: skip
     return curves[name]()
 

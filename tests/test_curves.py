@@ -1,0 +1,191 @@
+"""What is stated of the activations' curves: bounds that hold, and that some point comes close to."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import mpmath
+import pytest
+import torch
+from torch import Tensor
+
+from manual import ACTIVATIONS, Constants, activation
+from tests.exact import mp_activation, mp_derivative
+from verify import curves
+from verify.bounded import Bounded
+from verify.curves import Curve, bounded, curve
+
+U = 2.0**-53
+CONSTANTS = [
+    Constants(),
+    Constants(leaky_relu=3.0, elu=2.0, swish=2.5),
+    Constants(leaky_relu=-0.25, elu=0.5, swish=-0.5),
+]
+EVERY = pytest.mark.parametrize(
+    ("name", "c"), [(name, c) for name in ACTIVATIONS for c in CONSTANTS], ids=lambda v: v if isinstance(v, str) else ""
+)
+
+
+def grid() -> Tensor:
+    """Fine, wide, and without 0, where some have a kink."""
+    a = torch.cat([torch.linspace(-9, 9, 180_001, dtype=torch.float64), torch.linspace(-60, 60, 1_000).double()])
+    return a[a != 0]
+
+
+def slopes(name: str, c: Constants, a: Tensor) -> tuple[Tensor, Tensor]:
+    """f′ and f″ by torch's double backward of f, so that nothing of ours is compared with itself."""
+    a = a.clone().requires_grad_()
+    once = _slope(activation(name, c).f(a), a)
+    return once.detach(), _slope(once, a).detach()
+
+
+def _slope(value: Tensor, a: Tensor) -> Tensor:
+    if not value.requires_grad:
+        return torch.zeros_like(a)
+    found = torch.autograd.grad(value.sum(), a, create_graph=True, allow_unused=True)[0]
+    return torch.zeros_like(a) if found is None else found
+
+
+def broken(c: Curve, first: Tensor, second: Tensor, a: Tensor) -> list[str]:
+    """The bounds that some point is beyond, but for rounding."""
+    C, kappa = c.tail
+    tail = torch.clamp(C * torch.exp(-kappa * a.abs()), max=c.second)
+    beyond = {"first": first.abs() - c.first, "second": second.abs() - c.second, "tail": second.abs() - tail}
+    return [name for name, excess in beyond.items() if float(excess.max()) > 1e-12]
+
+
+@EVERY
+def test_bounds_hold_and_are_reached(name: str, c: Constants) -> None:
+    a = grid()
+    first, second = slopes(name, c, a)
+    stated = curve(name, c)
+    assert broken(stated, first, second, a) == []
+    assert float(first.abs().max()) > 0.998 * stated.first
+    assert float(second.abs().max()) >= 0.998 * stated.second
+
+
+@pytest.mark.parametrize("field", ["first", "second"])
+def test_a_bound_that_is_too_small_is_caught(field: str) -> None:
+    a = grid()
+    for name in ("softplus", "sigmoid", "tanh", "swish", "gelu", "gelu_tanh", "gelu_sigmoid"):
+        stated = curve(name, Constants())
+        small = replace(stated, **{field: 0.99 * getattr(stated, field)})
+        assert field in broken(small, *slopes(name, Constants(), a), a)
+
+
+@EVERY
+def test_the_jump_at_the_kink(name: str, c: Constants) -> None:
+    first, _ = slopes(name, c, torch.tensor([-1e-12, 1e-12], dtype=torch.float64))
+    stated = curve(name, c)
+    assert abs(float(first[1] - first[0])) == pytest.approx(stated.jump, abs=1e-10)
+    assert stated.pattern == (name in ("relu", "leaky_relu", "elu"))
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_torch_bends_as_50_digits_do(name: str) -> None:
+    """The double backward that the bounds are tested by, against mpmath."""
+    c = CONSTANTS[1]
+    a = [-7.5, -2.25, -1.0, -0.125, 0.0625, 0.5, 1.5, 3.0]
+    first, second = slopes(name, c, torch.tensor(a, dtype=torch.float64))
+    with mpmath.workdps(50):
+        for i, point in enumerate(a):
+            h = mpmath.mpf(10) ** -12
+            assert float(mpmath.diff(mp_activation(name, c), point, h=h)) == pytest.approx(float(first[i]), abs=1e-12)
+            assert float(mpmath.diff(mp_activation(name, c), point, 2, h=h)) == pytest.approx(
+                float(second[i]), abs=1e-12
+            )
+
+
+# Roundings: the library's form and the textbook's -----------------------------------------------------------------
+
+sigmoid: Callable[[Tensor], Tensor] = lambda a: 1 / (1 + torch.exp(-a))
+TEXTBOOK: dict[str, Callable[[Tensor, Constants], tuple[Tensor, Tensor]]] = {
+    "elu": lambda a, c: (
+        torch.where(a > 0, a, c.elu * (torch.exp(a) - 1)),
+        torch.where(a > 0, torch.ones_like(a), torch.where(a > 0, a, c.elu * (torch.exp(a) - 1)) + c.elu),
+    ),
+    "softplus": lambda a, c: (torch.log(1 + torch.exp(a)), torch.exp(a) / (1 + torch.exp(a))),
+    "sigmoid": lambda a, c: (sigmoid(a), sigmoid(a) * (1 - sigmoid(a))),
+    "tanh": lambda a, c: (
+        (torch.exp(a) - torch.exp(-a)) / (torch.exp(a) + torch.exp(-a)),
+        1 - ((torch.exp(a) - torch.exp(-a)) / (torch.exp(a) + torch.exp(-a))) ** 2,
+    ),
+    "swish": lambda a, c: (
+        a * sigmoid(c.swish * a),
+        sigmoid(c.swish * a) + c.swish * a * sigmoid(c.swish * a) * (1 - sigmoid(c.swish * a)),
+    ),
+    "gelu": lambda a, c: (
+        a * (1 + torch.erf(a / 2**0.5)) / 2,
+        (1 + torch.erf(a / 2**0.5)) / 2 + a * torch.exp(-a * a / 2) / (2 * torch.pi) ** 0.5,
+    ),
+    "gelu_sigmoid": lambda a, c: (
+        a * sigmoid(1.702 * a),
+        sigmoid(1.702 * a) + 1.702 * a * sigmoid(1.702 * a) * (1 - sigmoid(1.702 * a)),
+    ),
+}
+
+
+def points() -> list[float]:
+    rng = random.Random(7)
+    return [rng.gauss(0, 1) * size for size in (1e-6, 0.1, 1.0, 4.0, 12.0) for _ in range(24)]
+
+
+def shares(name: str, c: Constants) -> tuple[float, float]:
+    """How much of their budgets the roundings of f and of f′ take, in the library's form and in the textbook's."""
+    a = torch.tensor(points(), dtype=torch.float64)
+    stand = bounded(activation(name, c))
+    exact = Bounded.exact(a, U)
+    forms = [(activation(name, c).f(a), activation(name, c).derivative(a))]
+    forms += [TEXTBOOK[name](a, c)] if name in TEXTBOOK else []
+    with mpmath.workdps(50):
+        return (
+            _share(stand.f(exact), mp_activation(name, c), [f for f, _ in forms]),  # type: ignore[arg-type]
+            _share(stand.derivative(exact), mp_derivative(name, c), [d for _, d in forms]),  # type: ignore[arg-type]
+        )
+
+
+def _share(bound: Bounded, right: Callable, forms: list[Tensor]) -> float:
+    worst = mpmath.mpf(0)
+    for i, point in enumerate(points()):
+        exact = right(mpmath.mpf(point))
+        worst = max([worst, *(abs(mpmath.mpf(float(v[i])) - exact) / float(bound.error[i]) for v in forms)])
+    return float(worst)
+
+
+@EVERY
+def test_roundings_stay_within_their_terms(name: str, c: Constants) -> None:
+    f, derivative = shares(name, c)
+    assert f <= 1
+    assert derivative <= 1
+
+
+def test_terms_that_are_too_small_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cancelling form needs the size of what cancels: with that of the result alone the test above fails."""
+    right = curves.curve
+
+    def small(name: str, c: Constants) -> Curve:
+        f = activation(name, c)
+        return replace(right(name, c), terms=lambda a: f.f(a).abs(), derivative_terms=lambda a: f.derivative(a).abs())
+
+    monkeypatch.setattr(curves, "curve", small)
+    assert all(max(shares(name, Constants())) > 1 for name in ("softplus", "tanh", "gelu", "gelu_sigmoid", "elu"))
+
+
+@EVERY
+def test_what_moves_an_activation_is_bounded(name: str, c: Constants) -> None:
+    """a known to an error: the exact one and a program's lie anywhere within it."""
+    generator = torch.Generator().manual_seed(1)
+    uniform = lambda: 2 * torch.rand(4000, generator=generator, dtype=torch.float64) - 1
+    f = activation(name, c)
+    value = 4 * uniform()
+    for size in (1e-9, 1e-3, 0.3, 3.0):
+        error = size * uniform().abs()
+        exact = value + error * uniform()
+        program = exact + error * uniform()
+        held = Bounded(value, error, U)
+        stand = bounded(f)
+        for form, on_bounded in ((f.f, stand.f), (f.derivative, stand.derivative)):
+            bound: Bounded = on_bounded(held)  # type: ignore[arg-type, assignment]
+            assert bool(((form(program) - form(exact)).abs() <= bound.error).all())
