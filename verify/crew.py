@@ -16,7 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for_any
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -33,67 +33,76 @@ class Died:
     reason: str
 
 
-class Crew(Generic[Task, Result]):
-    """Workers of an executor that one function's tasks are handed to, `ahead` at a time.
+class Crew:
+    """Workers of an executor that tasks are handed to, `ahead` at a time.
 
     hire: makes the executor, and again where it broke. Use as a context: leaving it ends the executor, at once and
     without its open tasks where an exception leaves it.
     """
 
-    def __init__(self, function: Callable[[Task], Result], hire: Callable[[], Executor], ahead: int) -> None:
-        self._function = function
+    def __init__(self, hire: Callable[[], Executor], ahead: int) -> None:
         self._hire = hire
         self._ahead = ahead
         self._executor: Executor | None = None
 
-    def __enter__(self) -> Crew[Task, Result]:
+    def __enter__(self) -> Crew:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=kind is not None)
 
-    def work(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Result | Died]]:
+    def first(self, function: Callable[[Task], Result], task: Task) -> Result:
+        """What one task gives, with nothing beside it. Raises what it raises, or what the executor does."""
+        return self._submit(function, task).result()
+
+    def work(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[tuple[Task, Result | Died]]:
         """Each task with its result, in the order in which they are done. Takes no more tasks than it has room for."""
         running: dict[Future[Result], Task] = {}
         for task in tasks:
-            running[self._submit(task)] = task
+            running[self._submit(function, task)] = task
             if len(running) >= self._ahead:
-                yield from self._some(running)
+                yield from self._some(function, running)
         while running:
-            yield from self._some(running)
+            yield from self._some(function, running)
 
-    def _some(self, running: dict[Future[Result], Task]) -> Iterator[tuple[Task, Result | Died]]:
+    def _some(
+        self, function: Callable[[Task], Result], running: dict[Future[Result], Task]
+    ) -> Iterator[tuple[Task, Result | Died]]:
         """Waits for one of the running tasks at least, and takes those that are done out of them."""
         done, _ = wait(running, return_when=FIRST_COMPLETED)
-        if any(future.exception() is not None for future in done):
+        if any(_lost(future) for future in done):
             # Whatever else was running may be lost too, and must be done before anything is worked alone.
             done, _ = wait(running)
         finished = [(future, running.pop(future)) for future in done]
         for future, task in finished:
-            if future.exception() is None:
+            if not _lost(future):
                 yield task, future.result()
         for future, task in finished:
-            if future.exception() is not None:
-                yield task, self._alone(task)
+            if _lost(future):
+                yield task, self._alone(function, task)
 
-    def _alone(self, task: Task) -> Result | Died:
+    def _alone(self, function: Callable[[Task], Result], task: Task) -> Result | Died:
         try:
-            return self._submit(task).result()
+            return self.first(function, task)
         except Exception as error:  # whatever the executor makes of the end of its worker
-            return Died(f"{type(error).__name__}: {error}")
+            return Died(" ".join(f"{type(error).__name__}: {error}".split()))
 
-    def _submit(self, task: Task) -> Future[Result]:
+    def _submit(self, function: Callable[[Task], Result], task: Task) -> Future[Result]:
         executor = self._executor or self._new()
         try:
-            return executor.submit(self._function, task)
+            return executor.submit(function, task)
         except BrokenExecutor:
             executor.shutdown(wait=True)
-            return self._new().submit(self._function, task)
+            return self._new().submit(function, task)
 
     def _new(self) -> Executor:
         self._executor = self._hire()
         return self._executor
+
+
+def _lost(future: Future) -> bool:
+    return future.cancelled() or future.exception() is not None
 
 
 # Processes of this machine -------------------------------------------------------------------------------------------

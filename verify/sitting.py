@@ -1,0 +1,160 @@
+"""What the processes that grade a class do: read a submission, grade it, say what there is to grade on.
+
+Nothing heavy is imported before it is needed: the process that hands out the work imports this too.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import platform
+import traceback
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from verify.assignment import Assignment
+from verify.crew import at_most
+from verify.record import GradeRecord, encode, without_run
+from verify.submission import Entry, Submission, Ungradable, shown
+
+if TYPE_CHECKING:
+    from verify.grading import Examination
+
+GRADER_ERROR = "grader-error"
+# Packages that a result depends on, besides this one.
+_COMPUTING = ("numpy", "torch")
+_SOURCES = ("manual", "verify")
+_NOT_GRADING = frozenset({"__pycache__", "benchmarks"})
+# Far beyond what anything takes that goes on: only what stands still takes longer.
+_READING_SECONDS = 300.0
+_GRADING_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """What every submission of a class is graded by. sandbox: as `verify.isolation.choose` takes it."""
+
+    assignment: Assignment
+    seed: int
+    sandbox: str = "auto"
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Why a submission cannot be read as Python."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Work:
+    """One submission to grade: what was read of it, or why nothing was."""
+
+    entry: Entry
+    read: Submission | Unread
+    sitting: Sitting
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A record as it is written, and its page."""
+
+    record: bytes
+    page: bytes
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where submissions are graded: the sandbox that works there, and the version of the grader."""
+
+    sandbox: str
+    version: str
+
+
+def read(entry: Entry) -> Submission | Unread:
+    """The submission of an entry."""
+    with at_most(_READING_SECONDS):
+        try:
+            return entry.read()
+        except Ungradable as reason:
+            return Unread(str(reason))
+
+
+def ground(sitting: Sitting) -> Ground:
+    """What there is to grade on. Raises BadInput where the sandbox that was asked for does not work."""
+    from verify.isolation import choose
+
+    return Ground(choose(sitting.sandbox).mode, version(sitting.device))
+
+
+def grade(work: Work) -> Graded:
+    """The record of one submission. Whatever fails on our side is a grader-error, and never an exception."""
+    try:
+        with at_most(_GRADING_SECONDS):
+            record = _record(work)
+    except Exception as error:
+        record = failed(work.entry.name, f"{_place(error)}: {type(error).__name__}: {error}", work.sitting)
+    return finished(record, work.sitting)
+
+
+def _record(work: Work) -> GradeRecord:
+    from verify.grading import grade_submission, ungradable
+    from verify.isolation import choose
+
+    sitting = work.sitting
+    examination = _examination(msgspec.json.encode(sitting.assignment), sitting.seed)
+    if isinstance(work.read, Unread):
+        return ungradable(work.entry.name, work.read.reason, examination)
+    return grade_submission(work.read, examination, choose(sitting.sandbox), device=sitting.device)
+
+
+@functools.cache
+def _examination(assignment: bytes, seed: int) -> Examination:
+    """Built once a process, and used for every submission that it gets."""
+    import torch
+
+    from verify.grading import examination
+
+    # As many submissions at once as there are processes: each is judged on one thread.
+    torch.set_num_threads(1)
+    return examination(msgspec.json.decode(assignment, type=Assignment), seed)
+
+
+def _place(error: BaseException) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(last.filename).name}, line {last.lineno}"
+
+
+def failed(name: str, reason: str, sitting: Sitting) -> GradeRecord:
+    """The record of our own failure."""
+    text = f"The grader failed, not the submission: {shown(' '.join(reason.split()))}"
+    return without_run(name, GRADER_ERROR, text, sitting.assignment, sitting.seed)
+
+
+def finished(record: GradeRecord, sitting: Sitting) -> Graded:
+    """The record with the grader's version, and the page, as they are written."""
+    record.digests = {**record.digests, "grader": version(sitting.device)}
+    return Graded(encode(record), _page(record).encode(errors="backslashreplace"))
+
+
+def _page(record: GradeRecord) -> str:
+    return f"# {record.submission}\n\n{record.state}\n"
+
+
+@functools.cache
+def version(device: str = "cpu") -> str:
+    """A digest of what a record depends on besides submission, assignment and seed: our source, and what computes."""
+    state = hashlib.sha256(f"{device} {platform.python_version()} ".encode())
+    for name in _COMPUTING:
+        state.update(f"{name} {metadata.version(name)} ".encode())
+    root = Path(__file__).parent.parent
+    for path in sorted(path for package in _SOURCES for path in (root / package).rglob("*")):
+        inside = path.relative_to(root)
+        if path.suffix in (".py", ".j2") and _NOT_GRADING.isdisjoint(inside.parts):
+            state.update(f"{inside.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()} ".encode())
+    return state.hexdigest()
