@@ -39,10 +39,16 @@ def mp_activation(name: str, c: Constants) -> Callable[[Real], Real]:
 
 
 def mp_derivative(name: str, c: Constants) -> Callable[[Real], Real]:
-    """f′ by differences at 50 digits; at 0 of the piecewise ones the branch of a ≤ 0, as the slides say."""
+    """f′ by differences at 50 digits; of the piecewise ones the branch itself, that of a ≤ 0 at 0, as the slides say."""
     f = mp_activation(name, c)
-    pieces = {"relu": mpf(0), "leaky_relu": mpf(c.leaky_relu), "elu": mpf(c.elu)}
-    return lambda a: pieces[name] if a == 0 and name in pieces else mpmath.diff(f, a, h=mpf(10) ** -17)
+    below = {
+        "relu": lambda a: mpf(0),
+        "leaky_relu": lambda a: mpf(c.leaky_relu),
+        "elu": lambda a: mpf(c.elu) * mpmath.exp(a),
+    }
+    if name in below:
+        return lambda a: mpf(1) if a > 0 else below[name](a)
+    return lambda a: mpmath.diff(f, a, h=mpf(10) ** -17)
 
 
 Parameters = tuple[list[list[list[Real]]], list[list[Real]]]
