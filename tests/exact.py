@@ -39,7 +39,7 @@ def mp_activation(name: str, c: Constants) -> Callable[[Real], Real]:
 
 
 def mp_derivative(name: str, c: Constants) -> Callable[[Real], Real]:
-    """f′ by differences at 50 digits; of the piecewise ones the branch itself, that of a ≤ 0 at 0, as the slides say."""
+    """f′ by differences at 50 digits; of the piecewise ones the branch itself, at 0 that of a ≤ 0."""
     f = mp_activation(name, c)
     below = {
         "relu": lambda a: mpf(0),

@@ -24,10 +24,7 @@ def test_f_and_its_derivative_at_50_digits(name: str, a: float, c: Constants) ->
     f = activation(name, c)
     at = torch.tensor([a], dtype=torch.float64)
     with mpmath.workdps(50):
-        f_right, slope_right = (
-            float(mp_activation(name, c)(mpmath.mpf(a))),
-            float(mp_derivative(name, c)(mpmath.mpf(a))),
-        )
+        f_right, slope_right = (float(mp(name, c)(mpmath.mpf(a))) for mp in (mp_activation, mp_derivative))
     scale = 1 + abs(a) * max(1, abs(c.leaky_relu))
     assert float(f.f(at)) == pytest.approx(f_right, rel=1e-12, abs=1e-15 * scale)
     assert float(f.derivative(at)) == pytest.approx(slope_right, rel=1e-12, abs=3e-15 * scale)

@@ -23,6 +23,12 @@ def worked(p: Problem, equations: Equations = SLIDES) -> Working:
     return work(p.W, p.b, p.x, p.t, p.f, p.pair, p.lam, equations)
 
 
+def gradients(net: Working) -> tuple[list[Tensor], list[Tensor]]:
+    """dW and db from the first layer to the last; a working holds them as computed, from the last to the first."""
+    layers = range(1, net.L + 1)
+    return [net.dW[l] for l in layers], [net.db[l] for l in layers]
+
+
 def problem(**given) -> Problem:
     return sample(seeded(0), Shape("", (3, 4, 5, 2), 6), **{"activation": "tanh", "lam": 0.1} | given)
 
@@ -80,7 +86,7 @@ def test_arguments_are_unchanged(p: Problem) -> None:
     held = [*p.W, *p.b, p.x, p.t]
     before = [v.clone() for v in held]
     net = worked(p)
-    step(p.W, p.b, list(net.dW.values()), list(net.db.values()), 0.1)
+    step(p.W, p.b, *gradients(net), 0.1)
     assert all(torch.equal(v, w) for v, w in zip(held, before, strict=True))
 
 
@@ -100,7 +106,7 @@ def test_no_graph_is_built() -> None:
 def test_the_step_goes_down_the_gradient_and_leaves_biases_undecayed() -> None:
     p = problem()
     net = worked(p)
-    W, b = step(p.W, p.b, list(net.dW.values()), list(net.db.values()), 0.1)
+    W, b = step(p.W, p.b, *gradients(net), 0.1)
     after = work(W, b, p.x, p.t, p.f, p.pair, p.lam)
     assert float(after.E) < float(net.E)
     torch.testing.assert_close(W[0], p.W[0] - 0.1 * net.dW[1], rtol=0, atol=0)
@@ -111,7 +117,7 @@ def test_a_step_with_a_layer_missing_is_refused() -> None:
     p = problem()
     net = worked(p)
     with pytest.raises(ValueError, match="zip"):
-        step(p.W, p.b, list(net.dW.values())[:2], list(net.db.values()), 0.1)
+        step(p.W, p.b, gradients(net)[0][:2], gradients(net)[1], 0.1)
 
 
 def test_one_layer_has_no_hidden_lines() -> None:
