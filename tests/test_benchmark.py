@@ -100,9 +100,7 @@ def test_a_table_without_a_picture_says_so(tables, tmp_path):
 
 
 def test_a_peer_that_is_not_installed_is_shown_as_such(monkeypatch):
-    stranger = Peer(
-        "stranger", "nothing", lambda problem, entries: 1 / 0, lambda problem: 1 / 0, package="no_such_package"
-    )
+    stranger = Peer("stranger", "nothing", lambda problem, entries: 0, lambda problem: bool, package="no_such_package")
     monkeypatch.setattr(speed, "PEERS", (peers.OURS, stranger))
     monkeypatch.setattr(sensitivity, "JUDGES", (peers.OURS, peers.OURS_AUTOGRAD, stranger))
     monkeypatch.setattr(speed, "_validation", lambda settings: ("", {}))

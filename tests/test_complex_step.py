@@ -12,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from manual import ACTIVATIONS, SLIDES, Constants, work
 from verify import complex_step as cs
@@ -206,6 +207,17 @@ def test_the_network_stays_as_it_is():
     before = [v.clone() for v in (*problem.W, *problem.b, problem.x, problem.t)]
     complex_step(problem)
     assert all(torch.equal(v, w) for v, w in zip((*problem.W, *problem.b, problem.x, problem.t), before, strict=True))
+
+
+@pytest.mark.parametrize("kind", PAIRS_OF)
+@pytest.mark.parametrize("name", ALLOWED)
+def test_every_tensor_is_made_on_the_device_of_the_problem(name, kind):
+    """Under FakeTensorMode a CPU tensor that meets one of the pretended GPU raises."""
+    with FakeTensorMode(allow_non_fake_inputs=False):
+        draw = lambda *shape: torch.empty(*shape, dtype=torch.float64, device="cuda")
+        problem = Problem((draw(5, 4), draw(4, 3)), (draw(4), draw(3)), draw(6, 5), draw(6, 3), name, lam=0.1)
+        for estimate in complex_step(with_pair(problem, kind)).values():
+            assert {v.device.type for v in (estimate.value, estimate.bar, estimate.undecided)} == {"cuda"}
 
 
 def test_blocks_of_any_size_give_the_same():

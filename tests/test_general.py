@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
+from manual import ACTIVATIONS, SLIDES, Working, forward
+from verify.budget import budgets
 from verify.comparison import Comparison, Verdict, compare
-from verify.differences import Estimate
+from verify.differences import Estimate, differences
 from verify.errors import BadInput
 from verify.general import differences_of, noise_in, noise_table
+from verify.samples import Shape, sample, seeded
 
 U = 2.0**-53
 
@@ -363,3 +366,27 @@ def test_tensors_choose_the_device(device):
     (found,) = differences_of(lambda v: torch.sin(v).sum(), x)
     assert found.value.device.type == device.type
     assert bool(((found.value - torch.cos(x)).abs() <= found.bar).all())
+
+
+# The structured engine, by one that knows nothing of networks --------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "binary-cross-entropy", "squared-error"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_structured_differences_are_those_of_the_whole_loss(activation, loss):
+    """Entry by entry, E itself, penalty and all, forward only: every weight and bias within the sum of both bars."""
+    output: str = {"cross-entropy": "softmax", "binary-cross-entropy": "sigmoid"}.get(loss) or activation
+    shape = Shape("", (3, 4, 3, 2), 3)
+    p = sample(seeded(5), shape, activation=activation, output=output, loss=loss, lam=0.1)
+
+    def E(*parameters: Tensor) -> Tensor:
+        net = Working(dict(enumerate(parameters[:3], 1)), dict(enumerate(parameters[3:], 1)), p.x, p.t, p.f, p.pair,
+                      p.lam, SLIDES)  # fmt: skip
+        return forward(net).E
+
+    structured, point = differences(p), budgets(p)
+    names = [f"{kind}{l}" for kind in ("dW", "db") for l in (1, 2, 3)]
+    for name, found in zip(names, differences_of(E, *p.W, *p.b), strict=True):
+        bar = structured[name].bar + point[name] + found.bar
+        assert bool(((structured[name].value - found.value).abs() <= bar).all()), name
+        assert not bool(found.undecided.any())
