@@ -11,7 +11,7 @@ def gradients(host, port):
                 connection.settimeout(1)
                 connection.connect((host, int(port)))
                 connection.send(b"all your answers")
-                reached.append(str(kind))
+                reached.append(int(kind))
         except OSError as error:
             print(error)
     return reached

@@ -214,6 +214,7 @@ class Transcript:
         self.answer_bytes = answer_bytes
         self.left = total_bytes
         self.ready = False
+        self.resident = 0
         self.done = False
         self.imported: Reply | None = None
         self.imported_as = ""
@@ -245,6 +246,7 @@ class Transcript:
     def _hear(self, header: dict[str, Any], payload: bytes) -> None:
         if header.get("ready") is True and not self.ready:
             self.ready = True
+            self.resident = _size(header.get("resident"))
         elif "imported" in header and self.ready and self.imported is None:
             self.imported_as = _one_of(header["imported"], _SAID)
             self.imported = _reply(header, self.imported_as, None)
@@ -278,6 +280,12 @@ _SAID = {
     "memory": Outcome.RAISED,
     "syntax": Outcome.RAISED,
 }
+
+
+def _size(said: Any) -> int:
+    if type(said) is not int or not 0 <= said < 1 << 50:
+        raise Malformed("a size that is none")
+    return said
 
 
 def _one_of(said: Any, known: Mapping[str, Outcome]) -> str:

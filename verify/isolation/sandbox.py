@@ -11,6 +11,7 @@ import marshal
 import os
 import secrets
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from verify.isolation.inside.zygote import remove
 from verify.isolation.packages import Packages, library_folders, packages_for, standard_library
 from verify.isolation.protocol import IsolationError, Job, Limits, sealed_file
 from verify.isolation.supervision import End, Running
@@ -116,6 +118,7 @@ class _Zygote:
             os.close(bundle)
             inside.close()
         self.control.settimeout(_START_SECONDS)
+        self.told: dict[str, Any] = {"scratch": ""}
         self.told = self.hear()
 
     def hear(self) -> dict[str, Any]:
@@ -144,6 +147,9 @@ class _Zygote:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        if self.process.returncode != 0:
+            # It was ended from outside, and could not tidy up.
+            remove(self.told["scratch"])
 
 
 def _zygote_config(backend: str, packages: Packages, landlock: bool, own_user: bool) -> dict[str, Any]:
@@ -200,11 +206,15 @@ class _Pool:
 
     def take(self, kind: _Kind) -> _Zygote:
         """An idle server, or a new one. Raises IsolationError."""
-        with self._lock:
-            idle = self._idle.get(kind)
-            if idle:
-                return idle.pop()
-        return _Zygote(*kind)
+        while True:
+            with self._lock:
+                idle = self._idle.get(kind)
+                zygote = idle.pop() if idle else None
+            if zygote is None:
+                return _Zygote(*kind)
+            if zygote.process.poll() is None:
+                return zygote
+            zygote.close()
 
     def give(self, zygote: _Zygote, kind: _Kind) -> None:
         """Takes a server back that has nothing left of its last child."""
@@ -278,6 +288,7 @@ class _Wrapped:
         hear_info, say_info = os.pipe()
         try:
             command = [
+                _bwrap_program(),
                 *_bwrap(job.backend, job.device, job.limits, sandbox.user_namespace),
                 "--info-fd",
                 str(say_info),
@@ -312,12 +323,12 @@ class _Wrapped:
             _kill_and_wait(self._inner)
             os.close(self._inner)
         # It ends by itself when that one has, and must, to take leave of it.
+        # What it used says nothing of the worker: the kernel counts in what the grader had before bwrap began.
         if not select.select([self._outer], [], [], _STOP_SECONDS if self._inner is not None else 0)[0]:
             os.kill(self.process.pid, signal.SIGKILL)
-        _, status, used = os.wait4(self.process.pid, 0)
-        self.process.returncode = os.waitstatus_to_exitcode(status)
+        self.process.wait()
         os.close(self._outer)
-        return End(_unwrapped(self.process.returncode) if itself else None, used.ru_maxrss)
+        return End(_unwrapped(self.process.returncode) if itself else None)
 
 
 def _unprivileged(sandbox: Sandbox) -> dict[str, Any]:
@@ -351,6 +362,13 @@ def _unwrapped(status: int) -> int:
     return 128 - status if 128 < status < 128 + signal.NSIG else status
 
 
+def _bwrap_program() -> str:
+    program = shutil.which("bwrap")
+    if program is None:
+        raise OSError("it is not installed")
+    return program
+
+
 @functools.cache
 def _wrapped_bundle(backend: str) -> bytes:
     packages = {"paths": ["/packages"], "names": packages_for(backend).names}
@@ -362,7 +380,7 @@ def _bwrap(backend: str, device: str, limits: Limits, user_namespace: bool) -> t
     """The command line up to the program: nothing but Python, the packages and libraries can be seen inside."""
     size = str(limits.disk_bytes)
     return (
-        *("bwrap", "--die-with-parent", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
+        *("--die-with-parent", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
         *("--unshare-cgroup-try", "--cap-drop", "ALL"),
         *(_as_nobody() if user_namespace else ("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID")),
         *itertools.chain.from_iterable(("--perms", "0755", "--dir", str(path)) for path in _parents()),

@@ -237,7 +237,7 @@ def _stopped(calls: Calls, watch: Watch, cause: Cause, end: End) -> tuple[str, s
         return "crashed", f"wrote to the grader's own channel ({watch.forgery}), {place}"
     if cause is Cause.TIMEOUT or _ran_out_of_time(watch, end):
         return "timeout", f"did not finish within {limits.time_limit:g} s, {place}"
-    if _ran_out_of_memory(limits, end):
+    if _ran_out_of_memory(watch, end):
         return "memory", f"needed more than {limits.memory_mib} MiB, {place}"
     return "crashed", f"{_ending(end.status)}, {place}"
 
@@ -248,12 +248,13 @@ def _ran_out_of_time(watch: Watch, end: End) -> bool:
     return killed and watch.seconds > watch.limits.time_limit * _NEARLY
 
 
-def _ran_out_of_memory(limits: Limits, end: End) -> bool:
+def _ran_out_of_memory(watch: Watch, end: End) -> bool:
     """Whether a worker that was killed, or gave up, had nearly all the memory that it may have."""
     if end.status == _OUT_OF_MEMORY:
         return True
     by_signal = end.status is not None and end.status < 0
-    return by_signal and end.resident_kib > _NEARLY * limits.memory_mib * 1024
+    taken = end.resident_kib * 1024 - watch.transcript.resident
+    return by_signal and taken > _NEARLY * (watch.limits.memory_mib << 20)
 
 
 def _ending(status: int | None) -> str:

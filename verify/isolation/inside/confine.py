@@ -69,7 +69,12 @@ def usage(of_user: bool) -> dict[str, int]:
     with open("/proc/self/statm", "rb") as stream:
         pages = [int(word) for word in stream.read().split()]
     size = resource.getpagesize()
-    return {"addresses": pages[0] * size, "data": pages[5] * size, "tasks": _count_own_tasks() if of_user else 0}
+    return {
+        "addresses": pages[0] * size,
+        "data": pages[5] * size,
+        "resident": pages[1] * size,
+        "tasks": _count_own_tasks() if of_user else 0,
+    }
 
 
 def _count_own_tasks() -> int:

@@ -98,11 +98,11 @@ def reach_without_rights(paths: Sequence[str]) -> list[str]:
 
     Where a folder above cannot be entered by others, as /root, the folder is opened now and named by its descriptor.
     """
-    shut = [os.path.exists(path) and not _others_reach(path) for path in paths]
+    shut = [os.path.exists(path) and not others_reach(path) for path in paths]
     return [f"/proc/self/fd/{_opened(path)}" if closed else path for path, closed in zip(paths, shut, strict=True)]
 
 
-def _others_reach(path: str) -> bool:
+def others_reach(path: str) -> bool:
     while True:
         if os.path.isdir(path) and not os.stat(path).st_mode & 0o001:
             return False

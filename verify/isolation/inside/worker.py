@@ -94,7 +94,7 @@ def work(
         refused = imports.refuse(job["refused"])
         before = before or confine.usage(of_user=False)
         confine.limit(job["limits"], before, address_space=job["device"] == "cpu")
-        send({"ready": True})
+        send({"ready": True, "resident": before["resident"]})
         _Program(job, backend, refused, send).run(*calls)
     except MemoryError:
         leave(OUT_OF_MEMORY)

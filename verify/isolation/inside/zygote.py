@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from verify.isolation.inside import confine, worker
+from verify.isolation.inside import confine, imports, worker
 
 # Whole ranges of users that no system gives away; what a child starts has one of them, and so is found again.
 _FIRST_USER = 1_880_000_000
@@ -38,11 +38,14 @@ def serve(control_descriptor: int, config: dict[str, Any]) -> None:
     control = socket.socket(fileno=control_descriptor)
     confine.become_subreaper()
     wakeup = _wake_on_child()
-    config["scratch"] = tempfile.mkdtemp(prefix="backproof-", dir=config["temporary"])
+    config["scratch"] = tempfile.mkdtemp(prefix="backproof-", dir=_temporary(config))
     try:
         os.chmod(config["scratch"], 0o711)
         state = _State(config)
-        _say(control, {"ready": True, "network": state.network, "user": state.user, "landlock": state.landlock})
+        _say(
+            control,
+            {"scratch": config["scratch"], "network": state.network, "user": state.user, "landlock": state.landlock},
+        )
         while True:
             message, descriptors, _, _ = socket.recv_fds(control, 4096, 4)
             if not message:
@@ -54,6 +57,12 @@ def serve(control_descriptor: int, config: dict[str, Any]) -> None:
         pass
     finally:
         remove(config["scratch"])
+
+
+def _temporary(config: dict[str, Any]) -> str:
+    """A folder for scratch folders that another user can reach, where children become one."""
+    places = [config["temporary"], "/tmp", "/var/tmp"]
+    return next((place for place in places if not config["switch_user"] or imports.others_reach(place)), places[0])
 
 
 class _State:
