@@ -184,19 +184,6 @@ class Bounded:
         unsure = (self.value.abs() <= 2 * self.error) & (self.error > 0)
         return Bounded(torch.sign(self.value), unsure * 2.0, self.u)
 
-    def floor(self) -> Bounded:
-        """Down to a whole number."""
-        return self._stepped(torch.floor)
-
-    def trunc(self) -> Bounded:
-        """What stands before the decimal point."""
-        return self._stepped(torch.trunc)
-
-    def _stepped(self, function: Callable[[Tensor], Tensor]) -> Bounded:
-        """A function that never falls: as many steps as lie within reach of the value."""
-        steps = function(self.value + 2 * self.error) - function(self.value - 2 * self.error)
-        return Bounded(function(self.value), steps, self.u)
-
     def relu(self) -> Bounded:
         return Bounded(torch.clamp(self.value, min=0), self.error, self.u)
 
@@ -226,8 +213,6 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     torch.exp: Bounded.exp,
     torch.tanh: Bounded.tanh,
     torch.sign: Bounded.sign,
-    torch.floor: Bounded.floor,
-    torch.trunc: Bounded.trunc,
     torch.relu: Bounded.relu,
     torch.sum: Bounded.sum,
     torch.where: lambda condition, a, b: _lift(a, b).where(condition, b),

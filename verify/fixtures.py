@@ -182,9 +182,9 @@ class Shape:
 
 def _cases(assignment: Assignment, rng: np.random.Generator) -> Iterator[Case]:
     depth = min(max(2, assignment.layers[0]), assignment.layers[1])
-    shape = Shape(
-        _within(3, assignment.batch), _units(assignment, depth, rng), assignment.activations[0], _lam(assignment, 0.5)
-    )
+    square = _square(assignment)  # for choice, so that mistakes which raise elsewhere show what they do to state
+    units = (square,) * (depth + 1) if square else _units(assignment, depth, rng)
+    shape = Shape(_within(4, assignment.batch), units, assignment.activations[0], _lam(assignment, 0.5))
     first, second = (_draw(assignment, shape, rng, "state") for _ in range(2))
     yield from (Case(first, "state"), Case(second, "state"), Case(first, "state"))
     yield from (Case(problem, "rung") for problem in ladder(assignment))
@@ -264,7 +264,7 @@ def constants(assignment: Assignment) -> Constants:
 def _problem(
     assignment: Assignment, shape: Shape, W: list, b: list, x: np.ndarray, t: np.ndarray, label: str
 ) -> Problem:
-    tensor: Callable[[np.ndarray], Tensor] = lambda v: torch.from_numpy(np.ascontiguousarray(v, dtype=np.float64))  # noqa: E731
+    tensor: Callable[[np.ndarray], Tensor] = lambda v: torch.from_numpy(np.ascontiguousarray(v, dtype=np.float64))
     return Problem(
         tuple(map(tensor, W)), tuple(map(tensor, b)), tensor(x), tensor(t),
         shape.activation, assignment.output, assignment.loss, shape.lam, constants(assignment), label,

@@ -17,6 +17,7 @@ from verify.diagnosis import Finding, finding
 from verify.fixtures import Case, Fixture
 from verify.isolation import Outcome, Reply
 from verify.judging import Judged, worst_entry
+from verify.order import online_steps, repeated_step
 from verify.record import Worst
 
 ETA = 0.1
@@ -131,25 +132,49 @@ def _as_rows(value: Any, columns: bool) -> Tensor | None:
 
 def step_findings(fixture: Fixture, rows: Sequence[Heard]) -> list[Finding]:
     """The mistakes behind a wrong step: its sign, its number, or the weights that its gradients are computed from."""
-    implied = [(row.case, Answer(lines)) for row in rows if (lines := _implied(fixture, row)) is not None]
-    if not implied:
+    used = [(row, Answer(lines)) for row in rows if (lines := _implied(fixture, row)) is not None]
+    if not used:
         return []
-    depth, biases = fixture.assignment.layers[1], fixture.assignment.biases
+    a = fixture.assignment
+    depth = a.layers[1]
     factors: dict[str, Callable[[Case], float]] = {
         "step-sign": lambda c: -1.0, "step-repeated": lambda c: float(c.problem.N)
     }  # fmt: skip
     for id, factor in factors.items():
-        if all(_is_multiple(c, a, factor(c), biases) for c, a in implied):
+        if all(_is_multiple(row, answer, factor(row.case), a.biases) for row, answer in used):
             return [finding(id, depth)]
-    a = fixture.assignment
-    found = Decoder(implied, a.activations, a.output, a.loss, a.biases, float32=True).accepted()
+    if all(_close(_values_of(fixture, row), repeated_step(row.case, ETA)) for row, _ in used):
+        return [finding("step-repeated", depth)]
+    if _steps_online(fixture, [row for row, _ in used]):
+        return [finding("updated-weights-in-backward", depth, form="after each sample, in the step")]
+    observed = [(row.case, answer) for row, answer in used]
+    found = Decoder(observed, a.activations, a.output, a.loss, a.biases, float32=True).accepted()
     return [finding(id, depth) for id in found[0].mistakes] if found else []
 
 
-def _is_multiple(case: Case, answer: Answer, factor: float, biases: bool) -> bool:
+def _values_of(fixture: Fixture, row: Heard) -> list[Tensor | None]:
+    return [v.yours for name in ("W", "b") for v in _values(fixture, row, name, False)]
+
+
+def _close(came: Sequence[Tensor | None], expected: Sequence[Tensor]) -> bool:
     return all(
-        bool(((v - factor * case.truth[n]).abs() <= 1e-6 * (1 + case.truth[n].abs())).all())
-        for n, v in answer.lines.items()
+        c is not None and c.shape == e.shape and torch.allclose(c, e, rtol=1e-9, atol=1e-11)
+        for c, e in zip(came, expected, strict=True)
+    )
+
+
+def _steps_online(fixture: Fixture, rows: Sequence[Heard]) -> bool:
+    """Whether one form of stepping after each sample gives every row's weights."""
+    forms = [[_close(_values_of(fixture, row), expected) for expected in online_steps(row.case, ETA)] for row in rows]
+    return any(all(form) for form in zip(*forms, strict=True))
+
+
+def _is_multiple(row: Heard, used: Answer, factor: float, biases: bool) -> bool:
+    """Whether the step used that many times the gradients that the program itself returns."""
+    own = row.answer.lines
+    return all(
+        n in own and own[n].shape == v.shape and bool(((v - factor * own[n]).abs() <= 1e-6 * (1 + own[n].abs())).all())
+        for n, v in used.lines.items()
         if biases or n.startswith("dW")
     )
 

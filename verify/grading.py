@@ -32,6 +32,9 @@ from verify.scoring import line_records
 from verify.submission import Submission
 
 _FUNCTION_CASES = 16
+# What a program keeps from call to call, or cuts off, shows in its step as well, and is no mistake of the step.
+STATEFUL = frozenset(("gradients-accumulated", "cache-stale", "precision-float32", "integer-arrays"))
+OF_STEPS = ("step-sign", "step-repeated", "updated-weights-in-backward")
 _PARTIAL = ("ok", "timeout", "memory")
 
 
@@ -184,7 +187,7 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
     diagnosis = Diagnosis()
     if failed or any(j.wrong for j in judged if j.function == "gradients"):
         diagnosis = diagnose(drawn, answers)
-    found = {f.mistake: f for f in (*_other_findings(drawn, heard, answers, judged), *diagnosis.findings)}
+    found = {f.mistake: f for f in (*_other_findings(drawn, heard, answers, judged, diagnosis), *diagnosis.findings)}
     lines = line_records(drawn, judged, diagnosis, len(failed) / len(graded))
     record.score = round(sum(line.points for line in lines), 6)
     record.lines = [
@@ -192,7 +195,9 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
         for line in lines
     ]
     record.raised = [f"{case.problem.label}: {_raised(answer)}" for case, answer in failed][:5]
-    record.diagnosis = [_finding_record(f, exam.assignment) for f in sorted(found.values(), key=lambda f: rank(f.mistake))]
+    record.diagnosis = [
+        _finding_record(f, exam.assignment) for f in sorted(found.values(), key=lambda f: rank(f.mistake))
+    ]
     record.known = list(diagnosis.known)
     record.first_wrong_line = _first_wrong(record, drawn, answers)
     record.detection_limit = exam.judge.detection_limit(answers, float32=float32)
@@ -219,12 +224,19 @@ def _judged(exam: Examination, heard: dict[str, list[Heard]], answers: Sequence[
 
 
 def _other_findings(
-    drawn: Fixture, heard: dict[str, list[Heard]], answers: Sequence[Answer], judged: Sequence[Judged]
+    drawn: Fixture,
+    heard: dict[str, list[Heard]],
+    answers: Sequence[Answer],
+    judged: Sequence[Judged],
+    diagnosis: Diagnosis,
 ) -> list[Finding]:
     """Mistakes of the step, and arguments written to."""
     found = []
-    if any(j.function == "step" and j.wrong > j.carried for j in judged):
-        found += step_findings(drawn, heard["step"])
+    state = {f.mistake for f in diagnosis.findings} & STATEFUL or any(a.inputs_changed for a in answers)
+    if not state and any(j.function == "step" and j.wrong > j.carried for j in judged):
+        known = {*OF_STEPS, *(f.mistake for f in diagnosis.findings)}
+        of_step = step_findings(drawn, heard["step"])
+        found += of_step if all(f.mistake in known for f in of_step) else []
     if any(a.inputs_changed for a in answers):
         found.append(finding("inputs-mutated", drawn.assignment.layers[1]))
     return found

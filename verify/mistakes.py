@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from manual import SLIDES, Constants, Equations, Working, activation
+from manual import SLIDES, Equations, Working, activation
 from verify.curves import bounded
 
 Equation = Callable[[Working, int], Tensor]
@@ -606,10 +606,7 @@ _STATE = [
     _mistake("precision-float32", "float32", "float64",
              "The computation runs in float32 although float64 came in.", ""),
     _mistake("integer-arrays", "integer buffers", "floating buffers",
-             "Integer arrays or an integer division cut off everything behind the decimal point.", "dW db",
-             ("mean", lambda net, total: torch.floor(total / net.N), {"form": "// for /"}),
-             ("mean", lambda net, total: torch.trunc(total) / net.N, {"form": "sums in integer arrays"}),
-             ("mean", lambda net, total: torch.trunc(total / net.N), {"form": "means in integer arrays"})),
+             "Integer arrays or an integer division cut off everything behind the decimal point.", "dW db"),
     _mistake("softmax-overflow", "exp(a)", "exp(a − max a)",
              "Large scores overflow: take the row's maximum off before exp. (Advice; no points.)", ""),
 ]  # fmt: skip

@@ -1,35 +1,34 @@
 """Mistakes of order and state, which no replaced equation shows: weights stepped after each sample, values kept between calls.
 
-State is read off the first three calls of a run, a problem A, another of the same shapes B, and A again.
+State is read off the calls of a run in their order; its first three are a problem A, another of the same shapes B, and A
+again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import product
 
 import torch
 from torch import Tensor
 
-from manual import SLIDES, Working, work
+from manual import Equations, backward, step, work
 from verify.answers import Answer
 from verify.decoding import Observed
 from verify.fixtures import Case
-from verify.lines import gradient_names
+from verify.mistakes import Variant, replaced
 
 _FIT_STARTS = (1e-3, 1e-2, 0.1, 0.5, 1.0)
 _FIT_STEPS = 12
 _AGREES = 1e-6
 
 
-def gradients_of(case: Case) -> dict[str, Tensor]:
-    """The right dW and db of a case."""
-    return {name: case.truth[name] for name in gradient_names(case.problem.L)}
-
-
 def agree(ours: dict[str, Tensor], answer: Answer) -> bool:
-    """Whether predicted gradients are those that came back, to six digits."""
+    """Whether predicted gradients are those that came back, to six digits; no prediction agrees with nothing."""
+    if not ours:
+        return False
     for name, value in ours.items():
         actual = answer.lines.get(name)
         if actual is None or actual.shape != value.shape:
@@ -52,39 +51,146 @@ def same(first: Answer, again: Answer) -> bool:
 # State ---------------------------------------------------------------------------------------------------------------
 
 
-def state_mistake(cases: Sequence[Case], answers: Sequence[Answer]) -> str | None:
-    """The mistake of state behind A, B and A again, if there is a known one: an id of the catalogue, or None."""
-    a, b, again = (gradients_of(case) for case in cases)
-    if not agree(a, answers[0]):
-        return None
-    piled = {name: a[name] + b[name] for name in a}
-    if agree(piled, answers[1]) and agree({name: piled[name] + a[name] for name in a}, answers[2]):
-        return "gradients-accumulated"
-    if any(agree(stale, answers[1]) for stale in _stale(cases[1], cases[0])):
-        return "cache-stale"
-    return None
+# By what a program may find again what it has kept.
+Key = Callable[[Case], tuple]
+_KEYS: tuple[Key, ...] = (
+    lambda c: c.problem.layers,
+    lambda c: (c.problem.layers, c.problem.N),
+    lambda c: (c.problem.layers, c.problem.N, c.problem.activation),
+    lambda c: (c.problem.layers, c.problem.N, c.problem.activation, c.problem.lam),
+    lambda c: (c.problem.layers[0], c.problem.N),
+)
 
 
-def _stale(case: Case, earlier: Case) -> Iterator[dict[str, Tensor]]:
-    """The gradients of a case with some lines of an earlier forward pass in them."""
-    kept = (("a", "z", "y"), ("z", "y"), ("a", "z"), ("z",), ("a",), ("y",), ("x",), ("a", "z", "y", "x"))
-    for lines in kept:
-        net = Working(
-            case.working.W, case.working.b, case.working.x, case.working.t, case.working.f, case.working.pair,
-            case.working.lam, SLIDES,
-        )  # fmt: skip
-        old, new = earlier.working, case.working
-        net.a = dict(old.a if "a" in lines else new.a)
-        net.z = dict(old.z if "z" in lines else new.z)
-        net.z[0] = (old if "x" in lines else new).x
-        net.y = (old if "y" in lines else new).y
-        yield _backward_lines(net)
+def unpiled(cases: Sequence[Case], answers: Sequence[Answer]) -> Iterator[list[Answer]]:
+    """What each call would have answered had the gradients not piled up, for every way in which they may have.
+
+    Nothing where they do not pile up: they do if db of A asked again exceeds that of the call before by A's own at first.
+    Whole gradients pile up, or sums over the samples before the mean and the penalty; until shapes change, or for good;
+    weights and biases in one pile, or each kind by its own shapes.
+    """
+    first, second, again = answers[:3]
+    if not (_like(first, second) and _like(second, again)) or not _piles_up(first, second, again):
+        return
+    ways = [(key, for_good) for key in (*_KEYS, None) for for_good in (True, False)]
+    for part, (key, for_good) in product((_whole, _sums, _data), ways):
+        apart = _taken_apart(cases, answers, part, key, for_good)
+        if _like(apart[0], apart[2]) and agree({n: v for n, v in apart[0].lines.items() if n[0] == "d"}, apart[2]):
+            yield apart
 
 
-def _backward_lines(net: Working) -> dict[str, Tensor]:
-    from manual import backward
+def _piles_up(first: Answer, second: Answer, again: Answer) -> bool:
+    biases = [n for n in first.lines if n.startswith("db")]
+    added = {n: again.lines[n] - second.lines[n] for n in biases}
+    return any(bool((first.lines[n] != 0).any()) for n in biases) and agree(added, Answer(first.lines))
 
-    backward(net)
+
+# What piles up, as a part of a returned gradient: its factor, and what is not in it.
+Part = Callable[[Case, str], tuple[float, Tensor | float]]
+
+
+def _whole(case: Case, name: str) -> tuple[float, Tensor | float]:
+    return 1.0, 0.0
+
+
+def _data(case: Case, name: str) -> tuple[float, Tensor | float]:
+    return 1.0, case.problem.lam * case.problem.W[int(name[2:]) - 1] if name.startswith("dW") else 0.0
+
+
+def _sums(case: Case, name: str) -> tuple[float, Tensor | float]:
+    return float(case.problem.N), _data(case, name)[1]
+
+
+def _taken_apart(
+    cases: Sequence[Case], answers: Sequence[Answer], part: Part, key: Key | None, for_good: bool
+) -> list[Answer]:
+    """key: by what a pile is found again; None for weights and biases each by their own shapes."""
+    piles: dict[tuple, tuple[Case, Answer]] = {}
+    result: list[Answer] = []
+    for case, answer in zip(cases, answers, strict=True):
+        layers = case.problem.layers
+        keys = {"dW": (layers, "W"), "db": (layers[1:], "b")} if key is None else dict.fromkeys(("dW", "db"), key(case))
+        before = {kind: piles.get(place) for kind, place in keys.items()}
+        if not for_good:
+            piles.clear()
+        piles |= dict.fromkeys(keys.values(), (case, answer))
+        result.append(_without_piles(part, case, answer, before))
+    return result
+
+
+def _without_piles(part: Part, case: Case, answer: Answer, before: dict[str, tuple[Case, Answer] | None]) -> Answer:
+    lines = {n: v for n, v in answer.lines.items() if n.startswith(("dW", "db"))}
+    for name in lines:
+        pile = before[name[:2]]
+        if pile is None:
+            continue
+        if not answer.returned or name not in pile[1].lines or pile[1].lines[name].shape != lines[name].shape:
+            return Answer(failed="follows a call that failed")
+        lines[name] = _less(part, name, (case, answer), pile)
+    return Answer(lines, failed=answer.failed)
+
+
+def _less(part: Part, name: str, later: tuple[Case, Answer], earlier: tuple[Case, Answer]) -> Tensor:
+    (factor, rest), (factor_before, rest_before) = part(later[0], name), part(earlier[0], name)
+    pile = factor * (later[1].lines[name] - rest)
+    pile_before = factor_before * (earlier[1].lines[name] - rest_before)
+    return (pile - pile_before) / factor + rest
+
+
+def _like(first: Answer, second: Answer) -> bool:
+    """Whether two answers hold the same lines in the same shapes."""
+    gradients = [n for n in first.lines if n.startswith(("dW", "db"))]
+    return bool(gradients) and all(
+        n in second.lines and first.lines[n].shape == second.lines[n].shape for n in gradients
+    )
+
+
+def kept_calls(cases: Sequence[Case]) -> Iterator[list[int | None]]:
+    """For each call the earlier one whose values it may use, None where it works on its own: one list a way of keeping."""
+    for key in _KEYS:
+        first = {key(c): i for i, c in reversed(list(enumerate(cases)))}
+        yield [None if first[key(c)] == i else first[key(c)] for i, c in enumerate(cases)]
+    start = 0
+    run: list[int | None] = []
+    for i, case in enumerate(cases):  # until the network changes
+        start = start if case.problem.layers == cases[start].problem.layers else i
+        run.append(None if start == i else start)
+    yield run
+
+
+_KEPT = (
+    ("a", "z", "y"), ("a", "z", "y", "x"), ("a", "z", "y", "x", "W"), ("z", "y"), ("z", "y", "x"), ("a", "z"), ("z",),
+    ("a",), ("y",), ("x",), ("all",),
+)  # fmt: skip
+
+
+def is_stale(
+    cases: Sequence[Case], answers: Sequence[Answer], sources: Sequence[int | None], equations: Equations
+) -> bool:
+    """Whether every later call used the same values of its earlier one."""
+    later = [(i, source) for i, source in enumerate(sources) if source is not None and answers[i].returned]
+    return bool(later) and any(
+        all(agree(_stale_lines(cases[i], cases[source], kept, equations), answers[i]) for i, source in later)
+        for kept in _KEPT
+    )
+
+
+def _stale_lines(case: Case, earlier: Case, kept: Sequence[str], equations: Equations) -> dict[str, Tensor]:
+    """The gradients of a case with some lines of an earlier forward pass in them; the penalty is of its own weights."""
+    old, new = earlier.working, case.working
+    net = copy(old if "all" in kept else new)
+    decay = Variant("", "decay", lambda _, l: equations.decay(net if "all" in kept else new, l))
+    net.equations, net.delta, net.dW, net.db = replaced(equations, {"decay": decay}), {}, {}, {}
+    if "all" not in kept:
+        net.a = old.a if "a" in kept else new.a
+        net.z = dict(old.z if "z" in kept else new.z)
+        net.z[0] = (old if "x" in kept else new).x
+        net.y = (old if "y" in kept else new).y
+        net.W = old.W if "W" in kept else new.W
+    try:
+        backward(net)
+    except (RuntimeError, KeyError):
+        return {}
     return {f"dW{l}": v for l, v in net.dW.items()} | {f"db{l}": v for l, v in net.db.items()}
 
 
@@ -104,15 +210,19 @@ class Online:
     def gradients(self, case: Case, eta: float) -> dict[str, Tensor]:
         """dW and db of the whole batch, with the weights moving from sample to sample."""
         p = case.problem
+        W, _, dW, db = self.walk(case, eta)
+        kept = W if self.last else p.W
+        weights = {f"dW{l}": dW[l - 1] / p.N + p.lam * kept[l - 1] for l in range(1, p.L + 1)}
+        return weights | {f"db{l}": db[l - 1] / p.N for l in range(1, p.L + 1)}
+
+    def walk(self, case: Case, eta: float) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
+        """The weights and biases after the last sample, and the sums of the samples' gradients."""
+        p = case.problem
         W, b = [w.clone() for w in p.W], [v.clone() for v in p.b]
         dW, db = [torch.zeros_like(w) for w in W], [torch.zeros_like(v) for v in b]
         for n in range(p.N):
             self._sample(case, n, eta, W, b, dW, db)
-        result = {}
-        for l, (kept, moved) in enumerate(zip(p.W, W, strict=True), 1):
-            result[f"dW{l}"] = dW[l - 1] / p.N + p.lam * (moved if self.last else kept)
-            result[f"db{l}"] = db[l - 1] / p.N
-        return result
+        return W, b, dW, db
 
     def _sample(
         self, case: Case, n: int, eta: float, W: list[Tensor], b: list[Tensor], dW: list[Tensor], db: list[Tensor]
@@ -158,7 +268,7 @@ def _fit(predict: Callable[[float], dict[str, Tensor]], answer: Answer) -> float
     names = [name for name in predict(0.0) if name in answer.lines]
     if any(answer.lines[n].shape != v.shape for n, v in predict(0.0).items() if n in names) or not names:
         return None
-    flat: Callable[[dict[str, Tensor]], Tensor] = lambda lines: torch.cat([lines[n].flatten() for n in names])  # noqa: E731
+    flat: Callable[[dict[str, Tensor]], Tensor] = lambda lines: torch.cat([lines[n].flatten() for n in names])
     target = flat(dict(answer.lines))
     for start in _FIT_STARTS:
         eta = start
@@ -177,3 +287,23 @@ def _fit(predict: Callable[[float], dict[str, Tensor]], answer: Answer) -> float
         if 1e-9 < abs(eta) < 1e6 and agree(predict(eta), answer):
             return eta
     return None
+
+
+# Steps ---------------------------------------------------------------------------------------------------------------
+
+
+def repeated_step(case: Case, eta: float) -> list[Tensor]:
+    """W and b after N steps, each along a fresh gradient of the whole batch."""
+    p = case.problem
+    W, b = list(p.W), list(p.b)
+    for _ in range(p.N):
+        net = work(W, b, p.x, p.t, p.f, p.pair, p.lam)
+        W, b = step(W, b, list(reversed(net.dW.values())), list(reversed(net.db.values())), eta)
+    return [*W, *b]
+
+
+def online_steps(case: Case, eta: float) -> Iterator[list[Tensor]]:
+    """W and b after a step inside the loop over the samples, in every form that it takes."""
+    for early, penalty, mean in product((True, False), repeat=3):
+        W, b, _, _ = Online(early, penalty, True, mean, False).walk(case, eta)
+        yield [*W, *b]
