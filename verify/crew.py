@@ -44,13 +44,17 @@ class Crew:
         self._hire = hire
         self._ahead = ahead
         self._executor: Executor | None = None
+        self._open: set[Future] = set()
 
     def __enter__(self) -> Crew:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        if kind is not None:
+            for future in [*self._open]:
+                future.cancel()
         if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=kind is not None)
+            self._executor.shutdown(wait=True)
 
     def first(self, function: Callable[[Task], Result], task: Task) -> Result:
         """What one task gives, with nothing beside it. Raises what it raises, or what the executor does."""
@@ -91,10 +95,13 @@ class Crew:
     def _submit(self, function: Callable[[Task], Result], task: Task) -> Future[Result]:
         executor = self._executor or self._new()
         try:
-            return executor.submit(function, task)
+            future = executor.submit(function, task)
         except BrokenExecutor:
             executor.shutdown(wait=True)
-            return self._new().submit(function, task)
+            future = self._new().submit(function, task)
+        self._open.add(future)
+        future.add_done_callback(self._open.discard)
+        return future
 
     def _new(self) -> Executor:
         self._executor = self._hire()
