@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,20 @@ def real(text: str | float) -> float:
         return float(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r}, where a number is allowed") from None
+
+
+def given(context: typer.Context) -> list[str]:
+    """The parameters, by name, that stand on the command line; the others have their defaults."""
+    known = context.command.params
+    return [p.name for p in known if p.name and context.get_parameter_source(p.name).name == "COMMANDLINE"]  # type: ignore[union-attr]
+
+
+def allow(names: Iterable[str], allowed: Iterable[str], what: str) -> None:
+    """BadInput where an option was given that means nothing to what was asked for."""
+    kept = sorted(allowed)
+    for name in names:
+        if name not in kept:
+            raise BadInput(f"--{name} does not go with {what}; allowed are {', '.join(f'--{n}' for n in kept)}")
 
 
 def refuse(message: str, code: int = BAD_INPUT) -> int:

@@ -93,16 +93,21 @@ def ground(sitting: Sitting) -> Ground:
 
 
 def grade(work: Work) -> Graded:
-    """The record of one submission. Whatever fails on our side is a grader-error, and never an exception."""
-    try:
-        with at_most(_GRADING_SECONDS):
-            record = _record(work)
-    except Exception as error:
-        record = failed(work.entry.name, f"{_place(error)}: {type(error).__name__}: {error}", work.sitting)
+    """The record and the page of one submission."""
+    with at_most(_GRADING_SECONDS):
+        record = record_of(work)
     return finished(record, work.sitting)
 
 
-def _record(work: Work) -> GradeRecord:
+def record_of(work: Work) -> GradeRecord:
+    """The record of one submission. Whatever fails on our side is a grader-error, and never an exception."""
+    try:
+        return _judged(work)
+    except Exception as error:
+        return failed(work.entry.name, f"{_place(error)}: {type(error).__name__}: {error}", work.sitting)
+
+
+def _judged(work: Work) -> GradeRecord:
     from verify.grading import grade_submission, ungradable
     from verify.isolation import choose
 
@@ -143,7 +148,9 @@ def finished(record: GradeRecord, sitting: Sitting) -> Graded:
 
 
 def _page(record: GradeRecord) -> str:
-    return f"# {record.submission}\n\n{record.state}\n"
+    from verify.reports import graded_pages
+
+    return graded_pages.as_markdown(record)
 
 
 @functools.cache
