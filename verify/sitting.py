@@ -93,10 +93,13 @@ def ground(sitting: Sitting) -> Ground:
 
 
 def grade(work: Work) -> Graded:
-    """The record and the page of one submission."""
+    """The record and the page of one submission; where they cannot be written, those of our failure to."""
     with at_most(_GRADING_SECONDS):
         record = record_of(work)
-    return finished(record, work.sitting)
+        try:
+            return finished(record, work.sitting)
+        except Exception as error:
+            return finished(failed(work.entry.name, _told(error), work.sitting), work.sitting)
 
 
 def record_of(work: Work) -> GradeRecord:
@@ -104,7 +107,7 @@ def record_of(work: Work) -> GradeRecord:
     try:
         return _judged(work)
     except Exception as error:
-        return failed(work.entry.name, f"{_place(error)}: {type(error).__name__}: {error}", work.sitting)
+        return failed(work.entry.name, _told(error), work.sitting)
 
 
 def _judged(work: Work) -> GradeRecord:
@@ -130,9 +133,9 @@ def _examination(assignment: bytes, seed: int) -> Examination:
     return examination(msgspec.json.decode(assignment, type=Assignment), seed)
 
 
-def _place(error: BaseException) -> str:
+def _told(error: BaseException) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(last.filename).name}, line {last.lineno}"
+    return f"{Path(last.filename).name}, line {last.lineno}: {type(error).__name__}: {error}"
 
 
 def failed(name: str, reason: str, sitting: Sitting) -> GradeRecord:
