@@ -18,6 +18,7 @@ import msgspec
 
 from verify.assignment import Assignment
 from verify.crew import at_most
+from verify.errors import BadInput
 from verify.record import GradeRecord, encode, without_run
 from verify.submission import Entry, Submission, Ungradable, shown
 
@@ -86,9 +87,13 @@ def read(entry: Entry) -> Submission | Unread:
 
 
 def ground(sitting: Sitting) -> Ground:
-    """What there is to grade on. Raises BadInput where the sandbox that was asked for does not work."""
+    """What there is to grade on. Raises BadInput where the sandbox or the device that was asked for is not there."""
+    import torch
+
     from verify.isolation import choose
 
+    if sitting.device == "cuda" and not torch.cuda.is_available():
+        raise BadInput("--device cuda: torch finds no CUDA device there; allowed is cpu")
     return Ground(choose(sitting.sandbox).mode, version(sitting.device))
 
 
