@@ -296,7 +296,7 @@ def _large(assignment: Assignment, rng: np.random.Generator) -> Problem:
 def ladder(assignment: Assignment) -> list[Problem]:
     """Small problems in small whole numbers, from the smallest up: the first that shows an error is the counterexample."""
     shapes = sorted(_rung_shapes(assignment), key=_size)
-    return [_rung(assignment, shape, number) for number, shape in enumerate(shapes)]
+    return [rung(assignment, shape, f"small {number + 1}") for number, shape in enumerate(shapes)]
 
 
 def _rung_shapes(assignment: Assignment) -> Iterator[Shape]:
@@ -322,15 +322,15 @@ def _size(shape: Shape) -> tuple[int, float]:
     return numbers + shape.N * (shape.units[0] + shape.units[-1]), shape.lam
 
 
-def _rung(assignment: Assignment, shape: Shape, number: int) -> Problem:
+def rung(assignment: Assignment, shape: Shape, label: str, seed: int = 0) -> Problem:
     """The first draw of small whole numbers that keeps clear of kinks and lets every hidden layer pass something on."""
-    rng = np.random.default_rng([7, *shape.units, shape.N, int(shape.lam)])
+    rng = np.random.default_rng([7 + seed, *shape.units, shape.N, int(shape.lam)])
     problem: Problem | None = None
     for _ in range(200):
         W = [rng.choice(_SMALL_WHOLE, (m, k)) for m, k in zip(shape.units, shape.units[1:], strict=False)]
         b = [rng.choice((1, -1), k) * assignment.biases for k in shape.units[1:]]
         x = rng.choice(_SMALL_WHOLE, (shape.N, shape.units[0]))
-        problem = _problem(assignment, shape, W, b, x, _whole_targets(assignment, shape, rng), f"small {number + 1}")
+        problem = _problem(assignment, shape, W, b, x, _whole_targets(assignment, shape, rng), label)
         if clear_of_kinks(problem, 0.5) and _alive(problem):
             return problem
     assert problem is not None
