@@ -1,4 +1,4 @@
-"""What a submission answered, sorted into lines of float64 in the rows convention; what could not be sorted, and why."""
+"""What a submission answered: lines of float64 in the rows convention, and what could not be sorted, and why."""
 
 from __future__ import annotations
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from msgspec.structs import replace
+
 from verify.answers import Answer, columns_name
 from verify.diagnosis import line_is_right
 from verify.fixtures import Case, Fixture
-from verify.lines import equation, gradient_names, names, place
+from verify.lines import gradient_names, names
 from verify.record import Counterexample, WorkingLine
-from verify.terms import as_lists, formulas, handed, terms
+from verify.terms import as_lists, formulas, handed, working_line
 
 
 def counterexample(fixture: Fixture, answers: Sequence[Answer]) -> Counterexample | None:
@@ -60,16 +62,9 @@ def _shown(case: Case, answer: Answer, line: str, *, columns: bool) -> Counterex
 
 
 def _working_line(case: Case, answer: Answer, name: str, columns: bool) -> WorkingLine:
-    p = case.problem
     yours = answer.lines.get(name)
-    formula = equation(name, p.L, p.output, p.loss, columns=columns)
-    return WorkingLine(
-        name=columns_name(name, p.L) if columns else name,
-        symbol=formula.split(" = ")[0],
-        equation=formula,
-        place=str(place(name, columns=columns)),
-        expected=as_lists(case.truth[name], columns=columns),
-        yours=None if yours is None else handed(yours, columns=columns),
-        differs=yours is not None and not line_is_right(case, name, yours),
-        terms=terms(case.working, name, columns=columns),
-    )
+    line = working_line(case.working, name, columns=columns)
+    if yours is None:
+        return line
+    differs = not line_is_right(case, name, yours)
+    return replace(line, yours=handed(yours, columns=columns), differs=differs)

@@ -1,10 +1,10 @@
 """Which replaced equations reproduce a submission's numbers: decoded from the output layer backwards.
 
-The output layer's gradients depend on the output, δ(L), the mean and the last layer's equations alone, so those slots are
-settled first, on that layer of every problem. What is handed down (weights, f′, the rest of δ) is then decoded layer by
-layer with the settled slots fixed, for each activation by itself. Any set of mistakes in different slots is found this
-way without trying all combinations. Decoding screens by value; what survives is accepted only if it reproduces every
-number of every problem within the budgets of the mistaken equations themselves.
+The output layer's gradients depend on the output, δ(L), the mean and the last layer's equations alone, so those slots
+are settled first, on that layer of every problem. What is handed down (weights, f′, the rest of δ) is then decoded layer
+by layer with the settled slots fixed, for each activation by itself. Any set of mistakes in different slots is found
+this way without trying all combinations. Decoding screens by value; what survives is accepted only if it reproduces
+every number of every problem within the budgets of the mistaken equations themselves.
 """
 
 from __future__ import annotations
@@ -81,6 +81,11 @@ class Decoder:
         if slot not in self._options:
             self._options[slot] = [None, *variants(slot, self.activations, self.output, self.loss)]
         return self._options[slot]
+
+    def may_show(self, id: str, name: str) -> bool:
+        """Whether that mistake in f′ can show under that activation."""
+        forms = (v for v in self.options("slope") if v is not None and v.mistake == id)
+        return any(v.concerns(name, self.output, self.loss) for v in forms)
 
     def net(self, case: Case, equations: Equations) -> Working:
         """A working with its forward lines filled; the same forward pass is computed once."""
@@ -386,7 +391,6 @@ def _cover(
         id
         for id in choice
         for name in slopes
-        if (name not in picked or picked[name].mistake != id)
-        and any(v is not None and v.mistake == id and v.concerns(name, decoder.output, decoder.loss) for v in decoder.options("slope"))
-    }  # fmt: skip
+        if (name not in picked or picked[name].mistake != id) and decoder.may_show(id, name)
+    }
     return Hypothesis(slots, picked, frozenset(confined))

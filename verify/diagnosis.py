@@ -1,4 +1,4 @@
-"""The diagnosis: the smallest set of mistakes that reproduces a submission's numbers, or what is known of the error's shape.
+"""The diagnosis: the smallest set of mistakes that reproduces a submission's numbers, or what is known of the error.
 
 A wrong name is worse than none: a mistake is named only where it reproduces every number of every problem that came
 back, within budget. Verdicts never depend on this module.
@@ -48,7 +48,7 @@ class Diagnosis:
 
     @property
     def wrong_kinds(self) -> frozenset[str]:
-        """The kinds of line whose own equation the findings replace: 'delta', 'delta of the output', 'dW', 'db', 'y'."""
+        """The kinds of line whose own equation the findings replace: delta below, delta output, dW, db, y."""
         kinds = {
             ("delta below" if CATALOGUE[f.mistake].hidden_only else "delta output") if kind == "delta" else kind
             for f in self.findings
@@ -135,7 +135,7 @@ def _decoded(assignment: Assignment, observed: Sequence[Observed], *, slack: boo
     return None
 
 
-# What is cut off: the whole line, the mean over the samples before the penalty (as // does), or the sum before the mean.
+# What is cut off: the whole line, the mean over the samples before the penalty (as // does), or the sum before that.
 _CUTS: tuple[Callable[[Tensor, Tensor, int], tuple[Tensor, Callable[[Tensor], Tensor]]], ...] = (
     lambda data, decay, N: (data / N + decay, torch.trunc),
     lambda data, decay, N: (data / N, lambda v: torch.floor(v) + decay),
@@ -304,8 +304,8 @@ def _parts(name: str, both: Sequence[Wrong]) -> str:
     kind, l = kind_and_layer(name)
     if kind != "dW" or l is None or any(y.shape != r.shape for _, y, r in both):
         return ""
-    rows = [torch.stack([(r - c.problem.lam * c.problem.W[l - 1]).flatten(), (c.problem.lam * c.problem.W[l - 1]).flatten()], 1)
-            for c, _, r in both]  # fmt: skip
+    decays = [(c.problem.lam * c.problem.W[l - 1]).flatten() for c, _, _ in both]
+    rows = [torch.stack([r.flatten() - decay, decay], 1) for (_, _, r), decay in zip(both, decays, strict=True)]
     system, target = torch.cat(rows), torch.cat([y.flatten() for _, y, _ in both])
     alpha, beta = torch.linalg.lstsq(system, target.unsqueeze(1)).solution.flatten().tolist()
     residual = (system @ torch.tensor([alpha, beta], dtype=target.dtype) - target).abs().max()
@@ -320,7 +320,8 @@ def _turned(name: str, both: Sequence[Wrong]) -> str:
     ordered = lambda v: torch.sort(v.flatten()).values
     if all(y.numel() == r.numel() for _, y, r in both):
         if _fits([(c, y.reshape(r.shape), r) for c, y, r in both], lambda c, right: right):
-            return f"The values of your {name} are right, its shape is not: {tuple(both[0][1].shape)} for {tuple(both[0][2].shape)}."
+            shapes = f"{tuple(both[0][1].shape)} for {tuple(both[0][2].shape)}"
+            return f"The values of your {name} are right, its shape is not: {shapes}."
         if _fits([(c, ordered(y), ordered(r)) for c, y, r in both], lambda c, right: right):
             return f"Your {name} holds the expected numbers in another order."
     return ""
@@ -336,9 +337,10 @@ def _numerical(name: str, both: Sequence[Wrong]) -> str:
     worst = float(torch.stack(errors).max())
     if not FLOAT64 * 1e3 < worst < 1e-3:
         return ""
+    off = f"Your {name} is off by {worst:.1e} of its largest entry"
     if worst < 100 * FLOAT32:
-        return f"Your {name} is off by {worst:.1e} of its largest entry: too much for rounding in float64, about that of float32."
-    return f"Your {name} is off by {worst:.1e} of its largest entry everywhere: it looks like a numerical difference, not a derivative."
+        return f"{off}: too much for rounding in float64, about that of float32."
+    return f"{off} everywhere: it looks like a numerical difference, not a derivative."
 
 
 _CONDITIONS: tuple[tuple[str, Callable[[Case], bool]], ...] = (

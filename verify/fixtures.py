@@ -1,9 +1,9 @@
-"""The problems of a grading run, checked before use: together they must expose every mistake that the assignment can show.
+"""The problems of a grading run, checked before use: together they expose every mistake that the assignment can show.
 
 In this order: three calls for state (a problem, another of the same shapes, the first again); the ladder, small
 problems in small whole numbers that a student can redo by hand; general problems of all shapes that the assignment
-allows, N = 1 and N > 1, λ = 0 and λ > 0, square and not, both signs of pre-activations, kinks left out; last, one problem
-with large scores, asked for advice alone. Everything follows from the assignment and its seed.
+allows, N = 1 and N > 1, λ = 0 and λ > 0, square and not, both signs of pre-activations, kinks left out; last, one
+problem with large scores, asked for advice alone. Everything follows from the assignment and its seed.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Case:
     @cached_property
     def truth(self) -> dict[str, Tensor]:
         """Line -> its right value."""
-        return lines_of(self.working)  # type: ignore[return-value]
+        return lines_of(self.working)
 
     @cached_property
     def budget(self) -> dict[str, Tensor]:
@@ -85,7 +85,7 @@ class Case:
         net.equations, net.delta = equations, {}
         if equations.output is not SLIDES.output:
             net.y = equations.output(net, net.L)
-        return lines_of(backward(net))  # type: ignore[return-value]
+        return lines_of(backward(net))
 
     @cached_property
     def _bounded(self) -> dict[float, Working]:
@@ -162,7 +162,7 @@ def mistaken(variant: Variant, p: Problem) -> dict[str, Tensor] | None:
     """The lines of a program with that one mistake; None where it raises."""
     fixed = variant.with_number(0.5) if variant.fitted else variant
     try:
-        return lines_of(work(p.W, p.b, p.x, p.t, p.f, p.pair, p.lam, equations_with({fixed.slot: fixed})))  # type: ignore
+        return lines_of(work(p.W, p.b, p.x, p.t, p.f, p.pair, p.lam, equations_with({fixed.slot: fixed})))
     except (RuntimeError, IndexError):
         return None
 
@@ -294,7 +294,7 @@ def _large(assignment: Assignment, rng: np.random.Generator) -> Problem:
 
 
 def ladder(assignment: Assignment) -> list[Problem]:
-    """Small problems in small whole numbers, from the smallest up: the first that shows an error is the counterexample."""
+    """Small problems in small whole numbers, the smallest first: the first to show an error is the counterexample."""
     shapes = sorted(_rung_shapes(assignment), key=_size)
     return [rung(assignment, shape, f"small {number + 1}") for number, shape in enumerate(shapes)]
 

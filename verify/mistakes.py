@@ -125,7 +125,7 @@ def _weight_terms(formula: Callable[[Working, int], Any]) -> Equation:
 
 def _own_output(net: Working, l: int) -> Any:
     own = net.y if l == net.L else net.z[l]
-    return own.T @ net.delta[l]  # type: ignore[union-attr]
+    return own.T @ net.delta[l]
 
 
 def _of_preactivation(net: Working, l: int) -> Any:
@@ -156,7 +156,7 @@ def _zero_biases(net: Working, l: int) -> Any:
 
 def _ones_like_weights(net: Working, l: int) -> Tensor:
     w = net.W[l]
-    return torch.ones_like(w if isinstance(w, Tensor) else w.value)  # type: ignore[union-attr]
+    return torch.ones_like(w if isinstance(w, Tensor) else w.value)
 
 
 def _only_layer(layer: Callable[[Working], int]) -> Equation:
@@ -278,7 +278,7 @@ def _mistake(
     hidden_only: bool = False,
     also: tuple[str, ...] = (),
 ) -> Mistake:
-    made = tuple(Variant(id, v[0], v[1], **(v[2] if len(v) > 2 else {})) for v in variants)  # type: ignore[misc]
+    made = tuple(Variant(id, v[0], v[1], **(v[2] if len(v) > 2 else {})) for v in variants)
     return Mistake(id, wrong, right, says, tuple(kinds.split()), hidden_only, also, made)
 
 
@@ -296,7 +296,7 @@ _SCALE = [
     ),
     _mistake(
         "mean-over-outputs", "(1/NK) Σₙ", "(1/N) Σₙ",
-        "The mean is taken over samples and outputs (1/NK). E is a mean over the N samples and a sum over the K outputs.",
+        "The mean is over samples and outputs (1/NK). E is a mean over the N samples and a sum over the K outputs.",
         "dW db", ("mean", lambda net, total: total / net.N / net.t.shape[1]),
     ),
     _mistake(
@@ -334,7 +334,7 @@ _DECAY = [
     ),
     _mistake(
         "l2-over-n", "… + (λ/N) W(l)", "… + λ W(l)",
-        "The penalty's gradient is divided by N. The mean runs over the samples' errors; the penalty stands outside it.",
+        "The penalty's gradient is divided by N. The mean is over the samples' errors; the penalty stands outside it.",
         "dW", ("decay", lambda net, l: (net.lam / net.N) * net.W[l]),
     ),
     _mistake(
@@ -357,7 +357,8 @@ _DECAY = [
         "l2-scalar", "… + λ Σ W(l)²", "… + λ W(l)",
         "One number, λ ΣW², is added to every entry of dW. The derivative of the penalty by w_ij is λ w_ij.",
         "dW", ("decay", lambda net, l: net.lam * torch.sum(net.W[l] ** 2) * _ones_like_weights(net, l)),
-        ("decay", lambda net, l: net.lam / 2 * torch.sum(net.W[l] ** 2) * _ones_like_weights(net, l), {"form": "halved"}),
+        ("decay", lambda net, l: net.lam / 2 * torch.sum(net.W[l] ** 2) * _ones_like_weights(net, l),
+         {"form": "halved"}),
     ),
     _mistake(
         "l2-squared", "… + λ W(l) ⊙ W(l)", "… + λ W(l)",
@@ -391,7 +392,7 @@ _OUTPUT = [
     ),
     _mistake(
         "output-derivative-extra", "δ(L) = (y − t) ⊙ σ′(a(L))", "δ(L) = y − t",
-        "δ(L) is multiplied by a derivative of the output once more. With cross-entropy it has cancelled: δ(L) = y − t.",
+        "δ(L) is multiplied by a derivative once more. With cross-entropy the output's has cancelled: δ(L) = y − t.",
         "delta",
         ("delta_output", _delta(lambda net, l, y, t: (y - t) * _logistic_slope(net.a[l])), {"losses": _ENTROPY}),
         ("delta_output", _delta(lambda net, l, y, t: (y - t) * net.f.derivative(net.a[l])),
@@ -536,7 +537,7 @@ _INDICES = [
     ),
     _mistake(
         "updated-weights-in-backward", "δ(l+1) (W(l+1) − η ∂E/∂W(l+1))ᵀ", "δ(l+1) W(l+1)ᵀ",
-        "W is stepped before δ of the layer below is computed from it. All δ come first, from the W of the forward pass.",
+        "W is stepped before δ of the layer below is computed from it. All δ come first, from the forward pass's W.",
         "delta", ("carried", _updated_weights, {"fitted": True}), hidden_only=True,
     ),
     _mistake(
@@ -632,7 +633,7 @@ def variants(slot: str, activations: tuple[str, ...], output: str, loss: str) ->
 
 
 def replaced(equations: Equations, chosen: Mapping[str, Variant]) -> Equations:
-    """The equations with those variants in their slots: dataclasses.replace, without its checks, which decoding feels."""
+    """The equations with those variants in their slots: dataclasses.replace, without the cost that decoding feels."""
     if not chosen:
         return equations
     made = copy(equations)

@@ -1,7 +1,7 @@
-"""Mistakes of order and state, which no replaced equation shows: weights stepped after each sample, values kept between calls.
+"""Mistakes of order and state, which no replaced equation shows: weights stepped inside the loop, values kept.
 
-State is read off the calls of a run in their order; its first three are a problem A, another of the same shapes B, and A
-again.
+State is read off the calls of a run in their order; its first three are a problem A, another of the same shapes B, and
+A again.
 """
 
 from __future__ import annotations
@@ -42,10 +42,7 @@ def same(first: Answer, again: Answer) -> bool:
     """Whether two answers to one problem are equal: deterministic programs repeat themselves to the last bit."""
     if first.returned != again.returned or first.lines.keys() != again.lines.keys():
         return False
-    return all(
-        first.lines[k].shape == again.lines[k].shape and torch.equal(first.lines[k].nan_to_num(7.0), again.lines[k].nan_to_num(7.0))
-        for k in first.lines
-    )  # fmt: skip
+    return all(torch.equal(v.nan_to_num(7.0), again.lines[k].nan_to_num(7.0)) for k, v in first.lines.items())
 
 
 # State ---------------------------------------------------------------------------------------------------------------
@@ -65,7 +62,7 @@ _KEYS: tuple[Key, ...] = (
 def unpiled(cases: Sequence[Case], answers: Sequence[Answer]) -> Iterator[list[Answer]]:
     """What each call would have answered had the gradients not piled up, for every way in which they may have.
 
-    Nothing where they do not pile up: they do if db of A asked again exceeds that of the call before by A's own at first.
+    Nothing where they do not pile up: they do if db of A asked again exceeds that of the call before by A's own.
     Whole gradients pile up, or sums over the samples before the mean and the penalty; until shapes change, or for good;
     weights and biases in one pile, or each kind by its own shapes.
     """
@@ -146,7 +143,7 @@ def _like(first: Answer, second: Answer) -> bool:
 
 
 def kept_calls(cases: Sequence[Case]) -> Iterator[list[int | None]]:
-    """For each call the earlier one whose values it may use, None where it works on its own: one list a way of keeping."""
+    """For each call the earlier one whose values it may use, None where it is on its own; a list for each way."""
     for key in _KEYS:
         first = {key(c): i for i, c in reversed(list(enumerate(cases)))}
         yield [None if first[key(c)] == i else first[key(c)] for i, c in enumerate(cases)]

@@ -1,8 +1,8 @@
 """Points by function and line, each deduction with its reason.
 
 A function's points are shared by its lines, equally or by the weights of [points.lines]. A line earns its share if it
-is right, or right on the student's own values upstream. A line that was not handed over and in which the diagnosis finds
-the mistake is listed as wrong and takes its share, so that what follows can be carried forward and costs nothing.
+is right, or right on the student's own values upstream. A line that was not handed over and in which the diagnosis
+finds the mistake is listed as wrong and takes its share, so that what follows is carried forward and costs nothing.
 """
 
 from __future__ import annotations
