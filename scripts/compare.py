@@ -5,6 +5,8 @@ Exit code 0 where all agree, 1 where a line disagrees, 2 for bad input, with one
 
 With SUBMISSION, a .py file, notebook, folder or archive: graded, and what is wrong explained. Exit code 0 correct,
 1 any other state, 2 a bad command or assignment, 3 where the grader itself failed.
+
+With --explain: a small problem worked line by line, with the slides' equations and their numbers.
 """
 
 from __future__ import annotations
@@ -12,22 +14,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from verify.command_line import OneLineCommand, allow, check_writable, given, real, whole, write_text
+from verify.errors import BadInput
 from verify.job import Job, layers_of
-from verify.one_submission import OneJob, exit_code
+from verify.one_submission import OneJob, exit_code, grade_one
 
 if TYPE_CHECKING:  # torch and the renderers take seconds to import: bad input and --help need neither
     from verify.compare_record import CompareRecord
     from verify.record import GradeRecord
 
 DEFAULT = Job()
+WIDTH = 100  # of a report that goes to a file
 LAYERS = ",".join(map(str, DEFAULT.layers))
 OUTPUTS = {"json", "html", "markdown"}
 OF_SUBMISSION = {"assignment", "sandbox", "seed", "device", *OUTPUTS}
+OF_PROBLEM = {"layers", "batch", "activation", "output", "loss", "lam", "assignment", "seed"}
+OF_EXPLAIN = {"explain", *OF_PROBLEM, *OUTPUTS}
 OF_MAIN_JOB = {*Job.__struct_fields__, *OUTPUTS}
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
@@ -51,6 +57,7 @@ JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="t
 HtmlFile = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="the report as one HTML file")]
 MarkdownFile = Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help="the report in Markdown")]
 AssignmentFile = Annotated[Path | None, typer.Option(metavar="FILE", help="of a submission; without it deck 000's")]
+Explain = Annotated[bool, typer.Option("--explain", help="work a small problem line by line, in numbers")]
 SandboxName = Annotated[str, typer.Option(metavar="MODE", help="of a submission: auto, bubblewrap or process")]
 
 
@@ -74,22 +81,52 @@ def compare(
     markdown: MarkdownFile = None,
     assignment: AssignmentFile = None,
     sandbox: SandboxName = "auto",
+    explain: Explain = False,
 ) -> int:
-    for option, path in (("--json", json), ("--html", html), ("--markdown", markdown)):
-        check_writable(option, path)
-    asked = [name for name in given(context) if name != "submission"]
+    files = Files(json, html, markdown)
+    files.check()
+    options = [name for name in given(context) if name != "submission"]
+    if explain:
+        if submission is not None:
+            raise BadInput("--explain works a problem of its own; allowed is either --explain or a SUBMISSION")
+        allow(options, OF_EXPLAIN, "--explain")
+        return _explain({name: context.params[name] for name in options if name in OF_PROBLEM}, files)
     if submission is not None:
-        allow(asked, OF_SUBMISSION, "a submission")
-        one = OneJob(submission, assignment, sandbox, seed if "seed" in asked else None, device)
-        return _grade(one, json, html, markdown)
-    allow(asked, OF_MAIN_JOB, "the main job, which has no SUBMISSION")
+        allow(options, OF_SUBMISSION, "a SUBMISSION")
+        return _grade(OneJob(submission, assignment, sandbox, seed if "seed" in options else None, device), files)
+    allow(options, OF_MAIN_JOB, "the main job, which has no SUBMISSION")
     job = Job(
         layers_of(layers), batch, activation, output, loss, lam, data, sweep, seed, device, dtype,
     )  # fmt: skip
     job.check()
     record = _run(job)
-    _write(record, json, html, markdown)
+    _write(record, files)
     return 0 if record.agree else 1
+
+
+class Files(NamedTuple):
+    """Where the record and the pages go."""
+
+    json: Path | None
+    html: Path | None
+    markdown: Path | None
+
+    def check(self) -> None:
+        for option, path in zip(("--json", "--html", "--markdown"), self, strict=True):
+            check_writable(option, path)
+
+    def write(self, json: str, html: Callable[[], str], markdown: Callable[[], str], show: Callable[[], None]) -> None:
+        """What was asked for as files; the rest of it on standard output, where nothing else goes beside --json -."""
+        if self.html is not None:
+            write_text("--html", self.html, html())
+        if self.markdown is not None:
+            write_text("--markdown", self.markdown, markdown())
+        if str(self.json) == "-":
+            typer.echo(json, nl=False)
+            return
+        if self.json is not None:
+            write_text("--json", self.json, json)
+        show()
 
 
 def _run(job: Job) -> CompareRecord:
@@ -115,30 +152,22 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         yield lambda stage, done, total: bar.update(tasks[stage], completed=done, total=total)
 
 
-def _write(record: CompareRecord, json: Path | None, html: Path | None, markdown: Path | None) -> None:
-    from verify.reports import html as html_report
-    from verify.reports import markdown as markdown_report
-    from verify.reports import terminal
+def _write(record: CompareRecord, files: Files) -> None:
+    from verify.reports import html, markdown, terminal
 
-    if html is not None:
-        write_text("--html", html, html_report.render(record))
-    if markdown is not None:
-        write_text("--markdown", markdown, markdown_report.render(record))
-    if str(json) == "-":
-        typer.echo(record.json(), nl=False)
-        return
-    if json is not None:
-        write_text("--json", json, record.json())
-    terminal.show(record, terminal.console())
+    files.write(
+        record.json(),
+        lambda: html.render(record),
+        lambda: markdown.render(record),
+        lambda: terminal.show(record, terminal.console()),
+    )
 
 
 # One submission ------------------------------------------------------------------------------------------------------
 
 
-def _grade(job: OneJob, json: Path | None, html: Path | None, markdown: Path | None) -> int:
+def _grade(job: OneJob, files: Files) -> int:
     from rich.console import Console
-
-    from verify.one_submission import grade_one
 
     job.check()
     console = Console(stderr=True)
@@ -147,24 +176,41 @@ def _grade(job: OneJob, json: Path | None, html: Path | None, markdown: Path | N
             record = grade_one(job, status.update)
     else:
         record = grade_one(job)
-    _write_grade(record, json, html, markdown)
+    _write_grade(record, files)
     return exit_code(record)
 
 
-def _write_grade(record: GradeRecord, json: Path | None, html: Path | None, markdown: Path | None) -> None:
+def _write_grade(record: GradeRecord, files: Files) -> None:
     from verify.record import encode
     from verify.reports import graded_pages, graded_terminal, terminal
 
-    if html is not None:
-        write_text("--html", html, graded_pages.as_html(record))
-    if markdown is not None:
-        write_text("--markdown", markdown, graded_pages.as_markdown(record))
-    if str(json) == "-":
-        typer.echo(encode(record), nl=False)
-        return
-    if json is not None:
-        write_text("--json", json, encode(record).decode())
-    graded_terminal.show(record, terminal.console(100))
+    files.write(
+        encode(record).decode(),
+        lambda: graded_pages.as_html(record),
+        lambda: graded_pages.as_markdown(record),
+        lambda: graded_terminal.show(record, terminal.console(WIDTH)),
+    )
+
+
+# A worked problem ----------------------------------------------------------------------------------------------------
+
+
+def _explain(asked: dict[str, Any], files: Files) -> int:
+    from verify.explain_record import ExplainJob
+
+    job = ExplainJob(**{**asked, **({"layers": layers_of(asked["layers"])} if "layers" in asked else {})})
+    job.check()
+    from verify.explain import explain
+    from verify.reports import explanation, terminal
+
+    record = explain(job)
+    files.write(
+        record.json(),
+        lambda: explanation.as_html(record),
+        lambda: explanation.as_markdown(record),
+        lambda: explanation.show(record, terminal.console(WIDTH)),
+    )
+    return 0
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from manual import SLIDES, Working
-from verify.lines import kind_and_layer
+from verify.answers import columns_name
+from verify.lines import equation, kind_and_layer, place
+from verify.record import WorkingLine
 
 Part = str | float | list
 
@@ -71,6 +73,21 @@ _LOSSES = {
     "binary-cross-entropy": "Eₙ = −Σₖ (tₖ ln yₖ + (1 − tₖ) ln(1 − yₖ))",
     "squared-error": "Eₙ = ½ Σₖ (yₖ − tₖ)²",
 }
+
+
+def working_line(net: Working, name: str, *, columns: bool = False) -> WorkingLine:
+    """A line with its equation, its place, its numbers put in, and its value."""
+    kind, l = kind_and_layer(name)
+    value = getattr(net, kind) if l is None else getattr(net, kind)[l]
+    formula = equation(name, net.L, net.pair.output, net.pair.loss, columns=columns)
+    return WorkingLine(
+        name=columns_name(name, net.L) if columns else name,
+        symbol=formula.split(" = ")[0],
+        equation=formula,
+        place=str(place(name, columns=columns)),
+        expected=as_lists(value, columns=columns),
+        terms=terms(net, name, columns=columns),
+    )
 
 
 def formulas(net: Working) -> list[str]:

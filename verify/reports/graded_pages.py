@@ -22,12 +22,12 @@ _MARKDOWN_WIDTH = 100
 
 def as_html(record: GradeRecord) -> str:
     """The report as one HTML file: nothing to load, nothing that runs."""
-    return _HTML.get_template("graded.html.j2").render(_context(record, "html"))
+    return HTML.get_template("graded.html.j2").render(_context(record, "html"))
 
 
 def as_markdown(record: GradeRecord) -> str:
     """The report as GitHub's Markdown."""
-    return _MARKDOWN.get_template("graded.md.j2").render(_context(record, "markdown"))
+    return MARKDOWN.get_template("graded.md.j2").render(_context(record, "markdown"))
 
 
 def _context(record: GradeRecord, kind: str) -> dict[str, Any]:
@@ -114,5 +114,5 @@ def _environment(finalize: Any, *, autoescape: bool) -> Environment:
     return found
 
 
-_HTML = _environment(_shown, autoescape=True)
-_MARKDOWN = _environment(prose, autoescape=False)
+HTML = _environment(_shown, autoescape=True)
+MARKDOWN = _environment(prose, autoescape=False)

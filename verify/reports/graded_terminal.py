@@ -33,16 +33,17 @@ def show(record: GradeRecord, out: Console) -> None:
 def failure(record: GradeRecord, width: int = 100) -> str:
     """The verdict, what is wrong, and the smallest case, as plain text: the message of a failing test."""
     first = (Text(words.headline(record)), *map(Text, words.lead(record)))
-    return _as_text((*first, *explanation(record), *smallest_case(record, width)), width)
+    return as_text((*first, *explanation(record), *smallest_case(record, width)), width)
 
 
 def case_text(record: GradeRecord, width: int = 100) -> str:
     """The smallest case with its working as plain text, "" where there is none."""
     case = record.counterexample
-    return "" if case is None else _as_text(_case(case, width), width)
+    return "" if case is None else as_text(_case(case, width), width)
 
 
-def _as_text(renderables: Iterable[RenderableType], width: int) -> str:
+def as_text(renderables: Iterable[RenderableType], width: int) -> str:
+    """What is printed, as plain text."""
     out = Console(file=io.StringIO(), width=width, color_system=None, highlight=False)
     for renderable in renderables:
         out.print(renderable)
@@ -106,11 +107,16 @@ def smallest_case(record: GradeRecord, width: int) -> Iterator[RenderableType]:
     yield from _case(case, width)
 
 
-def _case(case: Counterexample, width: int) -> Iterator[RenderableType]:
+def problem(case: words.Problem, width: int) -> Iterator[RenderableType]:
+    """What a working starts from: sizes, functions, and the given numbers."""
     yield _indented(words.case_title(case))
     yield from (_indented(Text(text, style="dim")) for text in case.formulas)
     yield Text()
     yield _values(words.givens(case), width)
+
+
+def _case(case: Counterexample, width: int) -> Iterator[RenderableType]:
+    yield from problem(case, width)
     if case.message:
         yield Text()
         yield _indented(Text(f"Here the program failed: {plain.visible(case.message)}", style="red"))
@@ -138,9 +144,9 @@ def _working(case: Counterexample, width: int) -> Iterator[RenderableType]:
 def working_line(line: WorkingLine, mark: str, width: int, *, first: bool) -> Iterator[RenderableType]:
     """A line: its equation, the same with numbers, its value, and the student's where that differs."""
     style = "bold" if first else ""
-    yield _plain(f"{mark} {line.equation}", style)
+    yield _plain(f"{mark} {line.equation}".lstrip(), style)
     digits = words.digits(line)
-    at = " " * (2 + len(line.symbol) + 1)
+    at = " " * (len(f"{mark} {line.symbol} ".lstrip()))
     room = width - len(at) - _INDENT - 2
     if line.terms:
         yield _plain(_after(at, numbers.equation(line.terms, room)))

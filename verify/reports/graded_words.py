@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from verify.explain_record import ExplainRecord
 from verify.record import Counterexample, FindingRecord, GradeRecord, LineRecord, WorkingLine
 from verify.reports import numbers
 from verify.reports.plain import cut, visible
@@ -32,6 +33,8 @@ SANDBOXES = {
     "process": "process: a process of its own with limits; stops accidents, not a determined attacker",
 }
 MARK = "▶"
+
+Problem = Counterexample | ExplainRecord  # what a working starts from
 
 
 def headline(record: GradeRecord) -> str:
@@ -155,7 +158,7 @@ def worst(record: GradeRecord) -> str:
 # The smallest case ---------------------------------------------------------------------------------------------------
 
 
-def case_title(case: Counterexample) -> str:
+def case_title(case: Problem) -> str:
     """How large the smallest case is."""
     N, D = numbers.shape(case.x)
     if isinstance(case.b[0][0], list):  # columns: x is (D, N)
@@ -171,7 +174,7 @@ def _count(n: int, word: str) -> str:
     return f"{n} {word}" if n == 1 else f"{n} {word}s"
 
 
-def givens(case: Counterexample) -> list[tuple[str, object]]:
+def givens(case: Problem) -> list[tuple[str, object]]:
     """The names and values that the case starts from."""
     layers = [
         pair
