@@ -308,7 +308,7 @@ def _parts(name: str, both: Sequence[Wrong]) -> str:
     rows = [torch.stack([r.flatten() - decay, decay], 1) for (_, _, r), decay in zip(both, decays, strict=True)]
     system, target = torch.cat(rows), torch.cat([y.flatten() for _, y, _ in both])
     alpha, beta = torch.linalg.lstsq(system, target.unsqueeze(1)).solution.flatten().tolist()
-    residual = (system @ torch.tensor([alpha, beta], dtype=target.dtype) - target).abs().max()
+    residual = (system @ torch.tensor([alpha, beta], dtype=target.dtype, device=target.device) - target).abs().max()
     if float(residual) > 1e-7 * float(target.abs().max()):
         return ""
     return f"Your {name} is {alpha:.4g} times the data's part plus {beta:.4g} times λW; both factors should be 1."
