@@ -13,7 +13,8 @@ from torch_ref.outputs import loss_of, output_module
 
 def linear(W: Tensor, b: Tensor) -> nn.Linear:
     """nn.Linear keeps (out, in), the slides' rows convention (in, out): the one place of the transposition."""
-    layer = nn.Linear(W.shape[0], W.shape[1], device="meta")  # no memory, and no random numbers, for values that are not kept
+    # On meta, for no memory and no random numbers go into values that are not kept.
+    layer = nn.Linear(W.shape[0], W.shape[1], device="meta")
     layer.weight = nn.Parameter(W.T.clone(memory_format=torch.contiguous_format))
     layer.bias = nn.Parameter(b.clone())
     return layer
