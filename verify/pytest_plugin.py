@@ -1,1 +1,229 @@
-"""The checks of a submission as pytest items: `pytest --grade PATH`."""
+"""pytest --grade=PATH: the checks of a grading run as pytest items, one a submission's state and one each of its lines.
+
+Nothing of PATH is imported or collected: pytest sees items that ask the grader, which runs a submission in its sandbox
+when the first of its items is due. A run without --grade costs nothing: what grades is imported by the first item.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from verify.assignment import Assignment
+    from verify.record import GradeRecord, LineRecord
+    from verify.sitting import Sitting
+    from verify.submission import Entry
+
+_STATE = "state"
+_WIDTH = 100
+_HANDED_OVER = "lines that were not handed over"
+_CLASS = pytest.StashKey["Class"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("backproof", "grading with backproof")
+    group.addoption(
+        "--grade", action="append", default=[], metavar="PATH",
+        help="grade submissions instead of collecting tests: a submission, a folder or an archive of them; again for "
+        "more. Takes --seed N and --device cpu|cuda too. Written --grade=PATH, no configuration in PATH is read.",
+    )  # fmt: skip
+    group.addoption("--assignment", metavar="FILE", help="the TOML of --grade; without it deck 000's network")
+    group.addoption("--grade-sandbox", default="auto", metavar="MODE", help="of --grade: auto, bubblewrap or process")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> None:
+    """Before anything beside the submissions could be read: with --grade no conftest.py is."""
+    known = early_config.known_args_namespace
+    if not known.grade:
+        return
+    # Not above: other people's conftest.py may have options of these names, and none is read here.
+    parser.addoption("--seed", dest="grade_seed", type=int, default=None, metavar="N", help="of --grade's problems")
+    parser.addoption("--device", dest="grade_device", default="cpu", metavar="DEVICE", help="of --grade: cpu or cuda")
+    known.noconftest = True
+    folders = [path if path.is_dir() else path.parent for path in (Path(p).resolve() for p in known.grade)]
+    _refuse_configuration(early_config, folders, chosen=bool(known.inifilename))
+    _leave_import_path(folders)
+
+
+def _refuse_configuration(config: pytest.Config, folders: list[Path], *, chosen: bool) -> None:
+    """A configuration file among submissions may be one of them: only who names it means it."""
+    found = config.inipath
+    if found is not None and not chosen and any(found.resolve().is_relative_to(folder) for folder in folders):
+        raise pytest.UsageError(
+            f"--grade: {found} lies with the submissions, and pytest would obey it; write --grade=PATH and start "
+            "pytest outside that folder, or name a configuration of your own with -c FILE"
+        )
+
+
+def _leave_import_path(folders: list[Path]) -> None:
+    """`python -m pytest` puts the current folder first on the path: a numpy.py handed in must not be ours."""
+    ours = Path(__file__).resolve()
+    left = [folder for folder in folders if not ours.is_relative_to(folder)]
+    sys.path[:] = [p for p in sys.path if not any(Path(p).resolve().is_relative_to(folder) for folder in left)]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("grade"):
+        return
+    from verify.errors import BadInput
+
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
+        raise pytest.UsageError(f"--grade collects nothing else: leave out {' '.join(config.args)}")
+    try:
+        config.stash[_CLASS] = Class.of(config)
+    except BadInput as error:
+        raise pytest.UsageError(str(error)) from None
+    if getattr(config.option, "dist", "no") == "load":
+        # All items of a submission on one worker: it is graded there, once.
+        config.option.dist = "loadfile"
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    if _CLASS not in config.stash:
+        return []
+    room = config.stash[_CLASS]
+    return [f"backproof: {len(room.entries)} to grade, seed {room.sitting.seed}, sandbox {room.sandbox}"]
+
+
+def pytest_collection(session: pytest.Session) -> bool | None:
+    """The items of all submissions, in place of any tests."""
+    if _CLASS not in session.config.stash:
+        return None
+    session.items = []
+    for entry in session.config.stash[_CLASS].entries:
+        node = GradedSubmission.from_parent(session, name=entry.name, nodeid=entry.name, entry=entry)
+        session.items += session.genitems(node)
+    hook = session.config.hook
+    hook.pytest_collection_modifyitems(session=session, config=session.config, items=session.items)
+    hook.pytest_collection_finish(session=session)
+    session.testscollected = len(session.items)
+    return True
+
+
+# What is graded ------------------------------------------------------------------------------------------------------
+
+
+class Class:
+    """The submissions of a run, each graded when its first item is due, and once."""
+
+    def __init__(self, entries: list[Entry], sitting: Sitting, sandbox: str) -> None:
+        self.entries, self.sitting, self.sandbox = entries, sitting, sandbox
+        self._records: dict[str, GradeRecord] = {}
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> Class:
+        """What the command line asks for. Raises BadInput."""
+        from verify.one_submission import OneJob
+        from verify.sitting import ground
+        from verify.submission import find_submissions
+
+        asked = config.option
+        paths = [Path(path) for path in asked.grade]
+        assignment = Path(asked.assignment) if asked.assignment else None
+        job = OneJob(paths[0], assignment, asked.grade_sandbox, asked.grade_seed, asked.grade_device)
+        job.check()
+        sitting = job.sitting()
+        return cls(find_submissions(paths), sitting, ground(sitting).sandbox)
+
+    def record(self, entry: Entry) -> GradeRecord:
+        """The graded record of a submission."""
+        if entry.name not in self._records:
+            from verify.sitting import Work, read, record_of
+
+            self._records[entry.name] = record_of(Work(entry, read(entry), self.sitting))
+        return self._records[entry.name]
+
+
+def checks(assignment: Assignment) -> list[tuple[str, str]]:
+    """Function and line of every item: all lines of the deepest network, and those of functions that have points."""
+    from verify.answers import columns_name
+    from verify.lines import names
+
+    L = assignment.layers[1]
+    shown = [name for name in names(L) if assignment.biases or not name.startswith("db")]
+    columns = assignment.convention == "columns"
+    found = [("gradients", columns_name(name, L) if columns else name) for name in shown]
+    of_functions = {"forward": ["y"], "loss": ["E"], "step": ["W", "b"] if assignment.biases else ["W"]}
+    for function, lines in of_functions.items():
+        if getattr(assignment.points, function) > 0:
+            found += [(function, line) for line in lines]
+    return found
+
+
+class GradedSubmission(pytest.Collector):
+    """One submission."""
+
+    def __init__(self, *, entry: Entry, **options: Any) -> None:
+        super().__init__(**options)
+        self.entry = entry
+
+    def collect(self) -> Iterator[pytest.Item]:
+        room = self.config.stash[_CLASS]
+        yield GradedState.from_parent(self, name=_STATE, entry=self.entry, room=room)
+        for function, line in checks(room.sitting.assignment):
+            yield GradedLine.from_parent(self, name=f"{function}::{line}", entry=self.entry, room=room)
+
+
+class _Graded(pytest.Item):
+    def __init__(self, *, entry: Entry, room: Class, **options: Any) -> None:
+        super().__init__(**options)
+        self.entry, self.room = entry, room
+
+    @property
+    def record(self) -> GradeRecord:
+        return self.room.record(self.entry)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        return self.path, None, self.nodeid
+
+
+class GradedState(_Graded):
+    """The verdict on a submission: fails with the diagnosis and the smallest case; our own failure is an error."""
+
+    def setup(self) -> None:
+        record = self.record
+        score = "none" if record.score is None else record.score
+        self.user_properties += [("state", record.state), ("score", score), ("max_score", record.max_score)]
+        if record.state == "grader-error":
+            pytest.fail(_failure(record), pytrace=False)
+
+    def runtest(self) -> None:
+        if self.record.state != "correct":
+            pytest.fail(_failure(self.record), pytrace=False)
+
+
+class GradedLine(_Graded):
+    """One line: fails where its own equation is wrong; is an expected failure where it is right carried forward."""
+
+    def runtest(self) -> None:
+        record = self.record
+        if not record.lines and record.state != "correct":
+            pytest.skip(f"not judged: {record.state}")
+        function, name = self.name.split("::")
+        line = next((line for line in record.lines if (line.function, line.name) == (function, name)), None)
+        if line is None or line.state == "absent":
+            pytest.skip(_HANDED_OVER)
+        elif line.state == "blocked":
+            pytest.skip(line.reason)
+        elif line.state == "wrong" and line.carried_forward == "right":
+            pytest.xfail(line.reason)
+        elif line.state != "right":
+            pytest.fail(_line_failure(record, line), pytrace=False)
+
+
+def _failure(record: GradeRecord) -> str:
+    from verify.reports.graded_terminal import failure
+
+    return failure(record, _WIDTH)
+
+
+def _line_failure(record: GradeRecord, line: LineRecord) -> str:
+    from verify.reports.graded_terminal import line_failure
+
+    return f"{line_failure(record, line, _WIDTH)}\nThe smallest case is worked in {record.submission}::{_STATE}."

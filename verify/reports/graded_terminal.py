@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from verify.record import Counterexample, FindingRecord, GradeRecord, WorkingLine
+from verify.record import Counterexample, FindingRecord, GradeRecord, LineRecord, WorkingLine
 from verify.reports import graded_words as words
 from verify.reports import numbers, plain
 
@@ -34,6 +34,13 @@ def failure(record: GradeRecord, width: int = 100) -> str:
     """The verdict, what is wrong, and the smallest case, as plain text: the message of a failing test."""
     first = (Text(words.headline(record)), *map(Text, words.lead(record)))
     return as_text((*first, *explanation(record), *smallest_case(record, width)), width)
+
+
+def line_failure(record: GradeRecord, line: LineRecord, width: int = 100) -> str:
+    """Why one line fails, as plain text: its reason, and the mistakes that stand in it."""
+    first = Text(f"{words.line_name(line)}: {plain.visible(line.reason)}")
+    findings = [f for f in record.diagnosis if line.name in f.lines]
+    return as_text((first, *(part for f in findings for part in _finding(f))), width)
 
 
 def case_text(record: GradeRecord, width: int = 100) -> str:
