@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +23,7 @@ from verify import isolation
 from verify.errors import BadInput
 from verify.isolation import Call, Calls, Limits, Outcome, Run, Sandbox, Unusable, choose, run
 from verify.isolation import sandbox as sandbox_module
-from verify.isolation.inside import zygote
+from verify.isolation.inside import confine, zygote
 from verify.submission import Submission, read_submission
 
 HOSTILE = Path(__file__).parent / "hostile"
@@ -64,6 +68,8 @@ def all_right(result: Run) -> bool:
 def available(mode: str) -> Sandbox:
     """The sandbox of this mode, or a skip that says why there is none."""
     if mode == "process-by-user":
+        if os.geteuid() != 0:
+            pytest.skip("without root there are no users of their own, and so only Landlock keeps files apart")
         # As on a kernel without Landlock: a user of its own is then what keeps submissions apart.
         return Sandbox("process", landlock=False)
     try:
@@ -103,8 +109,9 @@ class Traces:
         return found
 
     def segments(self) -> list[str]:
-        """System V shared memory with the key that a hostile program uses."""
-        return [line for line in Path("/proc/sysvipc/shm").read_text().splitlines() if line.split()[0] == str(0x0BAC)]
+        """System V shared memory of those users."""
+        rows = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
+        return [" ".join(row) for row in rows if int(row[7]) in self.users]
 
 
 def _owner(entry: os.DirEntry[str]) -> int:
@@ -217,7 +224,6 @@ RIGHT = [
     "daemon.py",
     "subprocesses.py",
     "deep_folders.py",
-    "shared_memory.py",
     "writes_into_inputs.py",
     "changes_lists.py",
 ]
@@ -241,6 +247,15 @@ def test_timeouts(name: str, sandbox: Sandbox, traces: Traces) -> None:
 def test_right_answers_stay_right(name: str, sandbox: Sandbox, traces: Traces) -> None:
     result = hostile(name, sandbox)
     assert all_right(result), (result.state, result.message, result.output)
+
+
+def test_shared_memory_ends_with_the_program(sandbox: Sandbox, traces: Traces) -> None:
+    if sandbox.mode == "process" and os.geteuid() != 0:
+        pytest.skip("without root, process mode leaves System V segments to the system")
+    result = hostile("shared_memory.py", sandbox)
+    assert all_right(result)
+    assert "segment" in result.output
+    assert "segment -1" not in result.output, "no segment was made, so none could be left"
 
 
 def test_answers_before_the_end_are_kept(sandbox: Sandbox, traces: Traces) -> None:
@@ -327,18 +342,35 @@ def test_the_grader_cannot_be_imported(sandbox: Sandbox) -> None:
 # Reaching for the answers --------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user of this machine can read."""
+    with tempfile.TemporaryDirectory(prefix="open-", dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 def test_nothing_of_the_graders_is_within_reach(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, traces: Traces
+    sandbox: Sandbox, open_folder: Path, monkeypatch: pytest.MonkeyPatch, traces: Traces
 ) -> None:
+    if sandbox.mode == "process" and not confine.landlock_version():
+        pytest.skip("this kernel has no Landlock, without which process mode shuts no file that everyone can read")
     secret = "the-expected-" + "value-4711"
     monkeypatch.setenv("BACKPROOF_SECRET", secret)
-    (tmp_path / "answers.txt").write_text(secret)
-    tmp_path.chmod(0o755)
+    (open_folder / "answers.txt").write_text(secret)
     local = {"expected": [secret]}
-    calls = Calls([Call("gradients", ("the-expected-", "value-4711", str(tmp_path / "answers.txt")))])
+    calls = Calls([Call("gradients", ("the-expected-", "value-4711", str(open_folder / "answers.txt")))])
     result = hostile("looks_around.py", sandbox, calls=calls)
     assert local
     assert (result.state, result.replies[0].value) == ("ok", []), result.message
+
+
+def test_what_looks_around_finds_what_is_there(open_folder: Path) -> None:
+    """The same program where the files are not shut: it does find the word, so finding nothing means something."""
+    (open_folder / "answers.txt").write_text("the-expected-value-4711")
+    calls = Calls([Call("gradients", ("the-expected-", "value-4711", str(open_folder / "answers.txt")))])
+    result = hostile("looks_around.py", Sandbox("process", landlock=False), calls=calls)
+    assert result.replies[0].value == [str(open_folder / "answers.txt")]
 
 
 @pytest.mark.parametrize("mode", ["process", "process-by-user", "bubblewrap"])
@@ -364,6 +396,8 @@ def test_a_network_call_reaches_nobody(sandbox: Sandbox, traces: Traces) -> None
         assert (result.state, set(result.replies[0].value) <= {int(socket.SOCK_DGRAM)}) == ("ok", True), result.output
         with pytest.raises(BlockingIOError):
             server.accept()
+        if sandbox.mode == "process" and os.geteuid() != 0:
+            pytest.skip("without root, process mode leaves UDP to the system; TCP was refused")
         with pytest.raises(BlockingIOError):
             mailbox.recv(1)
 
@@ -551,16 +585,19 @@ def test_empty_environment_one_thread_and_no_rights(sandbox: Sandbox) -> None:
 import os, resource
 def gradients():
     environment = open("/proc/self/environ").read() if os.access("/proc/self/environ", os.R_OK) else ""
-    core = resource.getrlimit(resource.RLIMIT_CORE)[1]
-    return sorted(os.environ), environment, os.getuid(), core, len(os.listdir("."))
+    kinds = (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
+    limits = [resource.getrlimit(kind)[1] for kind in kinds]
+    return sorted(os.environ), environment, os.getuid(), limits, resource.getrlimit(resource.RLIMIT_NPROC)[1]
 """
     os.environ["BACKPROOF_TEST_SECRET"] = "1"
     result = run(Submission("a.py", source, "a.py"), [Call("gradients", ())], limits=LIMITS, sandbox=sandbox)
     del os.environ["BACKPROOF_TEST_SECRET"]
-    names, environment, user, core, files = result.replies[0].value
+    names, environment, user, limits, processes = result.replies[0].value
     assert names == ["HOME", "MPLBACKEND", "PATH", "TMPDIR"]
     assert "SECRET" not in environment
-    assert (user != 0, core, files) == (True, 0, 1)
+    assert (user != 0, limits) == (True, [0, LIMITS.file_bytes, LIMITS.descriptors])
+    # Without root the limit counts what the grader's user runs besides.
+    assert processes == LIMITS.processes if os.geteuid() == 0 else processes > 0
 
 
 def test_many_at_once(sandbox: Sandbox, traces: Traces) -> None:
@@ -590,6 +627,51 @@ def test_a_server_that_was_ended_is_replaced() -> None:
         ended.append(server)
     assert all_right(run(HONEST, CALLS, sandbox=process))
     assert not [server.told["scratch"] for server in ended if Path(server.told["scratch"]).exists()]
+
+
+_ENDLESS = """
+import sys
+from pathlib import Path
+from verify.isolation import Limits, choose, run
+from verify.submission import read_submission
+sandbox = choose(sys.argv[1])
+print("begins", flush=True)
+run(read_submission(Path(sys.argv[2])), [], limits=Limits(time_limit=300.0), sandbox=sandbox)
+"""
+
+
+def test_a_grader_that_is_killed_takes_everything_along(sandbox: Sandbox) -> None:
+    command = [sys.executable, "-c", _ENDLESS, sandbox.mode, str(HOSTILE / "endless_loop.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=HOSTILE.parent.parent, start_new_session=True) as grader:
+        assert grader.stdout is not None
+        assert grader.stdout.readline() == b"begins\n"
+        # The busy one is the student's: it has run for some processor time, as nothing else here does.
+        while not (family := _descendants(grader.pid)) or max(map(_seconds, family)) < 0.5:
+            assert grader.poll() is None
+        open_ends = [os.pidfd_open(pid) for pid in family]
+        grader.kill()
+    for end in open_ends:
+        assert select.select([end], [], [], 30.0)[0], "a process outlived the grader"
+        os.close(end)
+
+
+def _descendants(ancestor: int) -> list[int]:
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    found = [ancestor]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found[1:]
+
+
+def _seconds(pid: int) -> float:
+    """Processor time that a process has used, the time before it was this program left out."""
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def test_choosing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -68,28 +69,38 @@ def run(
     total = max(_LEAST_TOTAL_BYTES, _ANSWER_FACTOR * os.fstat(descriptor).st_size)
     refused = packages_for(backend).refused
     job = Job(submission, limits, backend, device, refused, answer, user_for(sandbox))
-    pipes = [*os.pipe(), *os.pipe()]
-    try:
-        return _supervised(job, calls, descriptor, Transcript(job.token, len(calls), answer, total), sandbox, pipes)
-    finally:
-        for end in pipes:
-            os.close(end)
+    transcript = Transcript(job.token, len(calls), answer, total)
+    with _pipe() as replies, _pipe() as output:
+        worker = sandbox.start(job, descriptor, replies.write, output.write)
+        try:
+            # Only the worker may hold the writing ends, or their end would never be seen.
+            replies.close_writing()
+            output.close_writing()
+            watch = Watch(replies.read, output.read, transcript, limits)
+            cause = watch.listen(worker.ended)
+        finally:
+            end = worker.stop()
+    return conclude(submission, calls, watch, cause, end, sandbox.mode)
 
 
-def _supervised(
-    job: Job, calls: Calls, descriptor: int, transcript: Transcript, sandbox: Sandbox, pipes: list[int]
-) -> Run:
-    """Starts the worker, listens, ends it. pipes: reading and writing end for replies, then for output."""
-    worker = sandbox.start(job, descriptor, pipes[1], pipes[3])
-    try:
-        # Only the worker may hold the writing ends, or their end would never be seen.
-        for _ in range(2):
-            os.close(pipes.pop(1) if len(pipes) == 4 else pipes.pop())
-        watch = Watch(pipes[0], pipes[1], transcript, job.limits)
-        cause = watch.listen(worker.ended)
-    finally:
-        end = worker.stop()
-    return conclude(job.submission, calls, watch, cause, end, sandbox.mode)
+class _Pipe:
+    """Two ends, each closed once."""
+
+    def __init__(self) -> None:
+        self.read, self.write = os.pipe()
+
+    def close_writing(self) -> None:
+        if self.write >= 0:
+            os.close(self.write)
+            self.write = -1
+
+    def close(self) -> None:
+        self.close_writing()
+        os.close(self.read)
+
+
+def _pipe() -> contextlib.closing[_Pipe]:
+    return contextlib.closing(_Pipe())
 
 
 def choose(sandbox: str = "auto") -> Sandbox:

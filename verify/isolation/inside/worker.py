@@ -198,10 +198,16 @@ class _Program:
 
     def _described(self, key: str, error: BaseException) -> dict[str, Any]:
         try:
-            return {key: self._kind(error), "message": _message(error), "line": self._line(error)}
+            kind = self._kind(error)
+            return {key: kind, "message": _message(error) + self._hint(kind, error), "line": self._line(error)}
         except Exception:
             # An exception of the student's own making that does not want to be looked at.
             return {key: "raised", "message": type_name(type(error)), "line": None}
+
+    def _hint(self, kind: str, error: BaseException) -> str:
+        if not isinstance(error, ModuleNotFoundError):
+            return ""
+        return " (autograd is forbidden here)" if kind == "forbidden" else " (it is not offered to submissions)"
 
     def _kind(self, error: BaseException) -> str:
         if self.refused(error) is not None or isinstance(error, noautograd.Forbidden):
