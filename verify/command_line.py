@@ -15,6 +15,7 @@ from verify.errors import BadInput
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+_LONGEST = 1000  # characters of a message: a value may be of any length
 
 # typer's usage errors (an unknown option, a word for a number) and its own reading of them, whichever click it carries.
 _UsageError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
@@ -77,6 +78,7 @@ def allow(names: Iterable[str], allowed: Iterable[str], what: str) -> None:
 def refuse(message: str, code: int = BAD_INPUT) -> int:
     """The message as one line on stderr, control characters escaped; returns the exit code."""
     line = " ".join(message.split())
+    line = line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     print(f"{Path(sys.argv[0]).name}: {shown}", file=sys.stderr)
     return code
