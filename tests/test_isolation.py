@@ -133,6 +133,8 @@ def traces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Traces]:
         return user
 
     monkeypatch.setattr(isolation, "user_for", noted)
+    # The calls' own file is opened on first use and stays open with them.
+    CALLS.descriptor()
     before = descriptors()
     yield Traces(users)
     users |= {int(entry.told["user"] or 0) for idle in sandbox_module._pool._idle.values() for entry in idle}
