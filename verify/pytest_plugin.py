@@ -180,7 +180,7 @@ class _Graded(pytest.Item):
         return self.room.record(self.entry)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        return self.path, None, self.nodeid
+        return self.path, None, f"{self.entry.name}: {self.name.replace('::', ' ')}"
 
 
 class GradedState(_Graded):

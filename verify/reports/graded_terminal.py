@@ -62,7 +62,7 @@ def _heading(text: str) -> Text:
 
 
 def _indented(text: str | Text, by: int = 2) -> Padding:
-    return Padding(Text(text) if isinstance(text, str) else text, (0, 0, 0, by), expand=False)
+    return Padding(Text(plain.visible(text)) if isinstance(text, str) else text, (0, 0, 0, by), expand=False)
 
 
 # What is wrong -------------------------------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ def explanation(record: GradeRecord) -> Iterator[RenderableType]:
             yield _indented(text)
     if record.raised:
         yield _indented("On some problems the program failed, among them:")
-        yield from (_indented(plain.visible(text), 4) for text in record.raised)
+        yield from (_indented(text, 4) for text in record.raised)
 
 
 def _finding(finding: FindingRecord) -> Iterator[RenderableType]:

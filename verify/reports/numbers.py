@@ -6,6 +6,7 @@ of these. In a monospaced text a matrix is a block: lines of one width.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ def number(value: Any, digits: int = DIGITS) -> str:
         return "–"
     if not isinstance(value, int | float):
         return cut(visible(str(value)), _TEXT)
-    if value == int(value) and abs(value) < 10**6:
+    if math.isfinite(value) and value == int(value) and abs(value) < 10**6:
         return str(int(value))
     text = f"{value:.{digits}g}"
     return f"{value:#.{digits}g}" if text.lstrip("-").isdigit() else text
