@@ -1,10 +1,10 @@
 """Which replaced equations reproduce a submission's numbers: decoded from the output layer backwards.
 
 The output layer's gradients depend on the output, δ(L), the mean and the last layer's equations alone, so those slots
-are settled first, on that layer of every problem. What is handed down (weights, f′, the rest of δ) is then decoded layer
-by layer with the settled slots fixed, for each activation by itself. Any set of mistakes in different slots is found
-this way without trying all combinations. Decoding screens by value; what survives is accepted only if it reproduces
-every number of every problem within the budgets of the mistaken equations themselves.
+are settled first, on that layer of every problem. What is handed down (weights, f′, the rest of δ) is decoded next,
+layer by layer with the settled slots fixed, for each activation by itself. Any set of mistakes in different slots is
+found without trying all combinations. Decoding screens by value; what survives is accepted only if it reproduces every
+number of every problem within the budgets of the mistaken equations themselves.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SCREEN = 1e-7  # relative to a line's largest entry; acceptance is by budget
 _SCREEN_FLOAT32 = 1e-4
 _FLOOR = 1e-13
 _FLOOR_FLOAT32 = 1e-5
-_MOST_TOPS = 12
+_MOST_TOPS = 6
 _RAISES = (RuntimeError, IndexError, TypeError)
 
 Observed = tuple[Case, Answer]

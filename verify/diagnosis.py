@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from manual import SLIDES
+from manual import SLIDES, work
 from verify.answers import Answer
 from verify.assignment import Assignment
 from verify.budget import FLOAT32, FLOAT64
@@ -101,13 +101,13 @@ def _stale(assignment: Assignment, cases: Sequence[Case], came: Sequence[Answer]
     """Values of an earlier call: the calls that work on their own are clean, and explain the others."""
     for sources in kept_calls(cases):
         clean = _usable((c, a) for c, a, source in zip(cases, came, sources, strict=True) if source is None)
-        right = all(_right(c, a, assignment) for c, a in clean)
-        rest = None if right or not clean else _decoded(assignment, clean)
-        if not clean or not (right or (rest is not None and rest.hypothesis is not None)):
-            continue
-        equations = SLIDES if rest is None or rest.hypothesis is None else rest.hypothesis.equations
+        right = bool(clean) and all(_right(c, a, assignment) for c, a in clean)
+        rest = Diagnosis() if right else _decoded(assignment, clean) if clean else None
+        if rest is None or (rest.findings and rest.hypothesis is None):
+            return None  # what the fewest clean calls do not bear, more of them do not either
+        equations = rest.hypothesis.equations if rest.hypothesis is not None else SLIDES
         if is_stale(cases, came, sources, equations):
-            return _with_state("cache-stale", assignment, clean)
+            return Diagnosis((*rest.findings, finding("cache-stale", assignment.layers[1])), hypothesis=rest.hypothesis)
     return None
 
 
@@ -118,21 +118,55 @@ def _finite(answer: Answer) -> bool:
 def _decoded(assignment: Assignment, observed: Sequence[Observed], *, slack: bool = False) -> Diagnosis | None:
     if _cut_off(observed):
         return Diagnosis((finding("integer-arrays", assignment.layers[1]),))
-    short = any(a.float32 for _, a in observed)
     depth = assignment.layers[1]
-    single = () if assignment.precision == "float32" else (finding("precision-float32", depth),)
-    for float32 in (True,) if short else (False, True):
-        if float32 and all(_right(c, a, assignment, float32=True) for c, a in observed):
-            return Diagnosis((finding("precision-float32", depth),))
-        decoder = Decoder(
-            observed, assignment.activations, assignment.output, assignment.loss, assignment.biases, float32, slack
-        )
-        found = decoder.accepted()
-        if found is not None:
-            hypothesis, others = found
-            named = tuple(_findings(hypothesis, others, decoder, depth))
-            return Diagnosis((*named, *(single if float32 else ())), hypothesis=hypothesis)
-    return None
+    if _inputs_in_single(assignment, observed):
+        return Diagnosis((finding("precision-float32", depth, form="the arguments, on the way in"),))
+    float32 = all(_in_single(a) for _, a in observed)
+    if float32 and all(_right(c, a, assignment, float32=True) for c, a in observed):
+        return Diagnosis((finding("precision-float32", depth),))
+    decoder = Decoder(
+        observed, assignment.activations, assignment.output, assignment.loss, assignment.biases, float32, slack
+    )
+    found = decoder.accepted()
+    if found is None:
+        return None
+    hypothesis, others = found
+    single = (finding("precision-float32", depth),) if float32 and assignment.precision != "float32" else ()
+    return Diagnosis((*_findings(hypothesis, others, decoder, depth), *single), hypothesis=hypothesis)
+
+
+def _in_single(answer: Answer) -> bool:
+    """Whether the biases' gradients, to which no penalty is added, are numbers of float32 in whatever dtype they came."""
+    values = [v for n, v in answer.lines.items() if n.startswith("db")]
+    return answer.float32 or all(torch.equal(v, v.float().double()) for v in values)
+
+
+def _inputs_in_single(assignment: Assignment, observed: Sequence[Observed]) -> bool:
+    """Whether the gradients are the right ones of arguments that were rounded to float32 on the way in."""
+    return any(
+        all(_right_of(case, answer, assignment, rounded) for case, answer in observed)
+        for rounded in (("W", "b"), ("x",), ("W", "b", "x"))
+    )
+
+
+def _right_of(case: Case, answer: Answer, assignment: Assignment, rounded: tuple[str, ...]) -> bool:
+    p = case.problem
+    if len(answer.lines) == 0 or _right(case, answer, assignment):
+        return False
+    short: Callable[[Tensor], Tensor] = lambda v: v.float().double()
+    W, b = (tuple(map(short, v)) if "W" in rounded else v for v in (p.W, p.b))
+    net = work(W, b, short(p.x) if "x" in rounded else p.x, p.t, p.f, p.pair, p.lam)
+    lines = {**{f"dW{l}": v for l, v in net.dW.items()}, **{f"db{l}": v for l, v in net.db.items()}}
+    return all(
+        n in answer.lines and answer.lines[n].shape == v.shape
+        and bool(((answer.lines[n] - v).abs() <= 2 * case.allowed(n) + _decay_in_single(case, n)).all())
+        for n, v in lines.items()
+    )  # fmt: skip
+
+
+def _decay_in_single(case: Case, name: str) -> Tensor | float:
+    """What λW may lose where W is in float32 already."""
+    return 2 * FLOAT32 * case.problem.lam * case.problem.W[int(name[2:]) - 1].abs() if name.startswith("dW") else 0.0
 
 
 # What is cut off: the whole line, the mean over the samples before the penalty (as // does), or the sum before that.

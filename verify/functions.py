@@ -17,7 +17,7 @@ from verify.diagnosis import Finding, finding
 from verify.fixtures import Case, Fixture
 from verify.isolation import Outcome, Reply
 from verify.judging import Judged, worst_entry
-from verify.order import online_steps, repeated_step
+from verify.order import all_close, repeated_step, steps_online
 from verify.record import Worst
 
 ETA = 0.1
@@ -143,30 +143,19 @@ def step_findings(fixture: Fixture, rows: Sequence[Heard]) -> list[Finding]:
     for id, factor in factors.items():
         if all(_is_multiple(row, answer, factor(row.case), a.biases) for row, answer in used):
             return [finding(id, depth)]
-    if all(_close(_values_of(fixture, row), repeated_step(row.case, ETA)) for row, _ in used):
+    came = [_values_of(fixture, row) for row, _ in used]
+    if all(all_close(values, repeated_step(row.case, ETA)) for (row, _), values in zip(used, came, strict=True)):
         return [finding("step-repeated", depth)]
-    if _steps_online(fixture, [row for row, _ in used]):
+    if steps_online([row.case for row, _ in used], came, ETA):
         return [finding("updated-weights-in-backward", depth, form="after each sample, in the step")]
     observed = [(row.case, answer) for row, answer in used]
     found = Decoder(observed, a.activations, a.output, a.loss, a.biases, float32=True).accepted()
     return [finding(id, depth) for id in found[0].mistakes] if found else []
 
 
-def _values_of(fixture: Fixture, row: Heard) -> list[Tensor | None]:
-    return [v.yours for name in ("W", "b") for v in _values(fixture, row, name, False)]
-
-
-def _close(came: Sequence[Tensor | None], expected: Sequence[Tensor]) -> bool:
-    return all(
-        c is not None and c.shape == e.shape and torch.allclose(c, e, rtol=1e-9, atol=1e-11)
-        for c, e in zip(came, expected, strict=True)
-    )
-
-
-def _steps_online(fixture: Fixture, rows: Sequence[Heard]) -> bool:
-    """Whether one form of stepping after each sample gives every row's weights."""
-    forms = [[_close(_values_of(fixture, row), expected) for expected in online_steps(row.case, ETA)] for row in rows]
-    return any(all(form) for form in zip(*forms, strict=True))
+def _values_of(fixture: Fixture, row: Heard) -> list[Tensor]:
+    """The new W and b of a step that gave them all."""
+    return [v.yours for name in ("W", "b") for v in _values(fixture, row, name, False) if v.yours is not None]
 
 
 def _is_multiple(row: Heard, used: Answer, factor: float, biases: bool) -> bool:
