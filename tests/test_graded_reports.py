@@ -4,8 +4,10 @@ import html.parser
 import io
 import re
 from html import unescape
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -30,12 +32,12 @@ TASK = Task(
 )  # fmt: skip
 
 
-def working(name: str, equation: str, expected: object, yours: object = None, **more: object) -> WorkingLine:
+def working(name: str, equation: str, expected: object, yours: object = None, **more: Any) -> WorkingLine:
     symbol = equation.split(" = ")[0]
-    return WorkingLine(name=name, symbol=symbol, equation=equation, place=PLACE, expected=expected, yours=yours, **more)  # type: ignore[arg-type]
+    return WorkingLine(name=name, symbol=symbol, equation=equation, place=PLACE, expected=expected, yours=yours, **more)
 
 
-def case(**changes: object) -> Counterexample:
+def case(**changes: Any) -> Counterexample:
     lines = [
         working("a1", "a(1) = x W(1) + b(1)", [[1.0, 2.0]], [[1.0, 2.0]],
                 terms=[[[1.0]], " ", [[2.0, 1.0]], " + ", [-1.0, 1.0]]),
@@ -43,7 +45,7 @@ def case(**changes: object) -> Counterexample:
         working("dW1", "∂E/∂W(1) = …", [[0.2689414, -0.2689414]], [[0.2689414, 0.2689414]], differs=True),
         working("db1", "∂E/∂b(1) = …", [0.2689414, -0.2689414]),
     ]  # fmt: skip
-    fields: dict = {
+    fields: dict[str, Any] = {
         "W": [[[2.0, 1.0]]], "b": [[-1.0, 1.0]], "x": [[1.0]], "t": [[0.0, 1.0]], "activation": "tanh", "lam": 0.0,
         "output": "softmax", "loss": "cross-entropy", "line": "delta1", "yours": [[0.2689414, 0.2689414]],
         "expected": [[0.2689414, -0.2689414]], "label": "small 1", "formulas": ["tanh: f(v) = tanh v"],
@@ -52,7 +54,7 @@ def case(**changes: object) -> Counterexample:
     return Counterexample(**(fields | changes))
 
 
-def record(**changes: object) -> GradeRecord:
+def record(**changes: Any) -> GradeRecord:
     lines = [
         LineRecord(name="delta1", state="wrong", points=0, max_points=2.5, reason="wrong in 3 of 4 problems"),
         LineRecord(name="dW1", state="wrong", carried_forward="right", points=2.5, max_points=2.5,
@@ -63,7 +65,7 @@ def record(**changes: object) -> GradeRecord:
         mistake="output-sign", lines=["delta1"], says="δ is t − y for y − t.", wrong="δ(L) = t − y",
         right="δ(L) = y − t", place=PLACE, also=["step-sign"],
     )  # fmt: skip
-    fields: dict = {
+    fields: dict[str, Any] = {
         "submission": "alice.py", "state": "wrong", "task": TASK, "score": 7.5, "max_score": 10.0, "problems": 68,
         "lines": lines, "first_wrong_line": "delta1", "diagnosis": [finding], "counterexample": case(),
         "detection_limit": 3.3e-14, "message": "δ is t − y for y − t.", "sandbox": "bubblewrap",
@@ -158,7 +160,7 @@ def test_a_program_that_fails_on_the_smallest_case_is_shown_where(render):
 
 
 def test_in_columns_the_letters_of_the_diagnosis_are_explained():
-    columns = Task(**{f: getattr(TASK, f) for f in TASK.__struct_fields__} | {"convention": "columns"})
+    columns = replace(TASK, convention="columns")
     for render in RENDERERS.values():
         assert "its a(l) is your z(l)" in read(render(record(task=columns)))
         assert "its a(l) is your z(l)" not in read(render(record()))

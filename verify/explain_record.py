@@ -12,8 +12,8 @@ from verify.record import WorkingLine
 
 SCHEMA = "backproof.explain/1"
 MOST_LAYERS = 5
-MOST_UNITS = 6
-MOST_BATCH = 6
+MOST_UNITS = 5
+MOST_BATCH = 5
 
 
 class ExplainJob(msgspec.Struct, frozen=True):

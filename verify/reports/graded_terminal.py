@@ -157,7 +157,8 @@ def working_line(line: WorkingLine, mark: str, width: int, *, first: bool) -> It
     room = width - len(at) - _INDENT - 2
     if line.terms:
         yield _plain(_after(at, numbers.equation(line.terms, room)))
-    yield _plain(_after(at, numbers.block(line.expected, digits)))
+    shown = numbers.block(line.expected, digits) if line.differs else numbers.fitting(line.expected, room)
+    yield _plain(_after(at, shown))
     if line.differs:
         remark = words.shape_remark(line)
         yours = numbers.beside([["yours "], numbers.block(line.yours, digits), [f"   {remark}" if remark else ""]])

@@ -80,6 +80,15 @@ def block(value: Any, digits: int = DIGITS) -> Block:
     return [f"{l}{line}{r}" for l, line, r in zip(left, inside, right, strict=True)]
 
 
+def fitting(value: Any, width: int, digits: int = DIGITS) -> Block:
+    """The block with as many of the digits as fit a width, 3 at least."""
+    for fewer in range(digits, 2, -1):
+        written = block(value, fewer)
+        if len(written[0]) <= width:
+            return written
+    return block(value, min(digits, 3))
+
+
 def padded(block: Block) -> Block:
     """The block with lines of one width."""
     width = max(map(len, block), default=0)
@@ -113,4 +122,4 @@ def flow(blocks: Sequence[Block], width: int, gap: int = 0) -> Block:
 
 def equation(terms: Sequence[Any], width: int, digits: int = DIGITS) -> Block:
     """The parts of an equation with its numbers, side by side; a new line before the part that would be too wide."""
-    return flow([[visible(term)] if isinstance(term, str) else block(term, digits) for term in terms], width)
+    return flow([[visible(term)] if isinstance(term, str) else fitting(term, width, digits) for term in terms], width)
