@@ -59,7 +59,9 @@ def above(base: Base, l: int, n: Tensor, j: Tensor, moved: Tensor, f: Function) 
     rows = [moved.unsqueeze(2), torch.addcmul(base.a[l + 1][n].to(moved.dtype), shift.unsqueeze(2), w[j])]
     for above_l in range(l + 1, base.problem.L):
         w = base.problem.W[above_l].to(moved.dtype)
-        rows.append(((f(rows[-1]) - base.z[above_l][n]) @ w).add_(base.a[above_l + 1][n]))
+        z = f(rows[-1])
+        shift = z - base.z[above_l][n] if z is rows[-1] else z.sub_(base.z[above_l][n])  # z's own memory, if it has one
+        rows.append((shift @ w).add_(base.a[above_l + 1][n]))
     return rows
 
 
@@ -74,7 +76,8 @@ def errors(base: Base, n: Tensor, scores: Tensor, y: Function, error: ErrorFunct
     """E_n of scores (points, P, K): (points, P)."""
     flat = scores.reshape(-1, scores.shape[-1])
     t = base.problem.t[n].expand(scores.shape).reshape(flat.shape)
-    return error(flat, y(flat), t).reshape(scores.shape[:-1])
+    # The cross-entropies take the scores alone.
+    return error(flat, y(flat) if base.problem.loss == "squared-error" else flat, t).reshape(scores.shape[:-1])
 
 
 def pairs(base: Base, l: int) -> tuple[Tensor, Tensor]:
@@ -95,17 +98,16 @@ def blocks(base: Base, l: int, count: int, points: int, memory: int) -> Iterator
 def per_weight(base: Base, l: int, per_sample: Tensor, *, absolute: bool = False) -> tuple[Tensor, Tensor]:
     """(1/N) Σ_n of each sample's share: for W(l) (in, M) and b(l) (M,) from ∂E_n/∂a(l) (N, M), or its error bars."""
     z = base.z[l - 1].abs() if absolute else base.z[l - 1]
-    N = base.problem.N
-    return z.T @ per_sample / N, torch.sum(per_sample, dim=0) / N
+    share = per_sample / base.problem.N
+    return z.T @ share, torch.sum(share, dim=0)
 
 
 def penalty(weights: Sequence[Tensor], lam: float) -> list[Tensor]:
-    """The central difference of (λ/2) w² for every weight; of a square it is exact at any step h, here about |w|.
+    """The central difference of (λ/2) w² for every weight; of a square it is exact at any step h, here |w|.
 
-    The squares are those of (w ± h)/h, which neither overflow nor underflow: h is a power of 2.
+    The squares are those of (w ± h)/h, which neither overflow nor underflow.
     """
-    result = []
-    for w in weights:
-        h = torch.exp2(torch.floor(torch.log2(torch.clamp(w.abs(), min=torch.finfo(w.dtype).tiny))))
-        result.append(lam / 2 * (((w / h + 1) ** 2 - (w / h - 1) ** 2) / 2) * h)
-    return result
+    if lam == 0:
+        return [torch.zeros_like(w) for w in weights]
+    steps = [torch.clamp(w.abs(), min=torch.finfo(w.dtype).tiny) for w in weights]
+    return [lam / 2 * (((w / h + 1) ** 2 - (w / h - 1) ** 2) / 2) * h for w, h in zip(weights, steps, strict=True)]

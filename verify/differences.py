@@ -62,12 +62,11 @@ def differences(problem: Problem, memory: int = MEMORY) -> dict[str, Estimate]:
 def parameters(base: Base, l: int, delta: Estimate, decay: Tensor) -> tuple[Estimate, Estimate]:
     """Estimates of dW(l) and db(l) from those of ∂E_n/∂a(l) (N, M) and the penalty's derivative (in, M)."""
     dW, db = per_weight(base, l, delta.value)
-    bar_W, bar_b = per_weight(base, l, delta.bar, absolute=True)
-    size_W, size_b = per_weight(base, l, delta.value.abs(), absolute=True)
     gamma = gamma_n(base.problem.N + 2, _U)
+    bar_W, bar_b = per_weight(base, l, delta.bar + gamma * delta.value.abs(), absolute=True)
     open_W, open_b = per_weight(base, l, delta.undecided.to(dW.dtype), absolute=True)
-    weight = Estimate(dW + decay, bar_W + gamma * size_W + _U * (dW.abs() + 6 * decay.abs()), open_W > 0)
-    return weight, Estimate(db, bar_b + gamma * size_b, open_b > 0)
+    weight = Estimate(dW + decay, bar_W + _U * (dW.abs() + 6 * decay.abs()), open_W > 0)
+    return weight, Estimate(db, bar_b, open_b > 0)
 
 
 def _layer(base: Base, l: int, memory: int) -> Estimate:
