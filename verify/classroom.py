@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from verify.class_record import ClassRecord, Regraded, groups_of, scores_of, states_of, students_of
 from verify.crew import Crew, Died, processes
@@ -38,11 +38,11 @@ Report = Callable[[int, int, dict[str, int]], None]
 
 @dataclass(frozen=True)
 class Graders:
-    """Who grades: what makes their executor, how many submissions they get at a time, and what they are called."""
+    """Who grades: what makes their executor, how many submissions they get at a time, and where they are not here."""
 
     hire: Callable[[], Executor]
     ahead: int
-    name: str = "this machine"
+    elsewhere: str = ""
 
 
 def local(jobs: int) -> Graders:
@@ -72,7 +72,8 @@ class Classroom:
         readers: Callable[[], Executor] = one_process,
         report: Report = lambda done, total, states: None,
     ) -> None:
-        self.gradebook, self.sitting, self.graders = gradebook, sitting, graders
+        self.gradebook, self.graders = gradebook, graders
+        self.sitting = replace(sitting, version=version(sitting.device))
         self.regrade, self.readers, self.report = regrade, readers, report
         self._ground = Ground("", "")
         self._stems: dict[str, str] = {}
@@ -97,9 +98,12 @@ class Classroom:
             raise
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise BadInput(f"{self.graders.name}: the processes that grade do not work there ({reason})") from None
-        if found.version != version(self.sitting.device):
-            raise BadInput(f"{self.graders.name}: has another version of backproof, Python, numpy or torch than here")
+            where = self.graders.elsewhere or "this machine"
+            raise BadInput(f"{where}: the processes that grade do not work there ({reason})") from None
+        if self.graders.elsewhere and found.version != self.sitting.version:
+            raise BadInput(
+                f"{self.graders.elsewhere}: has another version of backproof, Python, numpy or torch than here"
+            )
         return found
 
     def _to_grade(self, entries: Sequence[Entry], readers: Crew) -> Iterator[Work]:
@@ -122,7 +126,7 @@ class Classroom:
         return same == (entry.name, digests, self.sitting.seed, self._ground.sandbox) and self.gradebook.complete(stem)
 
     def _digests(self) -> dict[str, str]:
-        return {"assignment": self.sitting.assignment.digest(), "grader": self._ground.version}
+        return {"assignment": self.sitting.assignment.digest(), "grader": self.sitting.version}
 
     def _take(self, entry: Entry, graded: Graded | Died) -> None:
         """Writes what came of an entry."""
