@@ -285,3 +285,12 @@ def test_the_hidden_activation_of_a_network_without_hidden_layers_does_not_matte
     problem = problem_of([3, 2], activation="relu")
     assert unavailable(problem) is None
     assert all(c.agrees for c in set_against(autograd_witness(problem), complex_step_witness(problem)))
+
+
+def test_a_residual_smaller_than_the_step_is_within_the_bar() -> None:
+    """½(y − t)² with y of the size of s: s²E‴ is then all there is."""
+    one, tiny = torch.ones(1, 1, dtype=torch.float64), torch.full((1,), 1e-121, dtype=torch.float64)
+    problem = Problem((0 * one,), (tiny,), 0 * one, 0 * one, "relu", "swish", "squared-error")
+    found = complex_step(problem)["delta1"]
+    right = autograd_witness(problem).lines["delta1"]
+    assert float((found.value - torch.as_tensor(right)).abs()) <= float(found.bar) < 1e-60
