@@ -154,7 +154,6 @@ class _Zygote:
 
 def _zygote_config(backend: str, packages: Packages, landlock: bool, own_user: bool) -> dict[str, Any]:
     switch_user = own_user and os.geteuid() == 0 and hasattr(os, "setresuid")
-    limits = Limits()
     return {
         "packages": {"paths": [str(folder) for folder in packages.folders], "names": packages.names},
         "preload": _PRELOADED[backend],
@@ -163,8 +162,6 @@ def _zygote_config(backend: str, packages: Packages, landlock: bool, own_user: b
         "readable": [str(path) for path in (*standard_library(), *packages.files, *_shared_libraries())],
         "devices": [*_DEVICES, *map(str, Path("/dev").glob("nvidia*"))],
         "temporary": tempfile.gettempdir(),
-        "disk_bytes": limits.disk_bytes,
-        "files": limits.files,
     }
 
 
@@ -250,7 +247,8 @@ class _Forked:
         self.zygote = _pool.take(self.kind)
         file = sealed_file(job.encoded())
         try:
-            socket.send_fds(self.zygote.control, [b"run\n"], [file, calls, reply, output])
+            bounds = json.dumps({"disk_bytes": job.limits.disk_bytes, "files": job.limits.files})
+            socket.send_fds(self.zygote.control, [bounds.encode() + b"\n"], [file, calls, reply, output])
         except OSError:
             self.zygote.close()
             raise IsolationError("the process sandbox has ended") from None

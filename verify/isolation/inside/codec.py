@@ -6,6 +6,7 @@ no code of the student's runs. What is decoded may be forged: sizes are checked 
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import struct
@@ -207,24 +208,36 @@ class Decoder:
         raise Malformed("a value that no worker writes")
 
     def _array(self, content: Any) -> np.ndarray:
-        if not isinstance(content, list) or len(content) != 2:
+        if type(content) is not list or len(content) != 2 or type(content[0]) is not str:
             raise Malformed("an array that no worker writes")
         dtype, shape = _dtype(content[0]), content[1]
-        if not isinstance(shape, list) or len(shape) > MAX_DIMENSIONS:
-            raise Malformed("an array's shape")
-        if not all(type(length) is int and 0 <= length <= 2**40 for length in shape):
-            raise Malformed("an array's shape")
-        count = 0 if 0 in shape else _extent(shape)
+        count, extent = _counted(shape)
         end = self.place + count * dtype.itemsize
-        if end > len(self.payload) or _extent(shape) > max(len(self.payload), 1 << 20):
+        if end > len(self.payload) or extent > max(len(self.payload), 1 << 20):
             raise Malformed("an array larger than its bytes")
-        flat = np.frombuffer(self.payload[self.place : end], dtype=dtype, count=count)
+        if count == 0:
+            return np.empty(shape, dtype.newbyteorder("="))
+        flat = np.frombuffer(self.payload, dtype, count, self.place)
         self.place = end
-        return flat.astype(dtype.newbyteorder("="), copy=True).reshape(shape)
+        return flat.astype(dtype.newbyteorder("=")).reshape(shape)
 
 
-def _dtype(text: Any) -> np.dtype:
-    if not isinstance(text, str) or not _DTYPE.fullmatch(text):
+def _counted(shape: Any) -> tuple[int, int]:
+    """Entries of a shape, and those that it could spread to (see `_extent`). Raises Malformed."""
+    if type(shape) is not list or len(shape) > MAX_DIMENSIONS:
+        raise Malformed("an array's shape")
+    count = extent = 1
+    for length in shape:
+        if type(length) is not int or not 0 <= length <= 1 << 40:
+            raise Malformed("an array's shape")
+        count *= length
+        extent *= length or 1
+    return count, extent
+
+
+@functools.lru_cache(maxsize=256)
+def _dtype(text: str) -> np.dtype:
+    if not _DTYPE.fullmatch(text):
         raise Malformed("an array's dtype")
     try:
         return np.dtype(text)

@@ -173,13 +173,20 @@ class _Program:
             structure = encoder.encode(function(*arguments))
         if said["outcome"] != "returned":
             encoder.buffers, structure = [], None
-        changed = not self.backend.same(arguments, self._arguments(call, payload))
+        changed = self._changed(arguments, call, payload)
         self.send({**said, "value": structure, "changed": changed}, encoder.buffers)
 
     def _arguments(self, call: dict[str, Any], payload: bytes) -> list[Any]:
         first, last = call["bytes"]
         decoder = Decoder(memoryview(payload)[first:last])
         return [self.backend.argument(decoder.decode(structure)) for structure in call["arguments"]]
+
+    def _changed(self, arguments: list[Any], call: dict[str, Any], payload: bytes) -> bool:
+        """Whether the arguments would now be written down in other words or bytes than those that they came in."""
+        first, last = call["bytes"]
+        encoder = Encoder(2 * (last - first) + 1, self.backend.plain)
+        structures = [encoder.encode(argument) for argument in arguments]
+        return structures != call["arguments"] or b"".join(encoder.buffers) != payload[first:last]
 
     @contextlib.contextmanager
     def _spoken(self, said: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -264,20 +271,15 @@ class _Numpy:
         return value
 
     def leaf(self, value: Any) -> Any:
+        """What is encoded for an answer that is no numpy array, number, text or structure of them."""
+        return value
+
+    def plain(self, value: Any) -> Any:
+        """The same for an argument."""
         return value
 
     def tried(self) -> tuple[str, int | None] | None:
         return None
-
-    def same(self, left: Any, right: Any) -> bool:
-        """Whether two nested lists are equal to the last bit."""
-        if type(left) is not type(right):
-            return False
-        if isinstance(left, list):
-            return len(left) == len(right) and all(map(self.same, left, right))
-        if type(left) is np.ndarray:
-            return left.shape == right.shape and left.dtype == right.dtype and left.tobytes() == right.tobytes()
-        return left == right
 
 
 class _Torch(_Numpy):
@@ -296,12 +298,17 @@ class _Torch(_Numpy):
         return self.torch.from_numpy(value).to(self.device) if type(value) is np.ndarray else value
 
     def leaf(self, value: Any) -> Any:
+        if issubclass(type(value), self.torch.Tensor):
+            with self.torch._C.DisableTorchFunctionSubclass():
+                if self.guard.requires_grad(value):
+                    raise noautograd.Forbidden("a tensor that requires gradients came back")
+        return self.plain(value)
+
+    def plain(self, value: Any) -> Any:
         tensor = self.torch.Tensor
         if not issubclass(type(value), tensor):
             return value
         with self.torch._C.DisableTorchFunctionSubclass():
-            if self.guard.requires_grad(value):
-                raise noautograd.Forbidden("a tensor that requires gradients came back")
             try:
                 return tensor.numpy(tensor.cpu(tensor.resolve_conj(tensor.detach(tensor.as_subclass(value, tensor)))))
             except (RuntimeError, TypeError):
@@ -309,10 +316,3 @@ class _Torch(_Numpy):
 
     def tried(self) -> tuple[str, int | None] | None:
         return self.guard.tried()
-
-    def same(self, left: Any, right: Any) -> bool:
-        if type(left) is type(right) is self.torch.Tensor:
-            if left.shape != right.shape or left.dtype != right.dtype or left.device != right.device:
-                return False
-            return super().same(left.detach().cpu().numpy(), right.cpu().numpy())
-        return super().same(left, right)

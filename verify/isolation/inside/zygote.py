@@ -52,7 +52,8 @@ def serve(control_descriptor: int, config: dict[str, Any]) -> None:
                 break
             # A message without descriptors is a "stop" that came too late: the child had ended by itself.
             if descriptors:
-                _say(control, _one(state, control, wakeup, descriptors))
+                bounds = json.loads(message.splitlines()[-1])
+                _say(control, _one(state, control, wakeup, descriptors, bounds))
     except (BrokenPipeError, ConnectionResetError):
         pass
     finally:
@@ -115,7 +116,9 @@ def _wake_on_child() -> int:
 # One child -----------------------------------------------------------------------------------------------------------
 
 
-def _one(state: _State, control: socket.socket, wakeup: int, descriptors: list[int]) -> dict[str, Any]:
+def _one(
+    state: _State, control: socket.socket, wakeup: int, descriptors: list[int], bounds: dict[str, int]
+) -> dict[str, Any]:
     """Runs one job in a child and cleans up; how the child ended and what it used."""
     scratch = tempfile.mkdtemp(prefix="submission-", dir=state.config["scratch"])
     child = os.fork()
@@ -124,7 +127,7 @@ def _one(state: _State, control: socket.socket, wakeup: int, descriptors: list[i
     for descriptor in descriptors:
         os.close(descriptor)
     try:
-        cause = _watch(state, control, wakeup, child, scratch)
+        cause = _watch(control, wakeup, child, scratch, bounds)
     finally:
         # Before the child is reaped: its number stands for its session, and may be another's afterwards.
         _kill(state, child)
@@ -175,7 +178,7 @@ def _confine(state: _State, scratch: str) -> None:
     os.close(own)
 
 
-def _watch(state: _State, control: socket.socket, wakeup: int, child: int, scratch: str) -> str:
+def _watch(control: socket.socket, wakeup: int, child: int, scratch: str, bounds: dict[str, int]) -> str:
     """Waits for the first of three: the child ends, the grader says stop or hangs up, the scratch folder overflows."""
     poll = select.poll()
     poll.register(control, select.POLLIN)
@@ -191,7 +194,7 @@ def _watch(state: _State, control: socket.socket, wakeup: int, child: int, scrat
             return "stopped"
         if time.monotonic() - looked > _LOOK_SECONDS:
             looked = time.monotonic()
-            if _overflows(scratch, state.config["disk_bytes"], state.config["files"]):
+            if _overflows(scratch, bounds["disk_bytes"], bounds["files"]):
                 return "overflow"
     return "itself"
 
