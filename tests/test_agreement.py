@@ -44,6 +44,24 @@ def one_unit_at_zero() -> Problem:
     return Problem((one, one), (-one[0], one[0]), one, one, "relu", "identity", "squared-error")
 
 
+def a_tiny_weight() -> Problem:
+    """Found by the property: the square of a weight of 10⁻²⁴⁵ underflows."""
+    zero = torch.zeros(1, 1, dtype=torch.float64)
+    W = (zero, zero + 4.6151e-245)
+    return Problem(W, (zero[0], zero[0]), zero, zero + 1, "identity", "softmax", "cross-entropy", 1.0)
+
+
+def a_tiny_residual() -> Problem:
+    """Found by the property: y − t of the size of the complex step."""
+    zero = torch.zeros(1, 1, dtype=torch.float64)
+    return Problem((zero,), (zero[0] + 1e-121,), zero, zero, "relu", "swish", "squared-error")
+
+
+@pytest.mark.parametrize("found", [one_unit_at_zero(), a_tiny_weight(), a_tiny_residual()], ids=["0", "W", "y"])
+def test_what_the_property_has_found(found: Problem) -> None:
+    assert not judge(found).disagreements
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_three_witnesses_agree(activation: str, loss: str, device: torch.device) -> None:
