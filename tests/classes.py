@@ -65,15 +65,14 @@ def in_this_process() -> Executor:
     return ThreadPoolExecutor(1)
 
 
-HERE = Graders(in_this_process, 2)
+HERE = Graders(in_this_process, 2, readers=in_this_process)
 
 
 def grade_class(folder: Path, out: Path, *, seed: int = 0, graders: Graders = HERE, **more) -> ClassRecord:
     """Grades a folder in this process, in process mode."""
     sitting = more.pop("sitting", None) or Sitting(Assignment(), seed, "process")
     with Gradebook(out) as gradebook:
-        room = Classroom(gradebook, sitting, graders, readers=in_this_process, **more)
-        return room.grade(find_submissions([folder]))
+        return Classroom(gradebook, sitting, graders, **more).grade(find_submissions([folder]))
 
 
 def records(out: Path) -> dict[str, bytes]:

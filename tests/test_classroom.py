@@ -7,6 +7,7 @@ import json
 import os
 import re
 from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 import verify.classroom
 import verify.grading
 import verify.sitting
-from tests.classes import CLASS, HERE, NO_MEAN, RIGHT, grade_class, in_this_process, records, write_class
+from tests.classes import CLASS, HERE, NO_MEAN, RIGHT, grade_class, records, write_class
 from verify import isolation
 from verify.assignment import Assignment, Points
 from verify.classroom import Classroom, Graders
@@ -155,7 +156,7 @@ def test_two_students_of_one_name_stay_apart(tmp_path: Path) -> None:
         write_class(tmp_path / "class" / section, {"alice.py": source})
     entries = find_submissions([tmp_path / "class" / "monday", tmp_path / "class" / "tuesday"])
     with Gradebook(tmp_path / "out") as gradebook:
-        room = Classroom(gradebook, Sitting(Assignment(), 0, "process"), HERE, readers=in_this_process)
+        room = Classroom(gradebook, Sitting(Assignment(), 0, "process"), HERE)
         record = room.grade(entries)
     assert [(s.submission, s.state, s.file) for s in record.students] == [
         ("alice (2).py", "wrong", "alice (2).py.json"),
@@ -345,7 +346,7 @@ def test_processes_that_do_not_even_start_are_bad_input(tmp_path: Path) -> None:
 
 def test_graders_of_another_version_are_bad_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify.classroom, "version", lambda device: "another")
-    there = Graders(in_this_process, 2, "--executor dask://host:1")
+    there = replace(HERE, elsewhere="--executor dask://host:1")
     with pytest.raises(BadInput, match="--executor dask://host:1: has another version"):
         grade_class(write_class(tmp_path / "class"), tmp_path / "out", graders=there)
 

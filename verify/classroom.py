@@ -36,13 +36,22 @@ _READ_AHEAD = 4
 Report = Callable[[int, int, dict[str, int]], None]
 
 
+def one_process() -> Executor:
+    """What reads: a process that a submission may bring down."""
+    return processes(1)
+
+
 @dataclass(frozen=True)
 class Graders:
-    """Who grades: what makes their executor, how many submissions they get at a time, and where they are not here."""
+    """Who grades: what makes their executor, and how many submissions they get at a time.
+
+    elsewhere: what to call them where they are not on this machine. readers: makes the executor that reads submissions.
+    """
 
     hire: Callable[[], Executor]
     ahead: int
     elsewhere: str = ""
+    readers: Callable[[], Executor] = one_process
 
 
 def local(jobs: int) -> Graders:
@@ -50,16 +59,11 @@ def local(jobs: int) -> Graders:
     return Graders(lambda: processes(jobs), 2 * jobs)
 
 
-def one_process() -> Executor:
-    """What reads: a process that a submission may bring down."""
-    return processes(1)
-
-
 class Classroom:
     """A class while it is graded into its gradebook.
 
-    regrade: grade again what has a record already. readers: makes the executor that reads submissions. report: told,
-    each time one is done, how many are, of how many, and their states.
+    regrade: grade again what has a record already. report: told, each time one is done, how many are, of how many, and
+    their states.
     """
 
     def __init__(
@@ -69,12 +73,11 @@ class Classroom:
         graders: Graders,
         *,
         regrade: bool = False,
-        readers: Callable[[], Executor] = one_process,
         report: Report = lambda done, total, states: None,
     ) -> None:
         self.gradebook, self.graders = gradebook, graders
         self.sitting = replace(sitting, version=version(sitting.device))
-        self.regrade, self.readers, self.report = regrade, readers, report
+        self.regrade, self.report = regrade, report
         self._ground = Ground("", "")
         self._stems: dict[str, str] = {}
         self._rows: dict[str, Row] = {}
@@ -83,7 +86,7 @@ class Classroom:
     def grade(self, entries: Sequence[Entry]) -> ClassRecord:
         """Every entry's record, written the moment it is graded. Raises BadInput where nothing can be graded there."""
         self._stems = stems(entry.name for entry in entries)
-        with Crew(self.graders.hire, self.graders.ahead) as graders, Crew(self.readers, _READ_AHEAD) as readers:
+        with Crew(self.graders.hire, self.graders.ahead) as graders, Crew(self.graders.readers, _READ_AHEAD) as readers:
             self._ground = self._looked_at(graders)
             for work, graded in graders.work(grade, self._to_grade(entries, readers)):
                 self._take(work.entry, graded)
