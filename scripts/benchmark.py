@@ -25,6 +25,7 @@ Names = Annotated[
     list[str] | None, typer.Option("--table", metavar="NAME", help=f"one of {', '.join(NAMES)}; again for more")
 ]
 Budget = Annotated[bool, typer.Option("--budget", help="the same as --table budget")]
+Diagnosis = Annotated[bool, typer.Option("--diagnosis", help="the same as --table diagnosis --table checkers")]
 Quick = Annotated[bool, typer.Option("--quick", help="small networks, few repetitions: to see that all works")]
 Seed = Annotated[int, typer.Option(parser=whole, metavar="N", help="of weights and batches")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="the record; - for standard output")]
@@ -37,6 +38,7 @@ PictureFile = Annotated[
 def benchmark(
     table: Names = None,
     budget: Budget = False,
+    diagnosis: Diagnosis = False,
     quick: Quick = False,
     seed: Seed = 0,
     json: JsonFile = None,
@@ -45,7 +47,7 @@ def benchmark(
     for option, path in (("--json", json), ("--picture", picture)):
         check_writable(option, path)
     _check_picture(picture)
-    names = [*(table or []), *(["budget"] if budget else [])]
+    names = [*(table or []), *(["budget"] if budget else []), *(["diagnosis", "checkers"] if diagnosis else [])]
     settings = Settings(quick=quick, seed=seed, progress=_progress())
     tables = run(names, settings)
     _write(tables, settings, json, picture)

@@ -138,7 +138,8 @@ def _decoded(assignment: Assignment, observed: Sequence[Observed], *, slack: boo
 def _in_single(answer: Answer) -> bool:
     """Whether the biases' gradients, to which no penalty is added, are numbers of float32 in whatever dtype they came."""
     values = [v for n, v in answer.lines.items() if n.startswith("db")]
-    return answer.float32 or all(torch.equal(v, v.float().double()) for v in values)
+    some = any(bool((v != 0).any()) for v in values)
+    return answer.float32 or (some and all(torch.equal(v, v.float().double()) for v in values))
 
 
 def _inputs_in_single(assignment: Assignment, observed: Sequence[Observed]) -> bool:

@@ -65,7 +65,7 @@ Maker = Callable[[Settings], Table]
 
 def _makers() -> dict[str, Maker]:
     """name -> maker, in the order in which they run."""
-    from verify.benchmarks import memory, sensitivity, soundness, speed, step
+    from verify.benchmarks import memory, naming, sensitivity, soundness, speed, step
 
     return {
         "time": speed.time_table,
@@ -76,10 +76,14 @@ def _makers() -> dict[str, Maker]:
         "budget": soundness.budget_table,
         "step": step.step_table,
         "memory": memory.memory_table,
+        "diagnosis": naming.diagnosis_table,
+        "checkers": naming.checkers_table,
     }
 
 
-NAMES: tuple[str, ...] = ("time", "bare", "smallest", "alarms", "bars", "budget", "step", "memory")
+NAMES: tuple[str, ...] = (
+    "time", "bare", "smallest", "alarms", "bars", "budget", "step", "memory", "diagnosis", "checkers",
+)  # fmt: skip
 
 
 def run(names: Iterable[str], settings: Settings) -> list[Table]:
