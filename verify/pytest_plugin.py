@@ -119,6 +119,7 @@ class Class:
     @classmethod
     def of(cls, config: pytest.Config) -> Class:
         """What the command line asks for. Raises BadInput."""
+        from verify.isolation import choose
         from verify.one_submission import OneJob
         from verify.sitting import ground
         from verify.submission import find_submissions
@@ -129,7 +130,9 @@ class Class:
         job = OneJob(paths[0], assignment, asked.grade_sandbox, asked.grade_seed, asked.grade_device)
         job.check()
         sitting = job.sitting()
-        return cls(find_submissions(paths), sitting, ground(sitting).sandbox)
+        if sitting.device != "cpu":
+            ground(sitting)  # imports torch, which the process that hands out work to xdist's does not need
+        return cls(find_submissions(paths), sitting, choose(job.sandbox).mode)
 
     def record(self, entry: Entry) -> GradeRecord:
         """The graded record of a submission."""
