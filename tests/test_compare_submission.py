@@ -106,6 +106,20 @@ def test_the_exit_code_and_the_words_of_a_state(source, code, state, said, tmp_p
     assert " of 10 points" in shown
 
 
+def test_a_missing_function_is_said_and_takes_its_points(tmp_path, small, capsys):
+    (tmp_path / "small.toml").write_text(SMALL + "[points]\nstep = 4.0\nloss = 1.0\n")
+    code, record = graded(tmp_path, submission(tmp_path, RIGHT), *small)
+    assert (code, record.state, record.score, record.max_score) == (1, "incomplete", 10.0, 15.0)
+    assert [(line.function, line.name, line.max_points) for line in record.lines if line.state == "absent"] == [
+        ("loss", "E", 1.0), ("step", "W", 2.0), ("step", "b", 2.0),
+    ]  # fmt: skip
+    assert sum(line.max_points for line in record.lines) == pytest.approx(record.max_score)
+    assert record.first_wrong_line is None
+    shown = capsys.readouterr().out
+    assert "Missing: loss, step." in shown
+    assert "the function step is missing" in shown
+
+
 def test_our_own_failure_is_exit_3_and_no_score(tmp_path, small, capsys, monkeypatch):
     def fails(*arguments: Any, **options: Any) -> None:
         raise OSError("no more processes")

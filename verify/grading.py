@@ -28,7 +28,7 @@ from verify.judging import Judge, Judged, delta_is_wrong
 from verify.lines import STEP, place
 from verify.mistakes import CATALOGUE, rank
 from verify.record import FindingRecord, GradeRecord, task_of, without_run
-from verify.scoring import line_records
+from verify.scoring import absent, line_records
 from verify.submission import Submission
 
 _FUNCTION_CASES = 16
@@ -188,7 +188,10 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
     if failed or any(j.wrong for j in judged if j.function == "gradients"):
         diagnosis = diagnose(drawn, answers)
     found = {f.mistake: f for f in (*_other_findings(drawn, heard, answers, judged, diagnosis), *diagnosis.findings)}
-    lines = line_records(drawn, judged, diagnosis, len(failed) / len(graded))
+    lines = [
+        *line_records(drawn, judged, diagnosis, len(failed) / len(graded)),
+        *absent(exam.assignment, missing),
+    ]
     record.score = round(sum(line.points for line in lines), 6)
     record.lines = [
         msgspec.structs.replace(line, points=round(line.points, 6), max_points=round(line.max_points, 6))
@@ -273,7 +276,7 @@ def _place(f: Finding, *, columns: bool) -> str:
 
 def _first_wrong(record: GradeRecord, drawn: Fixture, answers: Sequence[Answer]) -> str | None:
     """The first line, in the order of the working, whose own equation is wrong."""
-    wrong = [line for line in record.lines if line.state != "right"]
+    wrong = [line for line in record.lines if line.state not in ("right", "absent")]
     own = [line for line in wrong if line.carried_forward != "right"]
     first = (own or wrong or [None])[0]
     if first is None or first.function != "gradients":

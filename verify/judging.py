@@ -181,7 +181,8 @@ def _form(case: Case, name: str, value: Tensor) -> str:
     """What is wrong with a value before its size is asked: shape, finiteness."""
     truth = case.truth[name]
     if value.shape != truth.shape:
-        return f"{name} has shape {tuple(value.shape)} where {tuple(truth.shape)} is expected"
+        came, wanted = tuple(value.shape), tuple(truth.shape)
+        return f"{name} has shape {came} where {wanted} is expected, in a network of {case.problem.L} layers"
     if not bool(torch.isfinite(value).all()):
         return f"{name} is not finite: {int((~torch.isfinite(value)).sum())} of {value.numel()} entries"
     return ""

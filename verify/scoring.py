@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from verify.answers import columns_name
+from verify.assignment import Assignment
 from verify.diagnosis import Diagnosis
 from verify.fixtures import Fixture
+from verify.functions import OPTIONAL
 from verify.judging import Judged
 from verify.lines import STEP, equation, kind_and_layer, names, place
 from verify.record import LineRecord
@@ -20,6 +22,20 @@ from verify.record import LineRecord
 def line_records(fixture: Fixture, judged: Sequence[Judged], diagnosis: Diagnosis, lost: float) -> list[LineRecord]:
     """Every line with its state and points. lost: the share of the problems on which the program failed."""
     return Scoring(fixture, diagnosis, lost).records(judged)
+
+
+def absent(assignment: Assignment, missing: Sequence[str]) -> list[LineRecord]:
+    """The lines of functions that have points and are not there."""
+    found = []
+    for function in missing:
+        lines = [n for n in OPTIONAL.get(function, ()) if assignment.biases or n != "b"]
+        worth = getattr(assignment.points, function)
+        reason = f"the function {function} is missing"
+        found += [
+            LineRecord(name=n, function=function, state="absent", max_points=worth / len(lines), reason=reason)
+            for n in lines
+        ]
+    return found
 
 
 class Scoring:
