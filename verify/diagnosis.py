@@ -136,7 +136,7 @@ def _decoded(assignment: Assignment, observed: Sequence[Observed], *, slack: boo
 
 
 def _in_single(answer: Answer) -> bool:
-    """Whether the biases' gradients, to which no penalty is added, are numbers of float32 in whatever dtype they came."""
+    """Whether the biases' gradients, which have no penalty, are numbers of float32 in whatever dtype they came."""
     values = [v for n, v in answer.lines.items() if n.startswith("db")]
     some = any(bool((v != 0).any()) for v in values)
     return answer.float32 or (some and all(torch.equal(v, v.float().double()) for v in values))
@@ -280,11 +280,11 @@ Wrong = tuple[Case, Tensor, Tensor]  # the case, yours, expected
 def _known(assignment: Assignment, asked: Sequence[Observed]) -> list[str]:
     """Sentences about the first wrong line: factor, parts, transposition, where it shows."""
     kept = [] if same(asked[0][1], asked[2][1]) else ["The same problem asked twice gives two answers."]
-    asked = [(c, a) for c, a in asked if a.returned]
+    asked = _usable(asked)
     name = first_wrong_gradient(assignment, asked)
-    if name is None:
+    both = [(c, a.lines[name], c.truth[name]) for c, a in asked if name in a.lines and name in c.truth] if name else []
+    if name is None or not both:
         return kept
-    both = [(c, a.lines[name], c.truth[name]) for c, a in asked if name in a.lines and name in c.truth]
     deepest = max(c.problem.L for c, _, _ in both)
     both = [w for w in both if deepest == w[0].problem.L]
     said = [s for s in (_factor(name, both), _parts(name, both), _turned(name, both), _numerical(name, both)) if s][:1]
