@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from verify.benchmarks.tables import NAMES, Settings, Table, run
+from verify.benchmarks.tables import GRADING, NAMES, Settings, Table, run
 from verify.command_line import OneLineCommand, check_writable, whole, write_text
 from verify.errors import BadInput
 
@@ -22,10 +22,11 @@ if TYPE_CHECKING:  # torch takes seconds to import: bad input and --help need it
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 Names = Annotated[
-    list[str] | None, typer.Option("--table", metavar="NAME", help=f"one of {', '.join(NAMES)}; again for more")
+    list[str] | None, typer.Option("--table", metavar="NAME", help=f"one of {', '.join(NAMES + GRADING)}; again")
 ]
 Budget = Annotated[bool, typer.Option("--budget", help="the same as --table budget")]
 Diagnosis = Annotated[bool, typer.Option("--diagnosis", help="the same as --table diagnosis --table checkers")]
+Grading = Annotated[bool, typer.Option("--grading", help=f"the same as --table {' --table '.join(GRADING)}")]
 Quick = Annotated[bool, typer.Option("--quick", help="small networks, few repetitions: to see that all works")]
 Seed = Annotated[int, typer.Option(parser=whole, metavar="N", help="of weights and batches")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="the record; - for standard output")]
@@ -39,6 +40,7 @@ def benchmark(
     table: Names = None,
     budget: Budget = False,
     diagnosis: Diagnosis = False,
+    grading: Grading = False,
     quick: Quick = False,
     seed: Seed = 0,
     json: JsonFile = None,
@@ -48,6 +50,7 @@ def benchmark(
         check_writable(option, path)
     _check_picture(picture)
     names = [*(table or []), *(["budget"] if budget else []), *(["diagnosis", "checkers"] if diagnosis else [])]
+    names += GRADING if grading else ()
     settings = Settings(quick=quick, seed=seed, progress=_progress())
     tables = run(names, settings)
     _write(tables, settings, json, picture)
