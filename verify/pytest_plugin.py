@@ -64,8 +64,14 @@ def _refuse_configuration(config: pytest.Config, folders: list[Path], *, chosen:
 def _leave_import_path(folders: list[Path]) -> None:
     """`python -m pytest` puts the current folder first on the path: a numpy.py handed in must not be ours."""
     ours = Path(__file__).resolve()
-    left = [folder for folder in folders if not ours.is_relative_to(folder)]
-    sys.path[:] = [p for p in sys.path if not any(Path(p).resolve().is_relative_to(folder) for folder in left)]
+    pythons = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]  # an environment may lie in there
+
+    def left(path: Path) -> bool:
+        return any(path.is_relative_to(f) for f in folders if not ours.is_relative_to(f)) and not any(
+            path.is_relative_to(python) for python in pythons
+        )
+
+    sys.path[:] = [p for p in sys.path if not left(Path(p).resolve())]
 
 
 def pytest_configure(config: pytest.Config) -> None:
