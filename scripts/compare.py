@@ -37,9 +37,7 @@ OF_EXPLAIN = {"explain", *OF_PROBLEM, *OUTPUTS}
 OF_MAIN_JOB = {*Job.__struct_fields__, *OUTPUTS}
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
-SubmissionPath = Annotated[
-    Path | None, typer.Argument(metavar="[SUBMISSION]", help="grade this one", show_default=False)
-]
+SubmissionPath = Annotated[Path | None, typer.Argument(metavar="SUBMISSION", help="grade this one", show_default=False)]
 Layers = Annotated[str, typer.Option(help="units from the input to the output")]
 Batch = Annotated[int, typer.Option(parser=whole, metavar="N", help="images in the batch")]
 Activation = Annotated[str, typer.Option(help="of the hidden layers: relu, tanh, gelu, …")]
@@ -56,7 +54,9 @@ Dtype = Annotated[str, typer.Option(help="float64 or float32, for the manual sid
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="the record; - for standard output")]
 HtmlFile = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="the report as one HTML file")]
 MarkdownFile = Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help="the report in Markdown")]
-AssignmentFile = Annotated[Path | None, typer.Option(metavar="FILE", help="of a submission; without it deck 000's")]
+AssignmentFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="of a submission or --explain; without it deck 000's")
+]
 Explain = Annotated[bool, typer.Option("--explain", help="work a small problem line by line, in numbers")]
 SandboxName = Annotated[str, typer.Option(metavar="MODE", help="of a submission: auto, bubblewrap or process")]
 
