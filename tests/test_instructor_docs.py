@@ -1,0 +1,70 @@
+"""docs/INSTRUCTOR.md: its five commands print what it pastes, its keys are those of the assignment."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+import scripts.grade
+from scripts import compare
+from tests.classes import HERE
+from verify.assignment import Assignment, assignment_from, read_assignment
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "INSTRUCTOR.md").read_text(encoding="utf-8")
+STEPS = PAGE[: PAGE.index("## What may be graded")]
+# Command and output, up to what differs from machine to machine: detection limit and sandbox.
+PASTED = re.findall(r"\n    (\S[^\n]*)\n\n```text\n(.*?)\n```", STEPS, re.S)
+MACHINE = "How it was judged"
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> str:
+    return "\n".join(line.rstrip() for line in capsys.readouterr().out.rstrip().split("\n"))
+
+
+def run(app, words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as end:
+        app(words)
+    assert end.value.code == 0
+    return printed(capsys)
+
+
+def test_the_five_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(scripts.grade, "local", lambda jobs: HERE)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    shutil.copy("docs/assignment.toml", "hw3.toml")
+    (own, own_says), (grade, grade_says), (look, table), (again, again_says) = PASTED
+    assert run(compare.app, own.split()[2:], capsys).split(MACHINE)[0] == own_says.split(MACHINE)[0]
+    assert run(scripts.grade.app, grade.split()[2:], capsys) == grade_says
+    assert Path(look.split()[1]).read_text(encoding="utf-8").rstrip() == table
+    text = Path("hw3.toml").read_text(encoding="utf-8").replace("# delta = 2.0", "delta = 4.0")
+    Path("hw3.toml").write_text(text, encoding="utf-8")
+    assert run(scripts.grade.app, again.split()[2:], capsys) == again_says
+
+
+def test_the_assignment_that_it_begins_with_is_the_default_one() -> None:
+    assert read_assignment(ROOT / "docs" / "assignment.toml") == Assignment()
+
+
+def test_every_key_is_there_with_its_default() -> None:
+    rows = re.findall(
+        r"^\| ((?:`[a-z_.0-9A-Z]+`(?:, )?)+) \| `?([^|]*?)`? \|", PAGE[PAGE.index("| key | default") :], re.M
+    )
+    said = {key: default for keys, default in rows for key in re.findall(r"`([^`]+)`", keys)}
+    a = Assignment()
+    nested = {f"activation.{key}" for key in type(a.activation).__struct_fields__}
+    nested |= {f"points.{key}" for key in type(a.points).__struct_fields__ if key != "lines"} | {"points.lines.NAME"}
+    plain = set(type(a).__struct_fields__) - {"activation", "points"}
+    assert said.keys() == plain | nested
+    for key in plain:
+        assert assignment_from({key: _toml(said[key])}, "page") == a, key
+
+
+def _toml(text: str) -> object:
+    import tomllib
+
+    return tomllib.loads(f"value = {text}")["value"]
