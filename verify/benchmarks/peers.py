@@ -5,6 +5,9 @@ judges a gradient (`judge`: does it flag this one?). Each runs with its own defa
 are imported when they are used; one that is not there has its reason in `missing`.
 """
 
+# The peers are packages of the extra `bench`, which checks and tests do without.
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import importlib.util
