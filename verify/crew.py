@@ -21,8 +21,9 @@ from typing import TypeVar
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-# A forked worker has them loaded already. Imported here they would cost the caller, who needs none of them, seconds.
-_PRELOADED = ["verify.grading"]
+# A forked worker has them loaded already: the program that was started, which each would import again, and what judges.
+# Imported here they would cost the caller, who needs none of them, seconds.
+_PRELOADED = ["__main__", "verify.grading", "verify.isolation", "verify.reports.graded_pages"]
 _STALLED = 70
 
 

@@ -185,7 +185,7 @@ _WRONG = {
 
 def killed_table(settings: Settings) -> Table:
     """A run killed at random moments and gone on with, again and again, beside an undisturbed one."""
-    count, kills = (4, 1) if settings.quick else (60, _KILLS)
+    count, kills = (4, 1) if settings.quick else (24, _KILLS)
     generator = random.Random(settings.seed)
     with _class(count, _WRONG) as (folder, out):
         undisturbed = out.with_name("undisturbed")
