@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from scripts.benchmark import app
-from verify.benchmarks import peers, picture, sensitivity, show, speed
+from verify.benchmarks import memory, peers, picture, sensitivity, show, speed
 from verify.benchmarks.losses import array_loss, torch_loss
 from verify.benchmarks.networks import MIDDLE, RANDOM, REAL, SIZES, SMALL, network, parameters_of
 from verify.benchmarks.peers import JUDGES, PEERS, Peer, right_gradient
@@ -69,6 +69,11 @@ def test_goals_that_no_machine_excuses_are_reached(tables):
 
 def test_memory_is_measured(tables):
     assert tables["memory"].record["base_bytes"] > 100 * 2**20
+
+
+def test_memory_that_is_taken_is_seen():
+    before, most = memory.peak(SMALL, "taken = bytearray(b'x') * 300_000_000")
+    assert 280_000_000 < most - before < 400_000_000
 
 
 def test_the_record_is_json_and_the_text_shows_every_row(tables, capsys):
@@ -161,6 +166,7 @@ def test_bisection_finds_a_known_threshold():
 
 def test_extrapolation_is_linear():
     assert extrapolate(1.0 + 2, 2, 1.0 + 10, 10, 100) == pytest.approx(1.0 + 100)
+    assert extrapolate(5.0, 2, 4.0, 10, 100) == pytest.approx(40.0)
 
 
 def test_works_are_interleaved_and_warmed_up():

@@ -43,6 +43,9 @@ def median_ratio(first: list[float], second: list[float]) -> float:
 
 
 def extrapolate(few: float, few_entries: int, many: float, many_entries: int, entries: int) -> float:
-    """Seconds for all entries from two shares of them: a fixed part, and so much an entry."""
-    slope = max(many - few, 0.0) / (many_entries - few_entries)
-    return many + slope * (entries - many_entries)
+    """Seconds for all entries from two shares of them: a fixed part, and so much an entry.
+
+    Where the larger share was not the slower one, the machine was busy with other things: then in proportion.
+    """
+    slope = (many - few) / (many_entries - few_entries)
+    return many + slope * (entries - many_entries) if slope > 0 else many * entries / many_entries
