@@ -277,6 +277,20 @@ def test_killed_and_gone_on_with_it_gives_the_records_of_an_undisturbed_run(tmp_
     assert records(tmp_path / "out") == records(tmp_path / "undisturbed")
 
 
+@pytest.mark.parametrize("files", [1, 2], ids=["loading", "grading"])
+def test_an_interrupt_is_no_traceback(tmp_path: Path, files: int) -> None:
+    folder = write_class(tmp_path / "class", {"alice.py": "def (", "bob.py": "while True: pass\n"})
+    (tmp_path / "hw.toml").write_text("time_limit = 1.0")
+    options = ["--out", tmp_path / "out", "--jobs", "1", "--assignment", tmp_path / "hw.toml"]
+    command = [sys.executable, "scripts/grade.py", folder, *options]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True) as run:
+        _until(run, tmp_path / "out", files)
+        os.killpg(run.pid, signal.SIGINT)
+        assert run.stderr is not None
+        assert run.stderr.read() == b""
+    assert run.returncode == 130
+
+
 # The same without sandbox and torch, and so often: what is killed is the writing.
 UNJUDGED = """
 import sys

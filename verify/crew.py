@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait as wait_for_any
 from types import TracebackType
 from typing import TypeVar
@@ -94,12 +95,13 @@ class Crew:
             return Died(" ".join(f"{type(error).__name__}: {error}".split()))
 
     def _submit(self, function: Callable[[Task], Result], task: Task) -> Future[Result]:
-        executor = self._executor or self._new()
-        try:
-            future = executor.submit(function, task)
-        except BrokenExecutor:
-            executor.shutdown(wait=True)
-            future = self._new().submit(function, task)
+        with _uninterrupted():
+            executor = self._executor or self._new()
+            try:
+                future = executor.submit(function, task)
+            except BrokenExecutor:
+                executor.shutdown(wait=True)
+                future = self._new().submit(function, task)
         self._open.add(future)
         future.add_done_callback(self._open.discard)
         return future
@@ -113,6 +115,18 @@ def _lost(future: Future) -> bool:
     return future.cancelled() or future.exception() is not None
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until a process is started, which it does not reach before it is ready: else both told at length."""
+    # Another process, for the tracker, would let it through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 # Processes of this machine -------------------------------------------------------------------------------------------
 
 
@@ -124,7 +138,9 @@ def processes(number: int) -> Executor:
 
 
 def _begin() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A handler, for what is ignored stays so in programs that this process starts, and a student's may want it.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
