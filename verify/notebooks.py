@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import nbformat
-
 # The cell magics whose cell is ordinary Python all the same.
 _PYTHON_MAGICS = frozenset({"%%time", "%%capture"})
 
@@ -36,6 +34,8 @@ def read_cells(data: bytes) -> tuple[str, tuple[Cell, ...]]:
 
 
 def _code_cells(data: bytes) -> list[str]:
+    import nbformat  # a fifth of a second, which a class without notebooks need not wait for
+
     try:
         content = json.loads(data.decode("utf-8-sig"))
         # Outputs, pictures above all, are dropped before the notebook is converted: they may be most of it.

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -70,6 +71,7 @@ def grading_table(settings: Settings) -> Table:
     rows, record, goals = [], {}, []
     with _class(count) as (folder, out), _on_two_cores():
         pytest = _pytest_seconds(sorted(folder.iterdir())[:processes]) / processes
+        bare = _two_at_a_time([_BARE] * 10 * processes, dict(os.environ, OPENBLAS_NUM_THREADS="1")) / (10 * processes)
         for mode in _MODES:
             settings.progress(f"{count} submissions, {mode} sandbox")
             seconds, steady = _graded_in(folder, out.with_name(mode), mode)
@@ -83,11 +85,14 @@ def grading_table(settings: Settings) -> Table:
             goals.append(at_least(f"{count} right submissions, {_CORES} cores, {mode}: a second", 20, count / seconds))
             goals.append(at_least(f"the same over one pytest process each, {mode}: times", 30, cells[3]))
     rows.append(("one pytest process each ✻", number(pytest * count, 3), number(1 / pytest, 3), "", "1"))
+    rows.append(("a Python that imports numpy, and no more ✻", number(bare * count, 3), number(1 / bare, 3), "", ""))
     record["pytest"] = {"processes": processes, "seconds_each": pytest, "extrapolated": True}
+    record["bare"] = {"processes": 10 * processes, "seconds_each": bare, "extrapolated": True}
     columns = (f"{count} right submissions", "seconds", "a second", "under way, a second", "times pytest")
     notes = [
         "Of the whole command, with the start of Python and torch; under way: from the first record to the last.",
-        f"✻ extrapolated from {processes} processes of pytest --grade, {_CORES} at a time.",
+        f"✻ extrapolated from {processes} and {10 * processes} processes, {_CORES} at a time.",
+        "The last row bounds a sandbox that is made anew for each submission, as bubblewrap's is.",
     ]
     return Table("grading", f"Grading a class on {_CORES} cores", columns, rows, notes, record, goals)
 
@@ -107,15 +112,23 @@ def _graded_in(folder: Path, out: Path, mode: str) -> tuple[float | None, float]
 
 
 def _pytest_seconds(submissions: list[Path]) -> float:
-    """Seconds for one pytest process each, as many at a time as there are cores."""
+    """Seconds for one process of pytest --grade each."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    return _two_at_a_time([[*command, f"--grade={submission}"] for submission in submissions])
+
+
+_BARE = [sys.executable, "-c", "import numpy"]
+
+
+def _two_at_a_time(commands: list[list[str]], environment: dict[str, str] | None = None) -> float:
+    """Seconds for all the commands, as many at a time as there are cores."""
+
+    def done(command: list[str]) -> None:
+        subprocess.run(command, cwd=_ROOT, stdout=subprocess.DEVNULL, check=True, env=environment)
+
     started = time.perf_counter()
-    waiting, running = list(submissions), []
-    while waiting or running:
-        while waiting and len(running) < _CORES:
-            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--grade={waiting.pop()}"]
-            running.append(subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.DEVNULL))
-        if running.pop(0).wait():
-            raise RuntimeError("pytest --grade does not find a right submission correct")
+    with ThreadPoolExecutor(_CORES) as pool:
+        list(pool.map(done, commands))
     return time.perf_counter() - started
 
 
@@ -133,7 +146,7 @@ def class_memory_table(settings: Settings) -> Table:
             while run.poll() is None:
                 done = len([*out.glob("student*.json")])
                 # Not at the very end: those that have ended by then need no memory.
-                if early <= done < count:
+                if early <= done < max(early + 1, count - 4 * _CORES):
                     seen[done] = resident(run.pid)
                 time.sleep(0.05)
     first, last = min(seen), max(seen)
@@ -189,14 +202,14 @@ def killed_table(settings: Settings) -> Table:
     generator = random.Random(settings.seed)
     with _class(count, _WRONG) as (folder, out):
         undisturbed = out.with_name("undisturbed")
-        whole = _timed(_command(folder, undisturbed, "auto"))
+        _done(_command(folder, undisturbed, "auto"))
         expected, different, moments = contents(undisturbed), 0, []
         for at in range(kills):
             settings.progress(f"killed {at + 1} of {kills}")
             target = out.with_name(f"out{at}")
-            _kill(_command(folder, target, "auto"), generator.uniform(0, whole))
-            moments.append(len([*target.glob("*.py.json")]))
-            _timed(_command(folder, target, "auto"))
+            _kill(_command(folder, target, "auto"), target, generator)
+            moments.append(_records(target))
+            _done(_command(folder, target, "auto"))
             different += contents(target) != expected
     rows = [(str(kills), f"{min(moments)} to {max(moments)}", str(different))]
     goals = [none_of("runs killed and gone on with whose records differ", different)]
@@ -205,15 +218,21 @@ def killed_table(settings: Settings) -> Table:
     return Table("killed", "Killed with SIGKILL at random moments", columns, rows, [], record, goals)
 
 
-def _timed(command: list[str]) -> float:
-    started = time.perf_counter()
+def _done(command: list[str]) -> None:
     subprocess.run(command, cwd=_ROOT, stdout=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - started
 
 
-def _kill(command: list[str], after: float) -> None:
-    """Starts the command and kills it after so many seconds."""
+def _records(out: Path) -> int:
+    return len([*out.glob("*.py.json")])
+
+
+def _kill(command: list[str], out: Path, generator: random.Random) -> None:
+    """Starts the command and kills it a random moment after a random record; half of the moments are short ones."""
+    records = generator.randrange(len([*Path(command[2]).iterdir()]))
+    after = generator.choice((0.01, 1.0)) * generator.random()
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.DEVNULL) as run:
+        while run.poll() is None and _records(out) < records:
+            time.sleep(0.002)
         with contextlib.suppress(subprocess.TimeoutExpired):
             run.wait(after)
         run.send_signal(signal.SIGKILL)
