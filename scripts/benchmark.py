@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from verify.benchmarks.tables import GRADING, NAMES, Settings, Table, run
-from verify.command_line import OneLineCommand, check_writable, whole, write_text
+from verify.commands.command_line import OneLineCommand, check_writable, whole, write_text
 from verify.errors import BadInput
 
 if TYPE_CHECKING:  # torch takes seconds to import: bad input and --help need it not

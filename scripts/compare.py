@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from verify.command_line import OneLineCommand, allow, check_writable, given, real, whole, write_text
+from verify.commands.command_line import OneLineCommand, allow, check_writable, given, real, whole, write_text
+from verify.commands.one_submission import OneJob, exit_code, grade_one
 from verify.errors import BadInput
-from verify.job import Job, layers_of
-from verify.one_submission import OneJob, exit_code, grade_one
+from verify.problems.job import Job, layers_of
 
 if TYPE_CHECKING:  # torch and the renderers take seconds to import: bad input and --help need neither
-    from verify.compare_record import CompareRecord
-    from verify.record import GradeRecord
+    from verify.grading.record import GradeRecord
+    from verify.witnesses.record import CompareRecord
 
 DEFAULT = Job()
 WIDTH = 100  # of a report that goes to a file
@@ -130,7 +130,7 @@ class Files(NamedTuple):
 
 
 def _run(job: Job) -> CompareRecord:
-    from verify.main_job import run
+    from verify.commands.main_job import run
 
     with _progress() as progress:
         return run(job, progress)
@@ -181,7 +181,7 @@ def _grade(job: OneJob, files: Files) -> int:
 
 
 def _write_grade(record: GradeRecord, files: Files) -> None:
-    from verify.record import encode
+    from verify.grading.record import encode
     from verify.reports import graded_pages, graded_terminal, terminal
 
     files.write(
@@ -196,11 +196,11 @@ def _write_grade(record: GradeRecord, files: Files) -> None:
 
 
 def _explain(asked: dict[str, Any], files: Files) -> int:
-    from verify.explain_record import ExplainJob
+    from verify.grading.explain_record import ExplainJob
 
     job = ExplainJob(**{**asked, **({"layers": layers_of(asked["layers"])} if "layers" in asked else {})})
     job.check()
-    from verify.explain import explain
+    from verify.grading.explain import explain
     from verify.reports import explanation, terminal
 
     record = explain(job)

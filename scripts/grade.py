@@ -14,14 +14,14 @@ from typing import Annotated
 
 import typer
 
-from verify.assignment import read_assignment
-from verify.class_record import ClassRecord
-from verify.classroom import Classroom, Graders, Report, local
-from verify.command_line import OneLineCommand, check_writable, whole, write_text
-from verify.exports import FORMATS, export
-from verify.grade_job import GradeJob, check_known, cores
-from verify.gradebook import Gradebook
-from verify.sitting import Sitting
+from verify.classroom.class_record import ClassRecord
+from verify.classroom.classroom import Classroom, Graders, Report, local
+from verify.classroom.exports import FORMATS, export
+from verify.classroom.gradebook import Gradebook
+from verify.classroom.sitting import Sitting
+from verify.commands.command_line import OneLineCommand, check_writable, whole, write_text
+from verify.commands.grade_job import GradeJob, check_known, cores
+from verify.grading.assignment import read_assignment
 
 GRADER_FAILED = 3
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
@@ -83,7 +83,7 @@ def _graders(job: GradeJob) -> Iterator[Graders]:
     if job.executor is None:
         yield local(job.jobs)
     else:
-        from verify.cluster import dask
+        from verify.classroom.cluster import dask
 
         with dask(job.executor) as graders:
             yield graders

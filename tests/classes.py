@@ -6,12 +6,12 @@ import re
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
-from verify.assignment import Assignment
-from verify.class_record import ClassRecord
-from verify.classroom import Classroom, Graders
-from verify.gradebook import Gradebook
-from verify.sitting import Sitting
-from verify.submission import find_submissions
+from verify.classroom.class_record import ClassRecord
+from verify.classroom.classroom import Classroom, Graders
+from verify.classroom.gradebook import Gradebook
+from verify.classroom.sitting import Sitting
+from verify.grading.assignment import Assignment
+from verify.submissions.submission import find_submissions
 
 RIGHT = """
 import numpy as np

@@ -9,7 +9,7 @@ import mpmath
 from mpmath import mpf
 
 from manual import Constants
-from verify.problem import Problem
+from verify.problems.problem import Problem
 
 DIGITS = 50
 Real = Any  # mpmath has no types

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
 from manual import ACTIVATIONS, Constants
-from verify.problem import Problem
+from verify.problems.problem import Problem
 
 LAMBDAS = (0.0, 1.0, 0.5, 0.001, 1e-6)
 LOSSES = ("cross-entropy", "binary-cross-entropy", "squared-error")

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from verify.assignment import MAX_FILE_BYTES, Assignment, assignment_from, read_assignment
 from verify.errors import BadInput
+from verify.grading.assignment import MAX_FILE_BYTES, Assignment, assignment_from, read_assignment
 
 DEFAULT = """
 lesson      = "network"

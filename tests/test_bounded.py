@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from verify import bounded
-from verify.bounded import Bounded, gamma_n, unit_roundoff
+from verify.bounds import bounded
+from verify.bounds.bounded import Bounded, gamma_n, unit_roundoff
 
 U = 2.0**-53
 DTYPES = {torch.float64: U, torch.float32: 2.0**-24}

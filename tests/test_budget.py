@@ -14,13 +14,13 @@ from manual import SLIDES
 from manual import network as slides
 from tests import exact
 from tests.strategies import problems
-from verify.bounded import unit_roundoff
-from verify.budget import FLOAT32, FLOAT64, bounded_working, budgets, lines_of, shared_budgets
-from verify.lines import gradient_names, names
-from verify.measure import ORDINARY, WIDE, Measurement, measure_budget, random_problem
-from verify.problem import Problem
-from verify.samples import Shape, sample, seeded
-from verify.witnesses import autograd_witness, manual_witness
+from verify.benchmarks.measure import ORDINARY, WIDE, Measurement, measure_budget, random_problem
+from verify.bounds.bounded import unit_roundoff
+from verify.bounds.budget import FLOAT32, FLOAT64, bounded_working, budgets, lines_of, shared_budgets
+from verify.problems.lines import gradient_names, names
+from verify.problems.problem import Problem
+from verify.problems.samples import Shape, sample, seeded
+from verify.witnesses.against import autograd_witness, manual_witness
 
 ENTRIES = 20_000  # of each kind; `measure_budget` does the million
 
@@ -43,14 +43,14 @@ def test_the_median_error_seen_at_ordinary_scales() -> None:
 
 
 def test_a_budget_that_is_too_small_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("verify.measure.shared_rounding", _a_tenth)
+    monkeypatch.setattr("verify.benchmarks.measure.shared_rounding", _a_tenth)
     found = measure_budget(2_000, seed=5)
     assert found.violations > 0
     assert " differs by " in found.broken[0]
 
 
 def _a_tenth(problem: Problem, first, second) -> dict[str, np.ndarray]:
-    from verify.witnesses import shared_rounding
+    from verify.witnesses.against import shared_rounding
 
     return {name: bound / 10 for name, bound in shared_rounding(problem, first, second).items()}
 

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from verify.class_record import (
+from verify.classroom.class_record import (
     COLUMNS,
     ClassRecord,
     Regraded,
@@ -20,8 +20,8 @@ from verify.class_record import (
     students_of,
     table,
 )
-from verify.gradebook import Row
-from verify.record import SCHEMA, FindingRecord
+from verify.classroom.gradebook import Row
+from verify.grading.record import SCHEMA, FindingRecord
 
 
 def row(name: str, state: str = "wrong", score: float | None = 4.0, mistakes: str = "", line: str | None = None) -> Row:

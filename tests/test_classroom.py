@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
-import verify.classroom
-import verify.grading
-import verify.sitting
+import verify.classroom.classroom
+import verify.classroom.sitting
+import verify.grading.grade
 from tests.classes import CLASS, HERE, NO_MEAN, RIGHT, grade_class, records, write_class
 from verify import isolation
-from verify.assignment import Assignment, Points
-from verify.classroom import Classroom, Graders
+from verify.classroom.classroom import Classroom, Graders
+from verify.classroom.gradebook import HISTORY, Gradebook, same_but_for_timings
+from verify.classroom.sitting import Sitting
 from verify.errors import BadInput
-from verify.gradebook import HISTORY, Gradebook, same_but_for_timings
+from verify.grading.assignment import Assignment, Points
 from verify.isolation import choose
-from verify.sitting import Sitting
-from verify.submission import find_submissions
+from verify.submissions.submission import find_submissions
 
 STATES = {
     "alice.py": "correct", "bob.py": "wrong", "carol.py": "wrong", "dora.py": "ungradable", "emil.py": "error",
@@ -45,13 +45,13 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the submissions that are run from here on."""
     names: list[str] = []
-    run = verify.grading.grade_submission
+    run = verify.grading.grade.grade_submission
 
     def count(submission, *rest, **more):
         names.append(submission.name)
         return run(submission, *rest, **more)
 
-    monkeypatch.setattr(verify.grading, "grade_submission", count)
+    monkeypatch.setattr(verify.grading.grade, "grade_submission", count)
     return names
 
 
@@ -230,7 +230,7 @@ def test_a_record_is_used_again_only_while_all_is_the_same(
     change(folder, again)
     version = again.pop("version", None)
     if version:
-        monkeypatch.setattr(verify.classroom, "version", lambda device: version)
+        monkeypatch.setattr(verify.classroom.classroom, "version", lambda device: version)
     grade_class(folder, tmp_path / "out", **again)
     assert len(counted) == graded_again
     kept = [*(tmp_path / "out" / HISTORY).iterdir()] if (tmp_path / "out" / HISTORY).exists() else []
@@ -264,7 +264,7 @@ def test_records_of_earlier_runs_stay_in_the_gradebook(tmp_path: Path) -> None:
 def test_an_exception_of_ours_is_a_grader_error_of_that_one_alone(
     graded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = verify.grading.grade_submission
+    run = verify.grading.grade.grade_submission
 
     def planted(submission, *rest, **more):
         if submission.name == "bob.py":
@@ -273,7 +273,7 @@ def test_an_exception_of_ours_is_a_grader_error_of_that_one_alone(
 
     folder = write_class(tmp_path / "class", FEW)
     with monkeypatch.context() as patch:
-        patch.setattr(verify.grading, "grade_submission", planted)
+        patch.setattr(verify.grading.grade, "grade_submission", planted)
         record = grade_class(folder, tmp_path / "out")
     assert record.grader_errors == ["bob.py"]
     failed = json.loads((tmp_path / "out" / "bob.py.json").read_bytes())
@@ -286,14 +286,14 @@ def test_an_exception_of_ours_is_a_grader_error_of_that_one_alone(
 
 
 def test_a_page_that_cannot_be_written_is_a_grader_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = verify.sitting._page
+    page = verify.classroom.sitting._page
 
     def planted(record):
         if record.state == "wrong":
             raise KeyError("planted")
         return page(record)
 
-    monkeypatch.setattr(verify.sitting, "_page", planted)
+    monkeypatch.setattr(verify.classroom.sitting, "_page", planted)
     record = grade_class(write_class(tmp_path / "class", {"alice.py": RIGHT, "bob.py": NO_MEAN}), tmp_path / "out")
     assert record.states == {"correct": 1, "grader-error": 1}
 
@@ -303,19 +303,19 @@ def _die_on_bob() -> None:
     import torch
 
     torch.set_num_threads(1)
-    run = verify.grading.grade_submission
+    run = verify.grading.grade.grade_submission
 
     def planted(submission, *rest, **more):
         if submission.name == "bob.py":
             os._exit(9)
         return run(submission, *rest, **more)
 
-    verify.grading.grade_submission = planted
+    verify.grading.grade.grade_submission = planted
 
 
 def _dying() -> Executor:
     context = get_context("forkserver")
-    context.set_forkserver_preload(["verify.grading"])
+    context.set_forkserver_preload(["verify.grading.grade"])
     return ProcessPoolExecutor(2, mp_context=context, initializer=_die_on_bob)
 
 
@@ -345,7 +345,7 @@ def test_processes_that_do_not_even_start_are_bad_input(tmp_path: Path) -> None:
 
 
 def test_graders_of_another_version_are_bad_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify.classroom, "version", lambda device: "another")
+    monkeypatch.setattr(verify.classroom.classroom, "version", lambda device: "another")
     there = replace(HERE, elsewhere="--executor dask://host:1")
     with pytest.raises(BadInput, match="--executor dask://host:1: has another version"):
         grade_class(write_class(tmp_path / "class"), tmp_path / "out", graders=there)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.classes import CLASS, grade_class, records, write_class
-from verify.assignment import Assignment
-from verify.cluster import dask
+from verify.classroom.cluster import dask
+from verify.classroom.sitting import Sitting
 from verify.errors import BadInput
-from verify.sitting import Sitting
+from verify.grading.assignment import Assignment
 
 installed = importlib.util.find_spec("distributed") is not None
 needs_dask = pytest.mark.skipif(not installed, reason="Dask is not installed: the extra cluster brings it")

@@ -19,11 +19,11 @@ from typer.testing import CliRunner, Result
 
 from manual import SLIDES, work
 from scripts.compare import app
-from verify import main_job
-from verify.compare_record import CompareRecord
-from verify.job import Job
-from verify.main_job import main_problem
+from verify.commands import main_job
+from verify.commands.main_job import main_problem
+from verify.problems.job import Job
 from verify.reports import html, markdown, words
+from verify.witnesses.record import CompareRecord
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = [sys.executable, str(ROOT / "scripts" / "compare.py")]
@@ -38,7 +38,7 @@ def invoke(*arguments: str) -> Result:
 def wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """The manual side loses its 1/N."""
     monkeypatch.setattr(
-        "verify.witnesses.work", partial(work, equations=replace(SLIDES, mean=lambda net, total: total))
+        "verify.witnesses.against.work", partial(work, equations=replace(SLIDES, mean=lambda net, total: total))
     )
 
 

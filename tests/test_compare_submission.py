@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scripts import compare
-from verify.record import GradeRecord, decode
+from verify.grading.record import GradeRecord, decode
 
 ROOT = Path(__file__).parent.parent
 
@@ -124,7 +124,7 @@ def test_our_own_failure_is_exit_3_and_no_score(tmp_path, small, capsys, monkeyp
     def fails(*arguments: Any, **options: Any) -> None:
         raise OSError("no more processes")
 
-    monkeypatch.setattr("verify.grading.grade_submission", fails)
+    monkeypatch.setattr("verify.grading.grade.grade_submission", fails)
     code, record = graded(tmp_path, submission(tmp_path, RIGHT), *small)
     assert (code, record.state, record.score) == (3, "grader-error", None)
     assert "no more processes" in record.message
@@ -153,7 +153,7 @@ def test_our_own_failure_is_exit_3_and_no_score(tmp_path, small, capsys, monkeyp
     ids=lambda value: " ".join(map(ascii, value)) if isinstance(value, list) else "",
 )
 def test_a_bad_command_is_one_line_and_nothing_is_run(arguments, named, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("verify.sitting.record_of", lambda work: pytest.fail("it was run"))
+    monkeypatch.setattr("verify.classroom.sitting.record_of", lambda work: pytest.fail("it was run"))
     here = submission(tmp_path, RIGHT)
     assert run(*(here if a == "HERE" else a for a in arguments)) == 2
     said = capsys.readouterr()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from verify.comparison import Comparison, Verdict, compare, median_limit, smallest_flagged
+from verify.bounds.comparison import Comparison, Verdict, compare, median_limit, smallest_flagged
 
 PAIR = ("first", "second")
 NAN, INF = float("nan"), float("inf")

@@ -15,15 +15,15 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from manual import ACTIVATIONS, SLIDES, Constants, work
-from verify import complex_step as cs
-from verify.budget import budgets, lines_of
-from verify.comparison import Verdict, compare
-from verify.complex_step import ALLOWED, STEP, complex_step, unavailable
-from verify.curves import curve
-from verify.differences import differences
+from verify.bounds.budget import budgets, lines_of
+from verify.bounds.comparison import Verdict, compare
+from verify.bounds.curves import curve
 from verify.errors import BadInput
-from verify.problem import Problem
-from verify.witnesses import autograd_witness, complex_step_witness, manual_witness, set_against
+from verify.problems.problem import Problem
+from verify.witnesses import complex_step as cs
+from verify.witnesses.against import autograd_witness, complex_step_witness, manual_witness, set_against
+from verify.witnesses.complex_step import ALLOWED, STEP, complex_step, unavailable
+from verify.witnesses.differences import differences
 
 U = 2.0**-53
 BETA = 1.75

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from verify.crew import Crew, Died, at_most, processes
+from verify.classroom.crew import Crew, Died, at_most, processes
 
 ROOT = Path(__file__).resolve().parents[1]
 KILLERS = (3, 17, 18)
@@ -112,7 +112,7 @@ def test_first_raises_what_the_task_raises() -> None:
 # A worker whose parent is killed must not wait for ever: it holds the pipe's end that lets it know.
 ORPHANED = """
 import os, signal, sys
-from verify.crew import processes
+from verify.classroom.crew import processes
 if __name__ == "__main__":
     pool = processes(2)
     print(*{pool.submit(os.getpid).result() for _ in range(4)}, flush=True)
@@ -145,7 +145,7 @@ def ends(process: int) -> bool:
 
 
 def test_a_task_that_stalls_ends_its_process() -> None:
-    program = "import time\nfrom verify.crew import at_most\nwith at_most(0.05): time.sleep(60)"
+    program = "import time\nfrom verify.classroom.crew import at_most\nwith at_most(0.05): time.sleep(60)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 70, done.stderr
 

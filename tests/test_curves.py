@@ -13,9 +13,9 @@ from torch import Tensor
 
 from manual import ACTIVATIONS, Constants, activation
 from tests.exact import mp_activation, mp_derivative
-from verify import curves
-from verify.bounded import Bounded
-from verify.curves import Curve, bounded, curve
+from verify.bounds import curves
+from verify.bounds.bounded import Bounded
+from verify.bounds.curves import Curve, bounded, curve
 
 U = 2.0**-53
 CONSTANTS = [

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from verify import data
-from verify.data import EMBEDDED, read_batch, read_dataset
 from verify.errors import BadInput
+from verify.problems import data
+from verify.problems.data import EMBEDDED, read_batch, read_dataset
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 FASHION = [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]  # the first training labels of the full Fashion-MNIST

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from tests import students
-from verify.assignment import Assignment, assignment_from
-from verify.grading import Examination, examination, grade
-from verify.record import GradeRecord
-from verify.trusted import run_trusted
+from verify.benchmarks.trusted import run_trusted
+from verify.grading.assignment import Assignment, assignment_from
+from verify.grading.grade import Examination, examination, grade
+from verify.grading.record import GradeRecord
 
 RIGHT = """
 import numpy as np

@@ -18,15 +18,16 @@ from manual import ACTIVATIONS, Constants, activation, pair
 from manual.outputs import Pair
 from tests import exact
 from tests.strategies import problems
-from verify import columns, curves
-from verify import differences as engine
-from verify.budget import budgets
-from verify.columns import base_of, blocks
-from verify.differences import Estimate, differences
-from verify.lines import gradient_names
-from verify.problem import Problem
-from verify.samples import Shape, sample, seeded, sweep
-from verify.witnesses import autograd_witness
+from verify.bounds import curves
+from verify.bounds.budget import budgets
+from verify.problems.lines import gradient_names
+from verify.problems.problem import Problem
+from verify.problems.samples import Shape, sample, seeded, sweep
+from verify.witnesses import columns
+from verify.witnesses import differences as engine
+from verify.witnesses.against import autograd_witness
+from verify.witnesses.columns import base_of, blocks
+from verify.witnesses.differences import Estimate, differences
 
 PIECEWISE = ("relu", "leaky_relu", "elu")
 DEFAULTS = Constants()
@@ -310,7 +311,7 @@ def test_no_backward_pass_and_no_derivative_is_used(monkeypatch: pytest.MonkeyPa
 
     right = activation
     blind = lambda name, c=DEFAULTS: replace(right(name, c), derivative=forbidden)
-    monkeypatch.setattr("verify.problem.activation", blind)
+    monkeypatch.setattr("verify.problems.problem.activation", blind)
     monkeypatch.setattr("manual.outputs.activation", blind)
     with torch.no_grad():
         differences(sample(seeded(0), Shape("", (4, 3, 2), 3), activation="gelu", output="tanh", loss="squared-error"))

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from manual import ACTIVATIONS, SLIDES, Equations, Working, step, work
-from verify.budget import lines_of
-from verify.comparison import Verdict
-from verify.problem import Problem
-from verify.samples import Shape, sample, seeded
-from verify.witnesses import (
+from verify.bounds.budget import lines_of
+from verify.bounds.comparison import Verdict
+from verify.problems.problem import Problem
+from verify.problems.samples import Shape, sample, seeded
+from verify.witnesses.against import (
     Witness,
     autograd_witness,
     differences_witness,

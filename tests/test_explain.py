@@ -13,10 +13,10 @@ from rich.console import Console
 
 from scripts import compare
 from verify.errors import BadInput
-from verify.explain import explain
-from verify.explain_record import ExplainJob, ExplainRecord
-from verify.lines import names
-from verify.record import WorkingLine
+from verify.grading.explain import explain
+from verify.grading.explain_record import ExplainJob, ExplainRecord
+from verify.grading.record import WorkingLine
+from verify.problems.lines import names
 from verify.reports import explanation
 
 PROBLEMS = {

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.test_class_record import record, row
-from verify.assignment import Assignment
-from verify.class_record import ClassRecord
-from verify.exports import FORMATS, Person, canvas, export, gradescope, nbgrader, person
-from verify.record import LineRecord, encode, without_run
+from verify.classroom.class_record import ClassRecord
+from verify.classroom.exports import FORMATS, Person, canvas, export, gradescope, nbgrader, person
+from verify.grading.assignment import Assignment
+from verify.grading.record import LineRecord, encode, without_run
 
 BULK = {
     "doejohn_1234_98765_hw1.py": row("doejohn_1234_98765_hw1.py", score=4.0),

@@ -12,11 +12,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from manual import ACTIVATIONS, PAIRS, Constants, activation, pair, step, work
 from torch_ref.network import Network
-from verify import stencils
-from verify.budget import lines_of
-from verify.columns import above, base_of, errors, pairs, penalty, per_weight
-from verify.differences import _noise, _steps
-from verify.problem import Problem
+from verify.bounds.budget import lines_of
+from verify.problems.problem import Problem
+from verify.witnesses import stencils
+from verify.witnesses.columns import above, base_of, errors, pairs, penalty, per_weight
+from verify.witnesses.differences import _noise, _steps
 
 ROOT = Path(__file__).resolve().parent.parent
 CUDA = torch.device("cuda")

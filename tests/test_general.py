@@ -13,12 +13,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from manual import ACTIVATIONS, SLIDES, Working, forward
-from verify.budget import budgets
-from verify.comparison import Comparison, Verdict, compare
-from verify.differences import Estimate, differences
+from verify.bounds.budget import budgets
+from verify.bounds.comparison import Comparison, Verdict, compare
 from verify.errors import BadInput
-from verify.general import differences_of, noise_in, noise_table
-from verify.samples import Shape, sample, seeded
+from verify.problems.samples import Shape, sample, seeded
+from verify.witnesses.differences import Estimate, differences
+from verify.witnesses.general import differences_of, noise_in, noise_table
 
 U = 2.0**-53
 

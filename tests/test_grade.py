@@ -17,12 +17,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import scripts.grade
-import verify.grading
-import verify.sitting
+import verify.classroom.sitting
+import verify.grading.grade
 from scripts.grade import app
 from tests.classes import CLASS, HERE, RIGHT, grade_class, records, write_class
-from verify.assignment import Assignment
-from verify.gradebook import HISTORY, row_of
+from verify.classroom.gradebook import HISTORY, row_of
+from verify.grading.assignment import Assignment
 
 ROOT = Path(__file__).resolve().parents[1]
 FEW = {name: CLASS[name] for name in ("alice.py", "bob.py", "dora.py")}
@@ -74,7 +74,7 @@ def test_the_summary_in_a_file_and_other_formats(tmp_path: Path, light: None) ->
 
 
 def test_a_grader_error_is_exit_3(tmp_path: Path, light: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify.grading, "grade_submission", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(verify.grading.grade, "grade_submission", lambda *_, **__: 1 / 0)
     result = grade(write_class(tmp_path / "class", {"alice.py": RIGHT}), "--out", tmp_path / "out")
     assert result.exit_code == 3
     assert "The grader failed at alice.py" in result.stdout
@@ -150,13 +150,13 @@ def test_a_folder_that_may_not_be_written_to(tmp_path: Path, monkeypatch: pytest
 
 @pytest.fixture(scope="module")
 def examination():
-    return verify.grading.examination(Assignment())
+    return verify.grading.grade.examination(Assignment())
 
 
 @pytest.fixture
 def one_examination(monkeypatch: pytest.MonkeyPatch, examination, light: None) -> None:
     """Whatever the assignment says, the default one's problems: what is mutated is only read."""
-    monkeypatch.setattr(verify.sitting, "_examination", lambda assignment, seed: examination)
+    monkeypatch.setattr(verify.classroom.sitting, "_examination", lambda assignment, seed: examination)
 
 
 JUNK = ("\0", "'", '"', "[", "{", "=", "-1", "1e999", "é", "\x1b[31m", "\n", "\ud800")
@@ -299,11 +299,12 @@ UNJUDGED = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from verify import classroom, sitting
-from verify.assignment import Assignment
-from verify.gradebook import Gradebook
-from verify.record import encode, without_run
-from verify.submission import find_submissions
+from verify.classroom import classroom
+from verify.classroom import sitting
+from verify.grading.assignment import Assignment
+from verify.classroom.gradebook import Gradebook
+from verify.grading.record import encode, without_run
+from verify.submissions.submission import find_submissions
 
 def grade(work):
     record = without_run(work.entry.name, "wrong", work.read.digest * 100, Assignment(), 0)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from verify.assignment import Assignment
+from verify.classroom.gradebook import HISTORY, Gradebook, row_of, same_but_for_timings, stems, write_whole
 from verify.errors import BadInput
-from verify.gradebook import HISTORY, Gradebook, row_of, same_but_for_timings, stems, write_whole
-from verify.record import encode, without_run
+from verify.grading.assignment import Assignment
+from verify.grading.record import encode, without_run
 
 
 def record(name: str = "alice.py", score: float = 4.0, seconds: float = 1.0) -> bytes:
@@ -70,7 +70,7 @@ def test_nothing_is_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def full(descriptor: int) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("verify.gradebook.os.fsync", full)
+    monkeypatch.setattr("verify.classroom.gradebook.os.fsync", full)
     with pytest.raises(OSError, match="no space"):
         write_whole(tmp_path / "file", b"new")
     assert content(tmp_path) == {"file": b"old"}

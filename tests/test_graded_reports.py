@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.console import Console
 
-from verify.record import (
+from verify.grading.record import (
     Counterexample,
     FindingRecord,
     GradeRecord,

@@ -11,7 +11,7 @@ import pytest
 import scripts.grade
 from scripts import compare
 from tests.classes import HERE
-from verify.assignment import Assignment, assignment_from, read_assignment
+from verify.grading.assignment import Assignment, assignment_from, read_assignment
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "INSTRUCTOR.md").read_text(encoding="utf-8")

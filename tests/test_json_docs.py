@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from verify.class_record import ClassRecord
-from verify.compare_record import CompareRecord
-from verify.explain_record import ExplainRecord
-from verify.record import GradeRecord
+from verify.classroom.class_record import ClassRecord
+from verify.grading.explain_record import ExplainRecord
+from verify.grading.record import GradeRecord
+from verify.witnesses.record import CompareRecord
 
 PAGE = (Path(__file__).parent.parent / "docs" / "JSON.md").read_text(encoding="utf-8")
 RECORDS = (CompareRecord, GradeRecord, ExplainRecord, ClassRecord)

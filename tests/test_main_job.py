@@ -10,23 +10,23 @@ import pytest
 import torch
 
 from manual import ACTIVATIONS, PAIRS, SLIDES, work
-from verify import main_job
-from verify.assignment import ACTIVATIONS as ALLOWED_ACTIVATIONS
-from verify.assignment import LOSSES, OUTPUTS
-from verify.compare_record import CompareRecord, WitnessPart
+from verify.commands import main_job
+from verify.commands.main_job import available_device, judge, main_problem, run
 from verify.errors import BadInput
-from verify.job import Job, check_names, layers_of
-from verify.lines import names
-from verify.main_job import available_device, judge, main_problem, run
-from verify.samples import LAMBDAS, SHAPES, Shape, sample, seeded, sweep
-from verify.witnesses import autograd_witness
+from verify.grading.assignment import ACTIVATIONS as ALLOWED_ACTIVATIONS
+from verify.grading.assignment import LOSSES, OUTPUTS
+from verify.problems.job import Job, check_names, layers_of
+from verify.problems.lines import names
+from verify.problems.samples import LAMBDAS, SHAPES, Shape, sample, seeded, sweep
+from verify.witnesses.against import autograd_witness
+from verify.witnesses.record import CompareRecord, WitnessPart
 
 SMALL = Job(layers=(784, 6, 5, 10), batch=3, sweep=4)
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, **equations) -> None:
     """The manual witness with one equation replaced."""
-    monkeypatch.setattr("verify.witnesses.work", partial(work, equations=replace(SLIDES, **equations)))
+    monkeypatch.setattr("verify.witnesses.against.work", partial(work, equations=replace(SLIDES, **equations)))
 
 
 def same(record: CompareRecord) -> CompareRecord:
@@ -229,7 +229,7 @@ def test_layers_that_are_none(text: str) -> None:
 
 
 def test_the_light_checks_know_what_the_network_knows() -> None:
-    """verify.job checks names without torch; the lists must be those of manual/."""
+    """verify.problems.job checks names without torch; the lists must be those of manual/."""
     assert ALLOWED_ACTIVATIONS == ACTIVATIONS
     for output in OUTPUTS:
         for loss in LOSSES:

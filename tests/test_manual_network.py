@@ -13,10 +13,10 @@ from torch import Tensor
 
 from manual import SLIDES, Equations, Working, activation, pair, step, work
 from tests.strategies import problems
-from verify.budget import lines_of
-from verify.lines import names
-from verify.problem import Problem
-from verify.samples import Shape, sample, seeded
+from verify.bounds.budget import lines_of
+from verify.problems.lines import names
+from verify.problems.problem import Problem
+from verify.problems.samples import Shape, sample, seeded
 
 
 def worked(p: Problem, equations: Equations = SLIDES) -> Working:

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from manual import ACTIVATIONS
-from verify.assignment import ActivationConstants, Assignment
-from verify.fixtures import GRADED, Fixture, fixture, mistaken, shows
-from verify.lines import gradient_names
-from verify.mistakes import CATALOGUE, SLOTS, Variant, rank, variants
+from verify.grading.assignment import ActivationConstants, Assignment
+from verify.grading.fixtures import GRADED, Fixture, fixture, mistaken, shows
+from verify.lessons.network.mistakes import CATALOGUE, SLOTS, Variant, rank, variants
+from verify.problems.lines import gradient_names
 
 DEFAULT = Assignment()
 # At β = 1 swish's derivative without β is the right one.

@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 import pytest
 
 # Imported here, they stay: what an inner run imports first, pytester takes out again, and the next one loads it anew.
-import verify.grading
+import verify.grading.grade
 import verify.reports.graded_terminal  # noqa: F401
 from tests.test_compare_submission import RIGHT, SMALL, WRONG
-from verify.sitting import failed
+from verify.classroom.sitting import failed
 
 pytest_plugins = ["pytester"]
 
@@ -96,7 +96,7 @@ def _check_junit(path: Path, found: dict[str, str]) -> None:
 
 
 def test_each_submission_is_graded_once(room, monkeypatch):
-    from verify import sitting
+    from verify.classroom import sitting
 
     graded: list[str] = []
     grades = sitting.record_of
@@ -109,7 +109,7 @@ def test_each_submission_is_graded_once(room, monkeypatch):
 
 
 def test_our_own_failure_is_an_error_and_no_failure(room, monkeypatch):
-    from verify import sitting
+    from verify.classroom import sitting
 
     monkeypatch.setattr(sitting, "record_of", lambda work: failed(work.entry.name, "no more processes", work.sitting))
     result = grade(room)

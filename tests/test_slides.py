@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from verify.lines import equation, names, place
+from verify.problems.lines import equation, names, place
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"

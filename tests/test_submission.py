@@ -18,10 +18,18 @@ from typing import Any
 
 import pytest
 
-from verify import submission as module
-from verify import unpacking
 from verify.errors import BadInput
-from verify.submission import Submission, Ungradable, decode_source, find_submissions, read_submission, safe_name, shown
+from verify.submissions import submission as module
+from verify.submissions import unpacking
+from verify.submissions.submission import (
+    Submission,
+    Ungradable,
+    decode_source,
+    find_submissions,
+    read_submission,
+    safe_name,
+    shown,
+)
 
 PROGRAM = "def gradients(W, b, x, t, activation, lam):\n    return W, b\n"
 

@@ -13,8 +13,8 @@ import torch_ref
 from manual import ACTIVATIONS, PAIRS, Constants, activation
 from tests.strategies import problems
 from torch_ref.network import linear
-from verify.lines import names
-from verify.problem import Problem
+from verify.problems.lines import names
+from verify.problems.problem import Problem
 
 DEFAULTS = asdict(Constants())
 U = 2.0**-53

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from verify.assignment import Assignment
-    from verify.record import GradeRecord, LineRecord
-    from verify.sitting import Sitting
-    from verify.submission import Entry
+    from verify.classroom.sitting import Sitting
+    from verify.grading.assignment import Assignment
+    from verify.grading.record import GradeRecord, LineRecord
+    from verify.submissions.submission import Entry
 
 _STATE = "state"
 _WIDTH = 100
@@ -125,10 +125,10 @@ class Class:
     @classmethod
     def of(cls, config: pytest.Config) -> Class:
         """What the command line asks for. Raises BadInput."""
+        from verify.classroom.sitting import ground
+        from verify.commands.one_submission import OneJob
         from verify.isolation import choose
-        from verify.one_submission import OneJob
-        from verify.sitting import ground
-        from verify.submission import find_submissions
+        from verify.submissions.submission import find_submissions
 
         asked = config.option
         paths = [Path(path) for path in asked.grade]
@@ -143,7 +143,7 @@ class Class:
     def record(self, entry: Entry) -> GradeRecord:
         """The graded record of a submission."""
         if entry.name not in self._records:
-            from verify.sitting import Work, read, record_of
+            from verify.classroom.sitting import Work, read, record_of
 
             self._records[entry.name] = record_of(Work(entry, read(entry), self.sitting))
         return self._records[entry.name]
@@ -151,8 +151,8 @@ class Class:
 
 def checks(assignment: Assignment) -> list[tuple[str, str]]:
     """Function and line of every item: all lines of the deepest network, and those of functions that have points."""
-    from verify.answers import columns_name
-    from verify.lines import names
+    from verify.grading.answers import columns_name
+    from verify.problems.lines import names
 
     L = assignment.layers[1]
     shown = [name for name in names(L) if assignment.biases or not name.startswith("db")]

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from verify.problem import Problem
+from verify.problems.problem import Problem
 
 
 def torch_loss(problem: Problem) -> Callable[..., Tensor]:

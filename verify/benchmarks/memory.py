@@ -17,8 +17,8 @@ _PROGRAM = """
 import re, resource, sys
 from pathlib import Path
 from verify.benchmarks.networks import network
-from verify.complex_step import complex_step
-from verify.differences import differences
+from verify.witnesses.complex_step import complex_step
+from verify.witnesses.differences import differences
 
 def resident(name):
     if not Path("/proc/self/clear_refs").exists():

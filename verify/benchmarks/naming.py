@@ -18,14 +18,14 @@ from typing import Any
 
 import torch
 
-from verify.assignment import Assignment
 from verify.benchmarks.peers import JUDGES, Peer
 from verify.benchmarks.tables import Goal, Settings, Table, at_least, at_most, none_of
+from verify.benchmarks.trusted import run_trusted
 from verify.errors import BadInput
-from verify.fixtures import GRADED
-from verify.grading import Examination, examination, grade
-from verify.record import GradeRecord
-from verify.trusted import run_trusted
+from verify.grading.assignment import Assignment
+from verify.grading.fixtures import GRADED
+from verify.grading.grade import Examination, examination, grade
+from verify.grading.record import GradeRecord
 
 # Programs of each kind: all of them, and where that takes long, as many; quick is a glance.
 _COUNTS = {"correct": 1000, "single": 400, "pair": 100, "triple": 80, "near-miss": 110, "outside": 70}
@@ -179,7 +179,7 @@ def checkers_table(settings: Settings) -> Table:
 
 
 def _seen(program: Any, exam: Examination, judges: list[Peer]) -> dict[str, str]:
-    from verify.answers import gradients_answer
+    from verify.grading.answers import gradients_answer
 
     ran = run_trusted(program.source, exam.calls)
     for i, case in exam.fixture.of(*reversed(GRADED)):

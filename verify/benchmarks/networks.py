@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from verify.data import CLASSES, read_batch
-from verify.problem import Problem
-from verify.samples import CPU, biases, normal, seeded, targets, weights
+from verify.problems.data import CLASSES, read_batch
+from verify.problems.problem import Problem
+from verify.problems.samples import CPU, biases, normal, seeded, targets, weights
 
 REAL, RANDOM = "real", "random"
 # Parameters: 253, 1,870, 22,270, 62,020 and 235,146.

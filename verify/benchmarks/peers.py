@@ -22,12 +22,9 @@ from torch import Tensor
 
 from verify.benchmarks.losses import array_loss, torch_loss
 from verify.benchmarks.networks import parameters_of
-from verify.comparison import Verdict
-from verify.complex_step import complex_step
-from verify.differences import differences
-from verify.general import differences_of
-from verify.problem import Problem
-from verify.witnesses import (
+from verify.bounds.comparison import Verdict
+from verify.problems.problem import Problem
+from verify.witnesses.against import (
     Witness,
     autograd_witness,
     complex_step_witness,
@@ -36,6 +33,9 @@ from verify.witnesses import (
     set_against,
     shared_rounding,
 )
+from verify.witnesses.complex_step import complex_step
+from verify.witnesses.differences import differences
+from verify.witnesses.general import differences_of
 
 Gradient = list[Tensor]  # dW1, db1, dW2, db2, …
 Judge = Callable[[Gradient], bool]

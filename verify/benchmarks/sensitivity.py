@@ -20,9 +20,9 @@ from verify.benchmarks.peers import (
     right_gradient,
 )
 from verify.benchmarks.tables import Goal, Settings, Table, at_most, none_of, number
-from verify.comparison import Verdict
-from verify.problem import Problem
-from verify.witnesses import differences_witness, manual_witness, set_against
+from verify.bounds.comparison import Verdict
+from verify.problems.problem import Problem
+from verify.witnesses.against import differences_witness, manual_witness, set_against
 
 _LEAST, _MOST = -16.0, 6.0  # powers of ten between which the smallest error is sought
 _QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from manual import ACTIVATIONS
+from verify.benchmarks.measure import ORDINARY, WIDE, Measurement, measure_budget
 from verify.benchmarks.networks import MIDDLE, SMALL, name_of, network
 from verify.benchmarks.tables import Settings, Table, at_most, none_of, number
-from verify.measure import ORDINARY, WIDE, Measurement, measure_budget
-from verify.problem import Problem
-from verify.witnesses import autograd_witness, differences_witness, set_against
+from verify.problems.problem import Problem
+from verify.witnesses.against import autograd_witness, differences_witness, set_against
 
 
 def bars_table(settings: Settings) -> Table:

@@ -15,10 +15,10 @@ from verify.benchmarks.networks import LARGE, MIDDLE, RANDOM, REAL, SIZES, SMALL
 from verify.benchmarks.peers import GRADCHECK, LOOP, OURS, OURS_COMPLEX, PEERS, Peer, gradcheck_entries
 from verify.benchmarks.tables import Goal, Settings, Table, at_least, at_most, number
 from verify.benchmarks.timing import Timing, extrapolate, interleaved, seconds_of
-from verify.columns import base_of
-from verify.differences import differences
-from verify.problem import Problem
-from verify.stencils import POINTS
+from verify.problems.problem import Problem
+from verify.witnesses.columns import base_of
+from verify.witnesses.differences import differences
+from verify.witnesses.stencils import POINTS
 
 # A peer that would take longer than this is extrapolated from two shares of its work, of about this much and an eighth.
 _PATIENCE = 2.0

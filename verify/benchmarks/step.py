@@ -11,7 +11,7 @@ from manual import step, work
 from verify.benchmarks.networks import LARGE, SMALL, name_of, network, parameters_of
 from verify.benchmarks.tables import Settings, Table, at_most, number
 from verify.benchmarks.timing import interleaved, median_ratio
-from verify.problem import Problem
+from verify.problems.problem import Problem
 
 _ETA, _LAM = 0.1, 1e-4
 

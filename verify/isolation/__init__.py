@@ -26,7 +26,7 @@ from verify.isolation.protocol import (
 )
 from verify.isolation.sandbox import Sandbox, candidates, notes, user_for
 from verify.isolation.supervision import Watch, conclude
-from verify.submission import Submission
+from verify.submissions.submission import Submission
 
 __all__ = [
     "Call",

@@ -24,7 +24,7 @@ from verify.isolation.inside.codec import (
     parse_header,
     sizes,
 )
-from verify.submission import Submission, shown
+from verify.submissions.submission import Submission, shown
 
 __all__ = ["Call", "Calls", "Limits", "Malformed", "Outcome", "Reply", "Run", "Transcript", "Unusable"]
 

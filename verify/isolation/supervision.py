@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from verify.isolation.protocol import Call, Calls, IsolationError, Limits, Malformed, Outcome, Reply, Run, Transcript
-from verify.submission import Submission, shown
+from verify.submissions.submission import Submission, shown
 
 # Until the worker says that it is ready no line of the student's has run: this clock is the grader's own.
 _BOOT_SECONDS = 120.0

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from verify.class_record import ClassRecord, Group, Regraded, number
-from verify.gradebook import HISTORY, TABLE
+from verify.classroom.class_record import ClassRecord, Group, Regraded, number
+from verify.classroom.gradebook import HISTORY, TABLE
 
 _COLOURS = {"correct": "green", "wrong": "yellow", "incomplete": "yellow", "grader-error": "bold red"}
 _MOST_GROUPS = 8

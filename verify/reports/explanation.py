@@ -9,8 +9,8 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from verify.explain_record import ExplainRecord
-from verify.record import WorkingLine
+from verify.grading.explain_record import ExplainRecord
+from verify.grading.record import WorkingLine
 from verify.reports import graded_words as words
 from verify.reports.graded_pages import HTML, MARKDOWN
 from verify.reports.graded_terminal import as_text, problem, working_line

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from verify.record import GradeRecord, WorkingLine
+from verify.grading.record import GradeRecord, WorkingLine
 from verify.reports import graded_terminal, numbers, plain
 from verify.reports import graded_words as words
 

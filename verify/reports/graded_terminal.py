@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from verify.record import Counterexample, FindingRecord, GradeRecord, LineRecord, WorkingLine
+from verify.grading.record import Counterexample, FindingRecord, GradeRecord, LineRecord, WorkingLine
 from verify.reports import graded_words as words
 from verify.reports import numbers, plain
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from verify.explain_record import ExplainRecord
-from verify.record import Counterexample, FindingRecord, GradeRecord, LineRecord, WorkingLine
+from verify.grading.explain_record import ExplainRecord
+from verify.grading.record import Counterexample, FindingRecord, GradeRecord, LineRecord, WorkingLine
 from verify.reports import numbers
 from verify.reports.plain import cut, visible
 

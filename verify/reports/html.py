@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from verify.compare_record import CompareRecord
 from verify.reports import pages
+from verify.witnesses.record import CompareRecord
 
 
 def render(record: CompareRecord) -> str:

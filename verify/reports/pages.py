@@ -6,8 +6,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from verify.compare_record import CompareRecord
 from verify.reports import words
+from verify.witnesses.record import CompareRecord
 
 
 def _environment(**options: Any) -> Environment:

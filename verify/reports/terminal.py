@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from verify.compare_record import CompareRecord, LinePart
 from verify.reports import words
+from verify.witnesses.record import CompareRecord, LinePart
 
 _COLOURS = {"agree": "green", "inconclusive": "yellow"}
 _WIDTH = 130  # where the output goes to a file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
-from verify.compare_record import CompareRecord, LinePart, SweepPart
+from verify.witnesses.record import CompareRecord, LinePart, SweepPart
 
 # How a witness comes to its gradients, and its short name at the head of a column.
 WITNESSES = {

@@ -1,0 +1,1 @@
+"""What rounding can explain: bounded numbers, curves, budgets, comparison. Start with bounded.py."""

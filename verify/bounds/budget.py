@@ -1,0 +1,172 @@
+"""Budgets: for every entry of every line, the largest difference that rounding can explain.
+
+One bounded working gives them all: the manual equations on `verify.bounds.bounded` numbers. Where both sides of a
+comparison show all their lines, each line's budget can start from what the lines before it do differ by, which is
+little, and not from what they might: `shared_budgets`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from manual import SLIDES, Equations, Pair, Working, activation, pair, work
+from manual.network import Equation
+from manual.outputs import squared_error_delta
+from verify.bounds.bounded import Bounded, unit_roundoff
+from verify.bounds.curves import bounded
+from verify.problems.problem import Problem
+
+FLOAT64 = unit_roundoff(torch.float64)
+FLOAT32 = unit_roundoff(torch.float32)
+
+# The equations say Tensor where a Bounded number stands in for one: what makes or takes those is typed as this.
+Stand = Callable[..., Any]
+
+
+def bounded_working(problem: Problem, u: float = FLOAT64, equations: Equations = SLIDES) -> Working:
+    """The working of a problem with every line as a Bounded: what it is, and how far rounding can move it."""
+    exact: Stand = lambda v: Bounded.exact(v, u)
+    return work(
+        [exact(w) for w in problem.W],
+        [exact(v) for v in problem.b],
+        exact(problem.x),
+        exact(problem.t),
+        bounded(problem.f),
+        bounded_pair(problem),
+        problem.lam,
+        equations,
+    )
+
+
+def lines_of(net: Working) -> dict[str, Any]:
+    """The working's lines by name: tensors of a plain working, Bounded numbers of a bounded one."""
+    forward = {f"{kind}{l}": v for kind, held in (("a", net.a), ("z", net.z)) for l, v in held.items() if l > 0}
+    back = {
+        f"{kind}{l}": v
+        for kind, held in (("delta", net.delta), ("dW", net.dW), ("db", net.db))
+        for l, v in held.items()
+    }
+    return {**forward, "y": net.y, "E": net.E, **back}
+
+
+def budgets(problem: Problem, u: float | None = None) -> dict[str, Tensor]:
+    """Line -> the bound, an entry each, on what rounding in the problem's dtype (or one of roundoff u) can do to it."""
+    u = unit_roundoff(problem.dtype) if u is None else u
+    return {name: line.error for name, line in lines_of(bounded_working(problem, u)).items()}
+
+
+def shared_budgets(problem: Problem, first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Line -> the largest difference between two programs that rounding in this line can add to those before it.
+
+    first, second: every line of the problem, computed in its dtype, each from the program's own lines before it.
+    The bound is on the difference itself, not on one side of it. It is wide where an earlier line is wrong, and no
+    number where one is not finite: whoever uses it takes the smaller of it and the sum of the programs' own budgets.
+    """
+    found: dict[str, Tensor] = {}
+    seen = lambda kind, equation: _on_seen_lines(kind, equation, problem, first, second, found)
+    eq = SLIDES
+    bounded_working(
+        problem,
+        unit_roundoff(problem.dtype),
+        replace(
+            eq,
+            affine=seen("a", eq.affine),
+            activated=seen("z", eq.activated),
+            output=seen("y", eq.output),
+            total_error=seen("E", eq.total_error),
+            delta_output=seen("delta", eq.delta_output),
+            delta_hidden=seen("delta", eq.delta_hidden),
+            weight_gradient=seen("dW", eq.weight_gradient),
+            bias_gradient=seen("db", eq.bias_gradient),
+        ),
+    )
+    return found
+
+
+def _on_seen_lines(
+    kind: str,
+    equation: Equation,
+    problem: Problem,
+    first: Mapping[str, Tensor],
+    second: Mapping[str, Tensor],
+    found: dict[str, Tensor],
+) -> Stand:
+    """The equation, its budget put down, and what the two programs have for the line passed on in its place."""
+
+    def seen(net: Working, l: int) -> Bounded:
+        name = kind if kind in ("y", "E") else f"{kind}{l}"
+        line: Any = equation(net, l)
+        found[name] = 2 * line.error  # how far the first, moved by its own lines, and the second may be off
+        if first[name].shape != second[name].shape:
+            return line
+        value = second[name].to(torch.float64)
+        apart = (first[name].to(torch.float64) - value).abs()
+        # torch's losses go from the scores to δ(L) past y: that y is computed once more, and rounds as it likes.
+        return Bounded(value, apart + found[name] if kind == "y" else apart, line.u)
+
+    return seen
+
+
+def bounded_pair(problem: Problem) -> Pair:
+    """The problem's output and loss on Bounded scores."""
+    p = pair(problem.output, problem.loss, problem.constants)
+    if p.g is not None:
+        g = bounded(p.g)
+        return Pair(p.output, p.loss, g.f, p.error, _with_mean_inside(squared_error_delta(g)), g)
+    y: Stand = _softmax if p.output == "softmax" else bounded(activation("sigmoid", problem.constants)).f
+    return Pair(p.output, p.loss, y, _entropy(p), _with_mean_inside(p.delta))
+
+
+def _with_mean_inside(delta: Stand) -> Stand:
+    """Many programs, autograd among them, let δ(L) hold the 1/N: two roundings more than y − t has, one to spare."""
+    return lambda a, y, t: delta(a, y, t).rounded(3)
+
+
+def _softmax(a: Bounded) -> Bounded:
+    """y_k moves by at most y_k (e^(e_k + max e) − 1) when the scores move by e, with the roundings of a − max."""
+    y, log_y = torch.softmax(a.value, dim=1), torch.log_softmax(a.value, dim=1)
+    moved = a.error + 2 * a.u * (torch.amax(a.value, dim=1, keepdim=True) - a.value)
+    reach = moved + torch.amax(moved, dim=1, keepdim=True)
+    # The exact y and any program's lie between 0 and the largest that y can become, 1 at most: where y itself
+    # underflows or the scores move far, that is all there is to say.
+    largest = torch.exp(torch.clamp(log_y + 2 * reach, max=0))
+    growth = torch.expm1(torch.clamp(reach, max=350))
+    near = torch.where(y > 0, y * (1 + growth) * growth, largest)
+    return a.through(y, torch.where(torch.isfinite(a.error), torch.minimum(near, largest), torch.inf), y * a.shape[1])
+
+
+# Beyond it 1 − y of a textbook's y is 0, and its logarithm not finite: no budget can make that agree.
+_LARGEST_SCORE = 36.0
+
+
+def _entropy(p: Pair) -> Stand:
+    """E_n of the cross-entropies: a Lipschitz function of the scores, and the logarithms of a textbook's y."""
+    return _cross_entropy(p) if p.output == "softmax" else _binary_cross_entropy(p)
+
+
+def _cross_entropy(p: Pair) -> Stand:
+    def error(a: Bounded, y: Bounded, t: Bounded) -> Bounded:
+        value = p.error(a.value, y.value, t.value)
+        weight = torch.clamp(torch.sum(t.value.abs(), dim=1), min=1)
+        moved = 2 * torch.amax(a.error, dim=1) * weight
+        terms = 2 * torch.amax(a.value.abs(), dim=1) * weight + value.abs() + a.shape[1]
+        return a.through(value, moved, terms)
+
+    return error
+
+
+def _binary_cross_entropy(p: Pair) -> Stand:
+    def error(a: Bounded, y: Bounded, t: Bounded) -> Bounded:
+        value = p.error(a.value, y.value, t.value)
+        moved = torch.sum(a.error * (t.value.abs() + (1 - t.value).abs()), dim=1)
+        # ln(1 − y) of a y near 1 carries the rounding of y enlarged by 1/(1 − y) = 1 + eᵃ.
+        lost = torch.sum((1 - t.value).abs() * torch.exp(torch.clamp(a.value, max=_LARGEST_SCORE)), dim=1)
+        terms = torch.sum(a.value.abs(), dim=1) + value.abs() + a.shape[1] + lost
+        return a.through(value, moved, terms)
+
+    return error

@@ -1,0 +1,1 @@
+"""A class: crew, gradebook, exports, cluster. Start with classroom.py."""

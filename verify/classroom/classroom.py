@@ -1,0 +1,172 @@
+"""Grades a class: each submission on its own, over an executor, into a gradebook that a killed run can go on with.
+
+Submissions are read in one process, run in a sandbox, and judged in others, so that none of them reaches this one: here
+records are handed on, written and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+
+from verify.classroom.class_record import ClassRecord, Regraded, groups_of, scores_of, states_of, students_of
+from verify.classroom.crew import Crew, Died, processes
+from verify.classroom.gradebook import SUMMARY, TABLE, Gradebook, Row, stems, write_whole
+from verify.classroom.sitting import (
+    GRADER_ERROR,
+    Graded,
+    Ground,
+    Sitting,
+    Unread,
+    Work,
+    failed,
+    finished,
+    grade,
+    ground,
+    read,
+    version,
+)
+from verify.errors import BadInput
+from verify.submissions.submission import Entry, Submission
+
+# Read ahead of those that grade, and no further: what was read is held until it is graded.
+_READ_AHEAD = 4
+
+Report = Callable[[int, int, dict[str, int]], None]
+
+
+def one_process() -> Executor:
+    """What reads: a process that a submission may bring down."""
+    return processes(1)
+
+
+@dataclass(frozen=True)
+class Graders:
+    """Who grades: what makes their executor, and how many submissions they get at a time.
+
+    elsewhere: what to call them where they are not on this machine. readers: makes the executor that reads submissions.
+    """
+
+    hire: Callable[[], Executor]
+    ahead: int
+    elsewhere: str = ""
+    readers: Callable[[], Executor] = one_process
+
+
+def local(jobs: int) -> Graders:
+    """That many processes of this machine."""
+    return Graders(lambda: processes(jobs), 2 * jobs)
+
+
+class Classroom:
+    """A class while it is graded into its gradebook.
+
+    regrade: grade again what has a record already. report: told, each time one is done, how many are, of how many, and
+    their states.
+    """
+
+    def __init__(
+        self,
+        gradebook: Gradebook,
+        sitting: Sitting,
+        graders: Graders,
+        *,
+        regrade: bool = False,
+        report: Report = lambda done, total, states: None,
+    ) -> None:
+        self.gradebook, self.graders = gradebook, graders
+        self.sitting = replace(sitting, version=version(sitting.device))
+        self.regrade, self.report = regrade, report
+        self._ground = Ground("", "")
+        self._stems: dict[str, str] = {}
+        self._rows: dict[str, Row] = {}
+        self._replaced: list[Regraded] = []
+
+    def grade(self, entries: Sequence[Entry]) -> ClassRecord:
+        """Every entry's record, written the moment it is graded. Raises BadInput where nothing can be graded there."""
+        self._stems = stems(entry.name for entry in entries)
+        with Crew(self.graders.hire, self.graders.ahead) as graders, Crew(self.graders.readers, _READ_AHEAD) as readers:
+            self._ground = self._looked_at(graders)
+            for work, graded in graders.work(grade, self._to_grade(entries, readers)):
+                self._take(work.entry, graded)
+        restored = self.gradebook.restore()
+        return self._summary(restored)
+
+    def _looked_at(self, graders: Crew) -> Ground:
+        """Where the graders work, once it is known that they can."""
+        try:
+            found = graders.first(ground, self.sitting)
+        except BadInput:
+            raise
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            where = self.graders.elsewhere or "this machine"
+            raise BadInput(f"{where}: the processes that grade do not work there ({reason})") from None
+        if self.graders.elsewhere and found.version != self.sitting.version:
+            raise BadInput(
+                f"{self.graders.elsewhere}: has another version of backproof, Python, numpy or torch than here"
+            )
+        return found
+
+    def _to_grade(self, entries: Sequence[Entry], readers: Crew) -> Iterator[Work]:
+        """The submissions that have no record of their own yet, read."""
+        for entry, submission in readers.work(read, entries):
+            if isinstance(submission, Died):
+                self._take(entry, submission)
+            elif self._has_its_record(entry, submission):
+                self._count(entry, self.gradebook.rows[self._stems[entry.name]])
+            else:
+                yield Work(entry, submission, self.sitting)
+
+    def _has_its_record(self, entry: Entry, submission: Submission | Unread) -> bool:
+        stem = self._stems[entry.name]
+        row = self.gradebook.rows.get(stem)
+        if self.regrade or row is None or isinstance(submission, Unread) or row.state == GRADER_ERROR:
+            return False
+        digests = self._digests() | {"submission": submission.digest}
+        same = (row.submission, row.digests, row.seed, row.sandbox)
+        return same == (entry.name, digests, self.sitting.seed, self._ground.sandbox) and self.gradebook.complete(stem)
+
+    def _digests(self) -> dict[str, str]:
+        return {"assignment": self.sitting.assignment.digest(), "grader": self.sitting.version}
+
+    def _take(self, entry: Entry, graded: Graded | Died) -> None:
+        """Writes what came of an entry."""
+        if isinstance(graded, Died):
+            reason = f"the process that graded it ended, twice ({graded.reason})"
+            graded = finished(failed(entry.name, reason, self.sitting), self.sitting)
+        stem = self._stems[entry.name]
+        old = self.gradebook.rows.get(stem)
+        row = self.gradebook.write(stem, graded.record, graded.page)
+        if old is not None:
+            self._replaced.append(Regraded(entry.name, old.state, old.score, row.state, row.score))
+        self._count(entry, row)
+
+    def _count(self, entry: Entry, row: Row) -> None:
+        self._rows[self._stems[entry.name]] = row
+        self.report(len(self._rows), len(self._stems), states_of(self._rows.values()))
+
+    def _summary(self, restored: list[str]) -> ClassRecord:
+        """The whole folder's summary and table, written: this run's submissions, and those of earlier ones."""
+        rows = self.gradebook.rows
+        students = students_of(rows)
+        replaced = [entry for entry in self._replaced if self.regrade or entry.changed]
+        record = ClassRecord(
+            submissions=len(students),
+            states=states_of(students),
+            max_score=self.sitting.assignment.points.total,
+            scores=scores_of(students),
+            groups=groups_of(rows.values()),
+            students=students,
+            grader_errors=sorted(row.submission for row in self._rows.values() if row.state == GRADER_ERROR),
+            regraded=sorted(replaced, key=lambda entry: (not entry.changed, entry.submission.casefold())),
+            earlier=sorted(rows[stem].submission for stem in rows.keys() - self._rows.keys()),
+            restored=restored,
+            sandbox=self._ground.sandbox,
+            seed=self.sitting.seed,
+            digests=self._digests(),
+        )
+        write_whole(self.gradebook.folder / SUMMARY, record.json().encode())
+        write_whole(self.gradebook.folder / TABLE, record.csv().encode())
+        return record

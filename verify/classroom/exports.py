@@ -1,0 +1,132 @@
+"""A class in the formats of other systems, made from the records: Gradescope, Canvas, nbgrader."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from verify.classroom.class_record import ClassRecord, Student, number, table
+from verify.classroom.gradebook import write_whole
+from verify.grading.record import GradeRecord, LineRecord, decode
+
+# Gradescope cuts the middle out of what is longer.
+_MOST_CHARACTERS = 100_000
+_CANVAS = re.compile(r"(?P<name>.+?)(?:_LATE)?_(?P<id>[0-9]+)_[0-9]+_.+")
+_MOODLE = re.compile(r"(?P<name>.+)_(?P<id>[0-9]+)_assignsubmission_file_?.*")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who handed a submission in, as far as its name tells."""
+
+    name: str
+    id: str
+
+
+def person(submission: str) -> Person:
+    """The student in a bulk download's name; else the submission's own name, without what a file's name ends with."""
+    match = _MOODLE.fullmatch(submission) or _CANVAS.fullmatch(submission)
+    if match is not None:
+        return Person(match["name"], match["id"])
+    name = re.sub(r"(?i)\.(py|ipynb|zip|tar|tgz|tar\.\w+)$", "", submission)
+    return Person(name, "")
+
+
+def export(name: str, record: ClassRecord, folder: Path) -> None:
+    """Writes the class in one of the FORMATS into the gradebook's folder. Raises OSError."""
+    _WRITERS[name](record, folder)
+
+
+# Gradescope ----------------------------------------------------------------------------------------------------------
+
+
+def _write_gradescope(record: ClassRecord, folder: Path) -> None:
+    """gradescope/<name>/results.json for every submission."""
+    for student in record.students:
+        stem = student.file.removesuffix(".json")
+        target = folder / "gradescope" / stem
+        target.mkdir(parents=True, exist_ok=True)
+        page = (folder / f"{stem}.md").read_text(encoding="utf-8")
+        results = gradescope(decode((folder / student.file).read_bytes()), page)
+        write_whole(target / "results.json", msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
+
+
+def gradescope(record: GradeRecord, page: str) -> dict[str, Any]:
+    """results.json of one submission. Our own failure has no score, which Gradescope shows as the autograder's."""
+    score = {} if record.score is None else {"score": record.score}
+    return score | {
+        "output": page if len(page) <= _MOST_CHARACTERS else record.message,
+        "output_format": "md",
+        "stdout_visibility": "hidden",
+        "extra_data": {
+            "state": record.state,
+            "first_wrong_line": record.first_wrong_line,
+            "diagnosis": [finding.mistake for finding in record.diagnosis],
+            "digests": record.digests,
+        },
+        "tests": [_test(at, line) for at, line in enumerate(record.lines, 1)],
+    }
+
+
+def _test(at: int, line: LineRecord) -> dict[str, Any]:
+    name = line.name if line.function == "gradients" else f"{line.function}: {line.name}"
+    return {
+        "name": name,
+        "number": str(at),
+        "score": line.points,
+        "max_score": line.max_points,
+        "status": "passed" if line.state == "right" else "failed",
+        "output": line.reason,
+        "output_format": "text",
+    }
+
+
+# Tables --------------------------------------------------------------------------------------------------------------
+
+
+def _write_canvas(record: ClassRecord, folder: Path) -> None:
+    write_whole(folder / "canvas.csv", canvas(record).encode())
+
+
+def canvas(record: ClassRecord) -> str:
+    """The gradebook as Canvas imports it: it finds the student by ID."""
+    heading = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "backproof"]
+    possible = ["Points Possible", "", "", "", "", number(record.max_score)]
+    rows = [[person(s.submission).name, person(s.submission).id, "", "", "", number(s.score)] for s in record.students]
+    return table([heading, possible, *rows])
+
+
+def _write_nbgrader(record: ClassRecord, folder: Path) -> None:
+    write_whole(folder / "nbgrader.csv", nbgrader(record).encode())
+
+
+def nbgrader(record: ClassRecord) -> str:
+    """The gradebook as nbgrader exports it."""
+    heading = [
+        "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email",
+        "raw_score", "late_submission_penalty", "score", "max_score",
+    ]  # fmt: skip
+    return table([heading, *map(_nbgrader_row, record.students)])
+
+
+def _nbgrader_row(student: Student) -> list[str]:
+    who = person(student.submission)
+    first, _, last = who.name.rpartition(" ")
+    score = number(student.score)
+    return [
+        "backproof", "", "", who.id or who.name, last if who.id else "", first if who.id else "", "",
+        score, "0", score, number(student.max_score),
+    ]  # fmt: skip
+
+
+_WRITERS: dict[str, Callable[[ClassRecord, Path], None]] = {
+    "gradescope": _write_gradescope,
+    "canvas": _write_canvas,
+    "nbgrader": _write_nbgrader,
+}
+FORMATS = tuple(_WRITERS)

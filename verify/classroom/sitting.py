@@ -1,0 +1,179 @@
+"""What the processes that grade a class do: read a submission, grade it, say what there is to grade on.
+
+Nothing heavy is imported before it is needed: the process that hands out the work imports this too.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import platform
+import traceback
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from verify.classroom.crew import at_most
+from verify.errors import BadInput
+from verify.grading.assignment import Assignment
+from verify.grading.record import GradeRecord, encode, without_run
+from verify.submissions.submission import Entry, Submission, Ungradable, shown
+
+if TYPE_CHECKING:
+    from verify.grading.grade import Examination
+
+GRADER_ERROR = "grader-error"
+# Packages that a result depends on, besides this one.
+_COMPUTING = ("numpy", "torch")
+_SOURCES = ("manual", "verify")
+_NOT_GRADING = frozenset({"__pycache__", "benchmarks"})
+# Far beyond what anything takes that goes on: only what stands still takes longer.
+_READING_SECONDS = 300.0
+_GRADING_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """What every submission of a class is graded by.
+
+    sandbox: as `verify.isolation.choose` takes it. version: of the grader, as `version` says it of the one who asks.
+    """
+
+    assignment: Assignment
+    seed: int
+    sandbox: str = "auto"
+    device: str = "cpu"
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Why a submission cannot be read as Python."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Work:
+    """One submission to grade: what was read of it, or why nothing was."""
+
+    entry: Entry
+    read: Submission | Unread
+    sitting: Sitting
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A record as it is written, and its page."""
+
+    record: bytes
+    page: bytes
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where submissions are graded: the sandbox that works there, and the version of the grader."""
+
+    sandbox: str
+    version: str
+
+
+def read(entry: Entry) -> Submission | Unread:
+    """The submission of an entry."""
+    with at_most(_READING_SECONDS):
+        try:
+            return entry.read()
+        except Ungradable as reason:
+            return Unread(str(reason))
+
+
+def ground(sitting: Sitting) -> Ground:
+    """What there is to grade on. Raises BadInput where the sandbox or the device that was asked for is not there."""
+    import torch
+
+    from verify.isolation import choose
+
+    if sitting.device == "cuda" and not torch.cuda.is_available():
+        raise BadInput("--device cuda: torch finds no CUDA device there; allowed is cpu")
+    return Ground(choose(sitting.sandbox).mode, version(sitting.device))
+
+
+def grade(work: Work) -> Graded:
+    """The record and the page of one submission; where they cannot be written, those of our failure to."""
+    with at_most(_GRADING_SECONDS):
+        record = record_of(work)
+        try:
+            return finished(record, work.sitting)
+        except Exception as error:
+            return finished(failed(work.entry.name, _told(error), work.sitting), work.sitting)
+
+
+def record_of(work: Work) -> GradeRecord:
+    """The record of one submission. Whatever fails on our side is a grader-error, and never an exception."""
+    try:
+        return _judged(work)
+    except Exception as error:
+        return failed(work.entry.name, _told(error), work.sitting)
+
+
+def _judged(work: Work) -> GradeRecord:
+    from verify.grading.grade import grade_submission, ungradable
+    from verify.isolation import choose
+
+    sitting = work.sitting
+    examination = _examination(msgspec.json.encode(sitting.assignment), sitting.seed)
+    if isinstance(work.read, Unread):
+        return ungradable(work.entry.name, work.read.reason, examination)
+    return grade_submission(work.read, examination, choose(sitting.sandbox), device=sitting.device)
+
+
+@functools.cache
+def _examination(assignment: bytes, seed: int) -> Examination:
+    """Built once a process, and used for every submission that it gets."""
+    import torch
+
+    from verify.grading.grade import examination
+
+    # As many submissions at once as there are processes: each is judged on one thread.
+    torch.set_num_threads(1)
+    return examination(msgspec.json.decode(assignment, type=Assignment), seed)
+
+
+def _told(error: BaseException) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(last.filename).name}, line {last.lineno}: {type(error).__name__}: {error}"
+
+
+def failed(name: str, reason: str, sitting: Sitting) -> GradeRecord:
+    """The record of our own failure."""
+    text = f"The grader failed, not the submission: {shown(' '.join(reason.split()))}"
+    return without_run(name, GRADER_ERROR, text, sitting.assignment, sitting.seed)
+
+
+def finished(record: GradeRecord, sitting: Sitting) -> Graded:
+    """The record with the grader's version, and the page, as they are written."""
+    record.digests = {**record.digests, "grader": sitting.version}
+    return Graded(encode(record), _page(record).encode(errors="backslashreplace"))
+
+
+def _page(record: GradeRecord) -> str:
+    from verify.reports import graded_pages
+
+    return graded_pages.as_markdown(record)
+
+
+@functools.cache
+def version(device: str = "cpu") -> str:
+    """A digest of what a record depends on besides submission, assignment and seed: our source, and what computes."""
+    state = hashlib.sha256(f"{device} {platform.python_version()} ".encode())
+    for name in _COMPUTING:
+        state.update(f"{name} {metadata.version(name)} ".encode())
+    root = Path(__file__).parents[2]
+    for path in sorted(path for package in _SOURCES for path in (root / package).rglob("*")):
+        inside = path.relative_to(root)
+        if path.suffix in (".py", ".j2") and _NOT_GRADING.isdisjoint(inside.parts):
+            state.update(f"{inside.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()} ".encode())
+    return state.hexdigest()

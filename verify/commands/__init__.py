@@ -1,0 +1,1 @@
+"""What each script asks for. Start with main_job.py."""

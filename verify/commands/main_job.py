@@ -1,0 +1,227 @@
+"""The main job: the slides' network on real images, all witnesses against the manual one line by line, then a sweep."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import torch
+
+from verify.bounds.comparison import Comparison, Verdict
+from verify.errors import BadInput
+from verify.problems import samples
+from verify.problems.data import CLASSES, read_batch
+from verify.problems.job import Job
+from verify.problems.lines import equation, place, symbol
+from verify.problems.problem import Problem
+from verify.witnesses import complex_step
+from verify.witnesses.against import (
+    Witness,
+    autograd_witness,
+    complex_step_witness,
+    detection_limit,
+    differences_witness,
+    manual_witness,
+    set_against,
+    shared_rounding,
+)
+from verify.witnesses.record import (
+    CompareRecord,
+    FailurePart,
+    LinePart,
+    PlacePart,
+    ProblemPart,
+    SweepPart,
+    WitnessPart,
+    number,
+)
+
+Progress = Callable[[str, int, int], None]  # what is done, how far, of how much
+
+
+@dataclass(frozen=True)
+class Check:
+    """A witness that the manual one is set against, and where it has nothing to say."""
+
+    witness: Callable[[Problem], Witness]
+    unavailable: Callable[[Problem], str | None] = lambda problem: None
+    shows_all: bool = False  # has every line, each computed from its own lines before it
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(autograd_witness, shows_all=True),
+    Check(differences_witness),
+    Check(complex_step_witness, complex_step.unavailable),
+)
+
+
+@dataclass
+class Outcome:
+    """One problem judged by all witnesses."""
+
+    problem: Problem
+    witnesses: list[Witness] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
+    limits: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def disagreements(self) -> list[Comparison]:
+        return [c for c in self.comparisons if c.verdict not in (Verdict.AGREE, Verdict.INCONCLUSIVE)]
+
+    @property
+    def undecided_lines(self) -> list[Comparison]:
+        """Lines of which not one entry was decided: nothing was shown of them, and that is no agreement."""
+        return [c for c in self.comparisons if c.verdict is Verdict.INCONCLUSIVE and c.inconclusive == c.entries]
+
+    @property
+    def inconclusive(self) -> int:
+        return sum(w.inconclusive for w in self.witnesses)
+
+
+def judge(problem: Problem) -> Outcome:
+    """Every witness that can speak on the problem, set against the manual one."""
+    manual = manual_witness(problem)
+    outcome = Outcome(problem, [manual])
+    for check in CHECKS:
+        if check.unavailable(problem) is not None:
+            continue
+        other = check.witness(problem)
+        shared = shared_rounding(problem, manual, other) if check.shows_all else None
+        outcome.witnesses.append(other)
+        outcome.comparisons += set_against(manual, other, shared)
+        outcome.limits[f"{manual.name}/{other.name}"] = detection_limit(manual, other, shared)
+    return outcome
+
+
+def main_problem(job: Job) -> Problem:
+    """The job's network on real images: weights N(0, 1/√in), biases N(0, 0.1), so that no pre-activation is 0 by rule.
+
+    Raises BadInput where the layers do not fit the data, the data cannot be read, or the device is not there.
+    """
+    job.check()
+    device = available_device(job.device)
+    batch = read_batch(job.data, job.batch, seed=job.seed)
+    _check_ends(job, batch.images.shape[1])
+    generator = samples.seeded(job.seed)
+    W, b = samples.weights(generator, job.layers), samples.biases(generator, job.layers)
+    t = torch.nn.functional.one_hot(batch.labels, CLASSES).to(torch.float64)
+    problem = Problem(W, b, batch.images, t, job.activation, job.output, job.loss, job.lam, label=batch.name)
+    return problem.to(dtype=getattr(torch, job.dtype), device=device)
+
+
+def _check_ends(job: Job, inputs: int) -> None:
+    shown = ",".join(map(str, job.layers))
+    for where, units, allowed, why in (
+        ("begin", job.layers[0], inputs, f"the pixels of an image of {job.data}"),
+        ("end", job.layers[-1], CLASSES, "its classes"),
+    ):
+        if units != allowed:
+            raise BadInput(f"layers {shown!r} {where} with {units}: allowed is {allowed}, {why}")
+
+
+def available_device(name: str) -> torch.device:
+    """The device of that name. Raises BadInput, with torch's own reason, where it is not there."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise BadInput(f"device {name!r}: {reason}; allowed here is cpu") from error
+    # float32 is judged with float32's roundoff: products with 10 bits would not be within it.
+    torch.backends.cuda.matmul.allow_tf32 = False
+    return device
+
+
+def run(job: Job, progress: Progress = lambda stage, done, total: None) -> CompareRecord:
+    """The main job and its sweep. Raises BadInput before anything is computed."""
+    problem = main_problem(job)
+    progress("main", 0, 1)
+    outcome = judge(problem)
+    progress("main", 1, 1)
+    part = _swept(job, _tracked(samples.sweep(job.sweep, job.seed), job.sweep, progress))
+    return CompareRecord(
+        agree=not (outcome.disagreements or outcome.undecided_lines or part.disagreements),
+        problem=_problem_part(job, problem),
+        witnesses=tuple(map(_witness_part, outcome.witnesses, [problem] * len(outcome.witnesses))),
+        lines=tuple(_line_part(c, problem) for c in outcome.comparisons),
+        sweep=part,
+        detection_limit={pair: number(limit) for pair, limit in outcome.limits.items()},
+        versions={"python": platform.python_version(), "torch": str(torch.__version__)},
+    )
+
+
+def _tracked(problems: Iterable[Problem], total: int, progress: Progress) -> Iterable[Problem]:
+    for done, problem in enumerate(problems):
+        progress("sweep", done, total)
+        yield problem
+    progress("sweep", total, total)
+
+
+def _swept(job: Job, problems: Iterable[Problem]) -> SweepPart:
+    start = time.perf_counter()
+    device, dtype = torch.device(job.device), getattr(torch, job.dtype)
+    outcomes = [judge(problem.to(dtype=dtype, device=device)) for problem in problems]
+    judged = [o.problem for o in outcomes]
+    failed = [o for o in outcomes if o.disagreements or o.undecided_lines]
+    return SweepPart(
+        problems=len(outcomes),
+        disagreements=len(failed),
+        inconclusive=sum(o.inconclusive for o in outcomes),
+        parameters=sum(p.parameters for p in judged),
+        activations=len({p.activation for p in judged}),
+        losses=len({p.loss for p in judged}),
+        lambdas=tuple(sorted({p.lam for p in judged})),
+        shapes=tuple(dict.fromkeys(f"{p.layers}, N = {p.N}" for p in judged)),
+        seconds=time.perf_counter() - start,
+        failures=tuple(map(_failure, failed)),
+    )
+
+
+def _failure(outcome: Outcome) -> FailurePart:
+    first = (outcome.disagreements or outcome.undecided_lines)[0]
+    return FailurePart(outcome.problem.label, first.line, first.pair, first.verdict.value)
+
+
+def _problem_part(job: Job, problem: Problem) -> ProblemPart:
+    return ProblemPart(
+        data=job.data,
+        layers=problem.layers,
+        batch=problem.N,
+        activation=problem.activation,
+        output=problem.output,
+        loss=problem.loss,
+        lam=problem.lam,
+        dtype=job.dtype,
+        device=str(problem.device),
+        seed=job.seed,
+        parameters=problem.parameters,
+    )
+
+
+def _witness_part(witness: Witness, problem: Problem) -> WitnessPart:
+    if not witness.undecided:
+        return WitnessPart(witness.name, witness.seconds)
+    return WitnessPart(witness.name, witness.seconds, problem.parameters, witness.inconclusive)
+
+
+def _line_part(c: Comparison, problem: Problem) -> LinePart:
+    where = place(c.line)
+    return LinePart(
+        name=c.line,
+        pair=c.pair,
+        verdict=c.verdict.value,
+        worst_error=number(c.error),
+        budget=number(c.budget),
+        ratio=number(c.ratio),
+        index=c.index,
+        values=(number(c.values[0]), number(c.values[1])),
+        entries=c.entries,
+        wrong=c.wrong,
+        inconclusive=c.inconclusive,
+        symbol=symbol(c.line),
+        equation=equation(c.line, problem.L, problem.output, problem.loss),
+        place=PlacePart(where.deck, where.heading),
+        detail=c.detail,
+    )

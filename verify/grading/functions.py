@@ -1,0 +1,179 @@
+"""The optional functions, judged on the same problems: forward gives y, loss gives E, step gives new W and b."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from verify.bounds.budget import FLOAT32, FLOAT64
+from verify.grading.answers import Answer, as_array, describe
+from verify.grading.fixtures import Case, Fixture
+from verify.grading.judging import Judged, worst_entry
+from verify.grading.record import Worst
+from verify.isolation import Outcome, Reply
+from verify.lessons.network.decoding import Decoder
+from verify.lessons.network.diagnosis import Finding, finding
+from verify.lessons.network.order import all_close, repeated_step, steps_online
+
+ETA = 0.1
+OPTIONAL = {"forward": ("y",), "loss": ("E",), "step": ("W", "b")}
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A call of an optional function: on which case, what came back, and what `gradients` gave there."""
+
+    case: Case
+    reply: Reply
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class _Value:
+    """One array that an optional function gave, with what it should be."""
+
+    expected: Tensor
+    allowed: Tensor
+    yours: Tensor | None
+    on_own: Tensor | None = None  # what a step along the student's own gradients gives
+
+    @property
+    def fits(self) -> bool:
+        return self.yours is not None and self.yours.shape == self.expected.shape
+
+    def agrees_with(self, expected: Tensor | None, factor: float = 1.0) -> bool:
+        """Whether what came back is that, within so many times what is allowed."""
+        if self.yours is None or expected is None or not self.fits:
+            return False
+        return bool(((self.yours - expected).abs() <= factor * self.allowed).all())
+
+
+def judge_functions(fixture: Fixture, heard: dict[str, list[Heard]], *, float32: bool) -> list[Judged]:
+    """Every array of every optional function that the submission defines."""
+    return [
+        _judged(fixture, function, name, rows, float32)
+        for function, rows in heard.items()
+        for name in OPTIONAL[function]
+        if name != "b" or fixture.assignment.biases
+    ]
+
+
+def _judged(fixture: Fixture, function: str, name: str, rows: Sequence[Heard], float32: bool) -> Judged:
+    wrong = carried = 0
+    reason, worst = "", None
+    for row in rows:
+        bad = [v for v in _values(fixture, row, name, float32) if not v.agrees_with(v.expected)]
+        if not bad:
+            continue
+        wrong += 1
+        carried += all(v.agrees_with(v.on_own, 2) for v in bad)
+        reason = reason or ("" if bad[0].fits else _form(function, bad[0], row.reply))
+        worst = worst or _worst(bad[0], row.case.problem.label)
+    return Judged(name, len(rows), wrong, carried, 0, worst, reason, function)
+
+
+def _form(function: str, value: _Value, reply: Reply) -> str:
+    shape = tuple(value.expected.shape)
+    if value.yours is not None:
+        return f"{function} gave shape {tuple(value.yours.shape)} where {shape} is expected"
+    return f"{function} gave {reply.message or describe(reply.value)} where an array of shape {shape} is expected"
+
+
+def _worst(value: _Value, label: str) -> Worst:
+    return worst_entry(value.expected, value.allowed, value.yours, label)[1]
+
+
+def _values(fixture: Fixture, row: Heard, name: str, float32: bool) -> list[_Value]:
+    columns = fixture.assignment.convention == "columns"
+    came = row.reply.value if row.reply.outcome is Outcome.RETURNED else None
+    if name in ("y", "E"):
+        array = _as_rows(came, columns)
+        if name == "E" and array is not None and array.numel() == 1:
+            array = array.reshape(())
+        return [_Value(row.case.truth[name], row.case.allowed(name, float32=float32), array)]
+    parts = came[0 if name == "W" else 1] if isinstance(came, list | tuple) and len(came) == 2 else None
+    starts = row.case.problem.W if name == "W" else row.case.problem.b
+    given: Sequence[Any] = (
+        parts if isinstance(parts, list | tuple) and len(parts) == len(starts) else [None] * len(starts)
+    )
+    return [
+        _stepped(row, f"d{name}{l}", start, _layer(part, name, columns), float32)
+        for l, (start, part) in enumerate(zip(starts, given, strict=True), 1)
+    ]
+
+
+def _layer(part: Any, name: str, columns: bool) -> Tensor | None:
+    value = _as_rows(part, columns)
+    return value[0] if columns and name == "b" and value is not None and value.dim() == 2 and len(value) == 1 else value
+
+
+def _stepped(row: Heard, line: str, start: Tensor, yours: Tensor | None, float32: bool) -> _Value:
+    gradient, own = row.case.truth[line], row.answer.lines.get(line)
+    u = FLOAT32 if float32 else FLOAT64
+    allowed = ETA * row.case.allowed(line, float32=float32) + 6 * u * (start.abs() + ETA * gradient.abs())
+    on_own = start - ETA * own if own is not None and own.shape == start.shape else None
+    return _Value(start - ETA * gradient, allowed, yours, on_own)
+
+
+def _as_rows(value: Any, columns: bool) -> Tensor | None:
+    array = as_array(value)
+    if array is None or array.dtype.kind not in "fiub":
+        return None
+    return torch.from_numpy(np.array(array.T if columns and array.ndim == 2 else array, dtype=np.float64))
+
+
+# What is wrong with a step -------------------------------------------------------------------------------------------
+
+
+def step_findings(fixture: Fixture, rows: Sequence[Heard]) -> list[Finding]:
+    """The mistakes behind a wrong step: its sign, its number, or the weights that its gradients are computed from."""
+    used = [(row, Answer(lines)) for row in rows if (lines := _implied(fixture, row)) is not None]
+    if not used:
+        return []
+    a = fixture.assignment
+    depth = a.layers[1]
+    factors: dict[str, Callable[[Case], float]] = {
+        "step-sign": lambda c: -1.0, "step-repeated": lambda c: float(c.problem.N)
+    }  # fmt: skip
+    for id, factor in factors.items():
+        if all(_is_multiple(row, answer, factor(row.case), a.biases) for row, answer in used):
+            return [finding(id, depth)]
+    came = [_values_of(fixture, row) for row, _ in used]
+    if all(all_close(values, repeated_step(row.case, ETA)) for (row, _), values in zip(used, came, strict=True)):
+        return [finding("step-repeated", depth)]
+    if steps_online([row.case for row, _ in used], came, ETA):
+        return [finding("updated-weights-in-backward", depth, form="after each sample, in the step")]
+    observed = [(row.case, answer) for row, answer in used]
+    found = Decoder(observed, a.activations, a.output, a.loss, a.biases, float32=True).accepted()
+    return [finding(id, depth) for id in found[0].mistakes] if found else []
+
+
+def _values_of(fixture: Fixture, row: Heard) -> list[Tensor]:
+    """The new W and b of a step that gave them all."""
+    return [v.yours for name in ("W", "b") for v in _values(fixture, row, name, False) if v.yours is not None]
+
+
+def _is_multiple(row: Heard, used: Answer, factor: float, biases: bool) -> bool:
+    """Whether the step used that many times the gradients that the program itself returns."""
+    own = row.answer.lines
+    return all(
+        n in own and own[n].shape == v.shape and bool(((v - factor * own[n]).abs() <= 1e-6 * (1 + own[n].abs())).all())
+        for n, v in used.lines.items()
+        if biases or n.startswith("dW")
+    )
+
+
+def _implied(fixture: Fixture, row: Heard) -> dict[str, Tensor] | None:
+    """The gradients that a step must have used: (W − W′)/η."""
+    lines: dict[str, Tensor] = {}
+    for name, starts in (("W", row.case.problem.W), ("b", row.case.problem.b)):
+        for l, (start, value) in enumerate(zip(starts, _values(fixture, row, name, False), strict=True), 1):
+            if value.yours is None or not value.fits:
+                return None
+            lines[f"d{name}{l}"] = (start - value.yours) / ETA
+    return lines

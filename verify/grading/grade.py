@@ -1,0 +1,313 @@
+"""Grading one submission: the calls of a run, and the record of what came back.
+
+The verdict rests on the budgets alone (`verify.grading.judging`). The diagnosis explains it and carries errors
+forward; it never decides whether a line is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor
+
+from verify.grading.answers import Answer, columns_name, gradients_answer
+from verify.grading.assignment import Assignment
+from verify.grading.counterexample import counterexample
+from verify.grading.fixtures import GRADED, Fixture, fixture
+from verify.grading.functions import ETA, OPTIONAL, Heard, judge_functions, step_findings
+from verify.grading.judging import Judge, Judged, delta_is_wrong
+from verify.grading.record import FindingRecord, GradeRecord, task_of, without_run
+from verify.grading.scoring import absent, line_records
+from verify.isolation import Call, Calls, Limits, Outcome, Reply, Run, Sandbox
+from verify.isolation import run as run_isolated
+from verify.lessons.network.diagnosis import Diagnosis, Finding, diagnose, finding
+from verify.lessons.network.mistakes import CATALOGUE, rank
+from verify.problems.lines import STEP, place
+from verify.submissions.submission import Submission
+
+_FUNCTION_CASES = 16
+# What a program keeps from call to call, or cuts off, shows in its step as well, and is no mistake of the step.
+STATEFUL = frozenset(("gradients-accumulated", "cache-stale", "precision-float32", "integer-arrays"))
+OF_STEPS = ("step-sign", "step-repeated", "updated-weights-in-backward")
+_PARTIAL = ("ok", "timeout", "memory")
+
+
+# Calls ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A call of the run: which function, on which case."""
+
+    function: str
+    case: int
+
+
+def plan(fixture: Fixture) -> list[Asked]:
+    """Every call in order: `gradients` on all cases, then the optional functions on some; missing ones cost nothing."""
+    some = [i for i, _ in fixture.of("rung", "general")]
+    some = some[:: max(1, len(some) // _FUNCTION_CASES)]
+    optional = [Asked(function, i) for function in OPTIONAL for i in some]
+    return [*(Asked("gradients", i) for i in range(len(fixture.cases))), *optional]
+
+
+def calls(fixture: Fixture) -> list[Call]:
+    """The plan with its arguments, as the submission's convention has them."""
+    return [Call(asked.function, arguments(fixture, asked)) for asked in plan(fixture)]
+
+
+def arguments(fixture: Fixture, asked: Asked) -> tuple[Any, ...]:
+    """W, b, x[, t], activation[, lam[, eta]] as arrays in the assignment's convention."""
+    p = fixture.cases[asked.case].problem
+    columns = fixture.assignment.convention == "columns"
+    turn = (
+        (lambda v: np.ascontiguousarray((v if v.dim() == 2 else v.unsqueeze(0)).T.numpy())) if columns else Tensor.numpy
+    )
+    W, b = [turn(w) for w in p.W], [turn(v) for v in p.b]
+    if asked.function == "forward":
+        return W, b, turn(p.x), p.activation
+    last = (ETA,) if asked.function == "step" else ()
+    return W, b, turn(p.x), turn(p.t), p.activation, p.lam, *last
+
+
+@dataclass(frozen=True)
+class Examination:
+    """An assignment made ready: its problems with their right answers, and the calls, encoded once."""
+
+    fixture: Fixture
+    calls: Calls
+
+    @cached_property
+    def judge(self) -> Judge:
+        """The right answers, laid out once."""
+        return Judge(self.fixture)
+
+    @property
+    def assignment(self) -> Assignment:
+        return self.fixture.assignment
+
+
+def examination(assignment: Assignment, seed: int | None = None) -> Examination:
+    """The problems of an assignment, drawn from its seed or from another, checked for what they expose."""
+    drawn = fixture(assignment, seed)
+    return Examination(drawn, Calls(calls(drawn)))
+
+
+def grade_submission(
+    submission: Submission, exam: Examination, sandbox: Sandbox, *, device: str = "cpu"
+) -> GradeRecord:
+    """Run one submission in its sandbox and grade what comes back. Raises IsolationError where the sandbox fails."""
+    a = exam.assignment
+    limits = Limits(time_limit=a.time_limit, memory_mib=a.memory_mib)
+    ran = run_isolated(submission, exam.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
+    record = grade(submission.name, ran, exam)
+    record.digests = {"submission": submission.digest, "assignment": a.digest()}
+    return record
+
+
+def ungradable(name: str, reason: str, exam: Examination) -> GradeRecord:
+    """The record of what cannot be read as Python."""
+    return without_run(name, "ungradable", reason, exam.assignment, exam.fixture.seed)
+
+
+def grader_error(name: str, reason: str, exam: Examination) -> GradeRecord:
+    """The record of our own failure: no score, never the student's fault."""
+    return without_run(name, "grader-error", reason, exam.assignment, exam.fixture.seed)
+
+
+# What came back ------------------------------------------------------------------------------------------------------
+
+
+def _answer(fixture: Fixture, asked: Asked, reply: Reply) -> Answer:
+    L = fixture.cases[asked.case].problem.L
+    if reply.outcome is not Outcome.RETURNED:
+        return Answer(failed=reply.message or reply.outcome.value, line=reply.line)
+    columns = fixture.assignment.convention == "columns"
+    return gradients_answer(reply.value, L, columns=columns, inputs_changed=reply.inputs_changed)
+
+
+# The record ----------------------------------------------------------------------------------------------------------
+
+
+def grade(name: str, run: Run, exam: Examination) -> GradeRecord:
+    """The graded record of what a submission's run gave. The caller adds digests."""
+    drawn = exam.fixture
+    record = GradeRecord(
+        submission=name, state=run.state, task=task_of(exam.assignment), max_score=exam.assignment.points.total,
+        seed=drawn.seed,
+        problems=len(drawn.of(*GRADED)), hidden_mistakes=list(drawn.hidden),
+        output=run.output, sandbox=run.sandbox, timings={"seconds": run.seconds},
+    )  # fmt: skip
+    answers = _answers(drawn, run)
+    missing = _missing(exam.assignment, run)
+    returned = any(a.returned for a in answers)
+    if run.state not in _PARTIAL or not returned:
+        record.score = 0.0
+        record.message = run.message or run.state
+        if run.state == "ok":
+            absent = "gradients" in missing
+            record.state = "incomplete" if absent else "error"
+            found = ", ".join(sorted(run.functions)) or "no function"
+            record.message = f"The function gradients is missing; found {found}." if absent else _raised(answers[0])
+        return record
+    _judge(record, exam, run, answers, missing)
+    return record
+
+
+def _answers(drawn: Fixture, run: Run) -> list[Answer]:
+    asked = [a for a in plan(drawn) if a.function == "gradients"]
+    replies = run.replies[: len(asked)]
+    return [
+        *(_answer(drawn, a, r) for a, r in zip(asked, replies, strict=False)),
+        *[Answer(failed=Outcome.NOT_RUN.value)] * (len(asked) - len(replies)),
+    ]
+
+
+def _heard(drawn: Fixture, run: Run, answers: Sequence[Answer]) -> dict[str, list[Heard]]:
+    """The optional functions that the submission defines, with what they gave."""
+    heard: dict[str, list[Heard]] = {f: [] for f in OPTIONAL if f in run.functions}
+    for asked, reply in zip(plan(drawn), run.replies, strict=False):
+        if asked.function in heard:
+            heard[asked.function].append(Heard(drawn.cases[asked.case], reply, answers[asked.case]))
+    return {f: rows for f, rows in heard.items() if rows}
+
+
+def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answer], missing: Sequence[str]) -> None:
+    drawn = exam.fixture
+    heard = _heard(drawn, run, answers)
+    float32, judged = _judged(exam, heard, answers)
+    graded = drawn.of(*GRADED)
+    failed = [(case, answers[i]) for i, case in graded if not answers[i].returned]
+    diagnosis = Diagnosis()
+    if failed or any(j.wrong for j in judged if j.function == "gradients"):
+        diagnosis = diagnose(drawn, answers)
+    found = {f.mistake: f for f in (*_other_findings(drawn, heard, answers, judged, diagnosis), *diagnosis.findings)}
+    lines = [
+        *line_records(drawn, judged, diagnosis, len(failed) / len(graded)),
+        *absent(exam.assignment, missing),
+    ]
+    record.score = round(sum(line.points for line in lines), 6)
+    record.lines = [
+        msgspec.structs.replace(line, points=round(line.points, 6), max_points=round(line.max_points, 6))
+        for line in lines
+    ]
+    record.raised = [f"{case.problem.label}: {_raised(answer)}" for case, answer in failed][:5]
+    record.diagnosis = [
+        _finding_record(f, exam.assignment) for f in sorted(found.values(), key=lambda f: rank(f.mistake))
+    ]
+    record.known = list(diagnosis.known)
+    record.first_wrong_line = _first_wrong(record, drawn, answers)
+    record.detection_limit = exam.judge.detection_limit(answers, float32=float32)
+    record.advice = _advice(drawn, answers, float32)
+    wrong = bool(failed) or any(j.wrong for j in judged)
+    record.counterexample = counterexample(drawn, answers) if wrong else None
+    if run.state == "ok":
+        record.state = "incomplete" if missing else "wrong" if wrong or found else "correct"
+    record.message = _message(record, run, missing)
+
+
+def _judged(exam: Examination, heard: dict[str, list[Heard]], answers: Sequence[Answer]) -> tuple[bool, list[Judged]]:
+    """Lines and functions judged in float64, or in float32 where the assignment lets that pass and float64 does not."""
+    judged: list[Judged] = []
+    lenient = exam.assignment.precision == "float32"
+    for float32 in (False, True) if lenient else (False,):
+        judged = [
+            *exam.judge.lines(answers, float32=float32),
+            *judge_functions(exam.fixture, heard, float32=float32),
+        ]
+        if float32 or not any(j.wrong for j in judged):
+            return float32, judged
+    return False, judged
+
+
+def _other_findings(
+    drawn: Fixture,
+    heard: dict[str, list[Heard]],
+    answers: Sequence[Answer],
+    judged: Sequence[Judged],
+    diagnosis: Diagnosis,
+) -> list[Finding]:
+    """Mistakes of the step, and arguments written to."""
+    found = []
+    state = {f.mistake for f in diagnosis.findings} & STATEFUL or any(a.inputs_changed for a in answers)
+    if not state and any(j.function == "step" and j.wrong > j.carried for j in judged):
+        known = {*OF_STEPS, *(f.mistake for f in diagnosis.findings)}
+        of_step = step_findings(drawn, heard["step"])
+        found += of_step if all(f.mistake in known for f in of_step) else []
+    if any(a.inputs_changed for a in answers):
+        found.append(finding("inputs-mutated", drawn.assignment.layers[1]))
+    return found
+
+
+# Texts ---------------------------------------------------------------------------------------------------------------
+
+
+def _missing(assignment: Assignment, run: Run) -> list[str]:
+    """Required functions that are not there: gradients always, the others where they have points."""
+    wanted = ["gradients", *(f for f in ("forward", "loss", "step") if getattr(assignment.points, f) > 0)]
+    return [f for f in wanted if f not in run.functions]
+
+
+def _raised(answer: Answer) -> str:
+    return answer.failed + (f" (line {answer.line})" if answer.line else "")
+
+
+def _finding_record(f: Finding, assignment: Assignment) -> FindingRecord:
+    columns = assignment.convention == "columns"
+    lines = [columns_name(n, assignment.layers[1]) if columns and n[0] in "azyd" else n for n in f.lines]
+    return FindingRecord(
+        mistake=f.mistake, lines=lines, says=f.says, wrong=f.wrong, right=f.right, place=_place(f, columns=columns),
+        only=list(f.only), number=f.number, also=list(f.also),
+    )  # fmt: skip
+
+
+def _place(f: Finding, *, columns: bool) -> str:
+    """Where the slides state the first equation that a mistake replaces; "" for one of none."""
+    if not f.lines:
+        return ""
+    return str(STEP if f.lines[0].startswith("W") else place(f.lines[0], columns=columns))
+
+
+def _first_wrong(record: GradeRecord, drawn: Fixture, answers: Sequence[Answer]) -> str | None:
+    """The first line, in the order of the working, whose own equation is wrong."""
+    wrong = [line for line in record.lines if line.state not in ("right", "absent")]
+    own = [line for line in wrong if line.carried_forward != "right"]
+    first = (own or wrong or [None])[0]
+    if first is None or first.function != "gradients":
+        return None if first is None else f"{first.function}: {first.name}"
+    unnamed = not record.diagnosis and first.name.startswith("dW")
+    return f"delta{first.name[2:]}" if unnamed and delta_is_wrong(drawn, first.name, answers) else first.name
+
+
+def _advice(drawn: Fixture, answers: Sequence[Answer], float32: bool) -> list[str]:
+    """What costs nothing and is worth knowing: overflow at large scores, single precision, unused keys."""
+    said = []
+    for i, _ in drawn.of("large"):
+        answer = answers[i]
+        if answer.returned and not all(bool(torch.isfinite(v).all()) for v in answer.lines.values()):
+            said.append("softmax-overflow: " + CATALOGUE["softmax-overflow"].says)
+    if float32:
+        said.append("precision-float32: " + CATALOGUE["precision-float32"].says + " The assignment lets it pass.")
+    return said
+
+
+def _message(record: GradeRecord, run: Run, missing: Sequence[str]) -> str:
+    if record.state == "correct":
+        return f"All lines are right on {record.problems} problems."
+    if record.state in ("timeout", "memory"):
+        return run.message
+    text = [f"Missing: {', '.join(missing)}."] if missing else []
+    if record.raised:
+        text.append(f"The program failed on some problems: {record.raised[0]}.")
+    if record.diagnosis:
+        text += [f.says for f in record.diagnosis]
+    elif record.first_wrong_line:
+        text.append(f"{record.first_wrong_line} is the first wrong line; no known mistake explains it.")
+        text += record.known
+    return " ".join(text)

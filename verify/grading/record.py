@@ -1,0 +1,154 @@
+"""The graded record: what `compare.py SUBMISSION` and `grade.py` write as JSON, schema backproof.grade/1.
+
+docs/JSON.md explains every field. Two runs with one seed give the same record, byte for byte, but for `timings`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from verify.grading.assignment import Assignment
+
+SCHEMA = "backproof.grade/1"
+
+
+class Worst(msgspec.Struct, frozen=True):
+    """The entry of a line that is furthest beyond its budget, or closest to it."""
+
+    index: list[int]
+    yours: float | None
+    expected: float
+    error: float | None
+    budget: float
+    problem: str = ""
+
+
+class LineRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A line over all problems of the run."""
+
+    name: str
+    function: str = "gradients"
+    state: str  # right | wrong | blocked | absent
+    carried_forward: str | None = None  # right | wrong | blocked, on the student's own values upstream
+    points: float = 0.0
+    max_points: float = 0.0
+    wrong_problems: int = 0
+    problems: int = 0
+    reason: str = ""
+    place: str = ""
+    equation: str = ""
+    worst: Worst | None = None
+
+
+class FindingRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One mistake of the diagnosis."""
+
+    mistake: str
+    lines: list[str]
+    says: str
+    wrong: str = ""
+    right: str = ""
+    place: str = ""
+    only: list[str] = []
+    number: float | None = None
+    also: list[str] = []
+
+
+class WorkingLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the counterexample's working, with the student's value beside it where there is one."""
+
+    name: str
+    symbol: str
+    equation: str
+    place: str
+    expected: Any
+    yours: Any = None
+    differs: bool = False
+    terms: list = []  # the equation's right-hand side with its numbers put in: text, numbers, matrices
+
+
+class Counterexample(msgspec.Struct, frozen=True, kw_only=True):
+    """The smallest problem of the ladder that shows the error."""
+
+    W: list
+    b: list
+    x: list
+    t: list
+    activation: str
+    lam: float
+    output: str
+    loss: str
+    line: str
+    yours: Any
+    expected: Any
+    label: str
+    message: str = ""
+    formulas: list[str] = []
+    working: list[WorkingLine] = []
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """What the assignment asked for, as far as one needs it to read the record."""
+
+    convention: str
+    backend: str
+    activations: list[str]
+    output: str
+    loss: str
+    layers: list[int]
+    precision: str
+
+
+class GradeRecord(msgspec.Struct, kw_only=True):
+    """All that is known of one graded submission."""
+
+    schema: str = SCHEMA
+    submission: str
+    state: str
+    task: Task | None = None
+    score: float | None = None
+    max_score: float = 0.0
+    seed: int = 0
+    problems: int = 0
+    lines: list[LineRecord] = []
+    first_wrong_line: str | None = None
+    diagnosis: list[FindingRecord] = []
+    known: list[str] = []
+    counterexample: Counterexample | None = None
+    detection_limit: float | None = None
+    message: str = ""
+    advice: list[str] = []
+    raised: list[str] = []
+    hidden_mistakes: list[str] = []
+    output: str = ""
+    sandbox: str = ""
+    digests: dict[str, str] = {}
+    timings: dict[str, float] = {}
+
+
+def without_run(name: str, state: str, reason: str, assignment: Assignment, seed: int) -> GradeRecord:
+    """The record of what was never run. A grader-error has no score: our own failure is never the student's."""
+    return GradeRecord(
+        submission=name, state=state, task=task_of(assignment), score=None if state == "grader-error" else 0.0,
+        max_score=assignment.points.total, seed=seed, message=reason, digests={"assignment": assignment.digest()},
+    )  # fmt: skip
+
+
+def task_of(a: Assignment) -> Task:
+    """What of an assignment goes into every record."""
+    return Task(
+        convention=a.convention, backend=a.backend, activations=list(a.activations), output=a.output, loss=a.loss,
+        layers=list(a.layers), precision=a.precision,
+    )  # fmt: skip
+
+
+def encode(record: GradeRecord) -> bytes:
+    """The record as JSON, indented, with a newline at its end."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+
+
+def decode(data: bytes) -> GradeRecord:
+    """A record read back. Raises msgspec.DecodeError where it is none."""
+    return msgspec.json.decode(data, type=GradeRecord)

@@ -1,0 +1,180 @@
+"""A line's equation with its numbers put in, so that it can be redone by hand.
+
+The parts stand in the order in which the line's equation (`verify.problems.lines`) has them: text, numbers, and
+matrices as lists of rows. Reports write them out; nothing is computed from them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from manual import SLIDES, Working
+from verify.grading.answers import columns_name
+from verify.grading.record import WorkingLine
+from verify.problems.lines import equation, kind_and_layer, place
+
+Part = str | float | list
+
+MOST_ENTRIES = 64  # of one matrix: beyond that nobody redoes it by hand
+MOST_HANDED = 400  # entries of a student's value that a record keeps
+
+
+def as_lists(value: Tensor, *, columns: bool = False) -> Any:
+    """A tensor as nested lists in one of the conventions. JSON has no NaN and no infinity: they are text."""
+    if columns and value.dim() in (1, 2):
+        value = value.unsqueeze(1) if value.dim() == 1 else value.T
+    return _plain(value.tolist())
+
+
+def handed(value: Tensor, *, columns: bool = False) -> Any:
+    """A student's value as nested lists, or in words where it is larger than any line that is shown."""
+    if value.numel() > MOST_HANDED:
+        return f"an array of shape {tuple(value.T.shape if columns and value.dim() == 2 else value.shape)}"
+    return as_lists(value, columns=columns)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    return value if value == value and abs(value) != float("inf") else str(value)
+
+
+def terms(net: Working, name: str, *, columns: bool = False) -> list[Part]:
+    """The right-hand side of a line with numbers for letters; empty where a matrix is too large to be of use."""
+    kind, layer = kind_and_layer(name)
+    parts = _PARTS[kind](net, net.L if layer is None else layer, columns)
+    if any(isinstance(p, Tensor) and p.numel() > MOST_ENTRIES for p in parts):
+        return []
+    return [as_lists(p, columns=columns) if isinstance(p, Tensor) else p for p in parts if p != ""]
+
+
+# f and f′ of the activations at v, a pre-activation; {γ} and {β} are the assignment's constants.
+_FORMULAS = {
+    "relu": ("max(0, v)", "1 where v > 0, else 0"),
+    "leaky_relu": ("v where v > 0, else {γ} v", "1 where v > 0, else {γ}"),
+    "elu": ("v where v > 0, else {γ} (eᵛ − 1)", "1 where v > 0, else {γ} eᵛ"),
+    "softplus": ("ln(1 + eᵛ)", "1 / (1 + e⁻ᵛ)"),
+    "sigmoid": ("1 / (1 + e⁻ᵛ)", "f(v) (1 − f(v))"),
+    "tanh": ("tanh v", "1 − tanh² v"),
+    "swish": ("v s, where s = 1 / (1 + exp(−{β} v))", "s + {β} v s (1 − s)"),
+    "gelu": ("v Φ(v), Φ the normal distribution", "Φ(v) + v φ(v), φ its density"),
+    "gelu_tanh": (
+        "½ v (1 + tanh u), where u = √(2/π) (v + 0.044715 v³)",
+        "½ (1 + tanh u) + ½ v (1 − tanh² u) √(2/π) (1 + 0.134145 v²)",
+    ),
+    "gelu_sigmoid": ("v s, where s = 1 / (1 + exp(−1.702 v))", "s + 1.702 v s (1 − s)"),
+    "identity": ("v", "1"),
+}
+_LOSSES = {
+    "cross-entropy": "Eₙ = −Σₖ tₖ ln yₖ",
+    "binary-cross-entropy": "Eₙ = −Σₖ (tₖ ln yₖ + (1 − tₖ) ln(1 − yₖ))",
+    "squared-error": "Eₙ = ½ Σₖ (yₖ − tₖ)²",
+}
+
+
+def working_line(net: Working, name: str, *, columns: bool = False) -> WorkingLine:
+    """A line with its equation, its place, its numbers put in, and its value."""
+    kind, l = kind_and_layer(name)
+    value = getattr(net, kind) if l is None else getattr(net, kind)[l]
+    formula = equation(name, net.L, net.pair.output, net.pair.loss, columns=columns)
+    return WorkingLine(
+        name=columns_name(name, net.L) if columns else name,
+        symbol=formula.split(" = ")[0],
+        equation=formula,
+        place=str(place(name, columns=columns)),
+        expected=as_lists(value, columns=columns),
+        terms=terms(net, name, columns=columns),
+    )
+
+
+def formulas(net: Working) -> list[str]:
+    """The functions of a network, one a line: the activation and its derivative where it has one, output, loss."""
+    said = [f"{net.f.name}: {_of_activation(net.f.name, net)}"] if net.L > 1 else []
+    g = net.pair.output
+    return [
+        *said,
+        "softmax(v)ₖ = exp(vₖ) / Σⱼ exp(vⱼ)" if g == "softmax" else f"output {g}: {_of_activation(g, net)}",
+        f"{net.pair.loss}: {_LOSSES[net.pair.loss]}, y the network's output",
+    ]
+
+
+def _of_activation(name: str, net: Working) -> str:
+    constants = net.f.constants
+    gamma = constants.elu if name == "elu" else constants.leaky_relu
+    f, slope = (text.replace("{γ}", f"{gamma:g}").replace("{β}", f"{constants.swish:g}") for text in _FORMULAS[name])
+    return f"f(v) = {f};  f′(v) = {slope}"
+
+
+Parts = list[str | float | Tensor]
+
+
+def _product(left: Tensor, right: Tensor, columns: bool) -> Parts:
+    """left · right in rows; in columns the factors change places, as (AB)ᵀ = BᵀAᵀ."""
+    return [right, " ", left] if columns else [left, " ", right]
+
+
+def _affine(net: Working, l: int, columns: bool) -> Parts:
+    return [*_product(net.z[l - 1], net.W[l], columns), " + ", net.b[l]]
+
+
+def _activated(net: Working, l: int, columns: bool) -> Parts:
+    return [f"{net.f.name}(", net.a[l], ")"]
+
+
+def _output(net: Working, l: int, columns: bool) -> Parts:
+    return [f"{net.pair.output}(", net.a[l], ")"]
+
+
+def _total_error(net: Working, l: int, columns: bool) -> Parts:
+    sign, before, after = ("", "", "²") if net.pair.loss == "squared-error" else ("−", "ln ", "")
+    inner: Parts = []
+    for size in _sizes(net):
+        inner += [sign + before if not inner else f" {sign or '+'} {before}", size, after]
+    penalty = sum(float(torch.sum(W**2)) for W in net.W.values())
+    half = "½ " if net.pair.loss == "squared-error" else ""
+    return [f"{_mean(net)}{half}(", *inner, ")", *([" + ½ · ", net.lam, " · ", penalty] if net.lam else [])]
+
+
+def _sizes(net: Working) -> list[float]:
+    """What the loss adds up: |y − t| to be squared; or, of a target that is 0 or 1, the y or 1 − y to take ln of."""
+    if net.pair.loss == "squared-error":
+        return (net.y - net.t).abs().flatten().tolist()
+    if net.pair.loss == "cross-entropy":
+        return net.y[net.t == 1].tolist()
+    return torch.where(net.t == 1, net.y, 1 - net.y).flatten().tolist()
+
+
+def _delta(net: Working, l: int, columns: bool) -> Parts:
+    if l < net.L:
+        back = _product(net.delta[l + 1], net.W[l + 1].T, columns)
+        return ["(", *back, ") ⊙ ", SLIDES.slope(net, l)]
+    if net.pair.g is None:
+        return [net.y, " − ", net.t]
+    return ["(", net.y, " − ", net.t, ") ⊙ ", net.pair.g.derivative(net.a[l])]
+
+
+def _weight_gradient(net: Working, l: int, columns: bool) -> Parts:
+    parts = [_mean(net), *_product(net.z[l - 1].T, net.delta[l], columns)]
+    return [*parts, *([" + ", net.lam, " · ", net.W[l]] if net.lam else [])]
+
+
+def _bias_gradient(net: Working, l: int, columns: bool) -> Parts:
+    return [f"{_mean(net)}Σₙ ", net.delta[l]]
+
+
+def _mean(net: Working) -> str:
+    return f"(1/{net.N}) " if net.N > 1 else ""
+
+
+_PARTS = {
+    "a": _affine,
+    "z": _activated,
+    "y": _output,
+    "E": _total_error,
+    "delta": _delta,
+    "dW": _weight_gradient,
+    "db": _bias_gradient,
+}

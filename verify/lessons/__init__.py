@@ -1,0 +1,1 @@
+"""One module a lesson; the network's is a package."""

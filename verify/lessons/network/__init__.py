@@ -1,0 +1,1 @@
+"""The slides' network as a lesson: its mistakes, and how they are found."""

@@ -1,0 +1,337 @@
+"""Mistakes of order and state, which no replaced equation shows: weights stepped inside the loop, values kept.
+
+State is read off the calls of a run in their order; its first three are a problem A, another of the same shapes B, and
+A again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from manual import Equations, backward, step, work
+from verify.grading.answers import Answer
+from verify.grading.fixtures import Case
+from verify.lessons.network.decoding import Observed
+from verify.lessons.network.mistakes import Variant, replaced
+
+_FIT_STARTS = (1e-2, 0.3)
+_FIT_STEPS = 10
+_AGREES = 1e-6
+
+
+def agree(ours: dict[str, Tensor], answer: Answer) -> bool:
+    """Whether predicted gradients are those that came back, to six digits; no prediction agrees with nothing."""
+    if not ours:
+        return False
+    for name, value in ours.items():
+        actual = answer.lines.get(name)
+        if actual is None or actual.shape != value.shape:
+            return False
+        if not bool(((actual - value).abs() <= _AGREES * value.abs().max() + 1e-12).all()):
+            return False
+    return True
+
+
+def same(first: Answer, again: Answer) -> bool:
+    """Whether two answers to one problem are equal: deterministic programs repeat themselves to the last bit."""
+    if first.returned != again.returned or first.lines.keys() != again.lines.keys():
+        return False
+    return all(torch.equal(v.nan_to_num(7.0), again.lines[k].nan_to_num(7.0)) for k, v in first.lines.items())
+
+
+# State ---------------------------------------------------------------------------------------------------------------
+
+
+# By what a program may find again what it has kept.
+Key = Callable[[Case], tuple]
+_KEYS: tuple[Key, ...] = (
+    lambda c: c.problem.layers,
+    lambda c: (c.problem.layers, c.problem.N),
+    lambda c: (c.problem.layers, c.problem.N, c.problem.activation),
+    lambda c: (c.problem.layers, c.problem.N, c.problem.activation, c.problem.lam),
+)
+
+
+def unpiled(cases: Sequence[Case], answers: Sequence[Answer]) -> Iterator[list[Answer]]:
+    """What each call would have answered had the gradients not piled up, for every way in which they may have.
+
+    Nothing where they do not pile up: they do if db of A asked again exceeds that of the call before by A's own.
+    Whole gradients pile up, or sums over the samples before the mean and the penalty; until shapes change, or for good;
+    weights and biases in one pile, or each kind by its own shapes.
+    """
+    first, second, again = answers[:3]
+    if not (_like(first, second) and _like(second, again)) or not _piles_up(first, second, again):
+        return
+    ways = [(key, for_good) for key in (*_KEYS, None) for for_good in (True, False)]
+    for part, (key, for_good) in product((_whole, _sums, _data), ways):
+        apart = _taken_apart(cases, answers, part, key, for_good)
+        if _like(apart[0], apart[2]) and agree({n: v for n, v in apart[0].lines.items() if n[0] == "d"}, apart[2]):
+            yield apart
+
+
+def _piles_up(first: Answer, second: Answer, again: Answer) -> bool:
+    biases = [n for n in first.lines if n.startswith("db")]
+    added = {n: again.lines[n] - second.lines[n] for n in biases}
+    return any(bool((first.lines[n] != 0).any()) for n in biases) and agree(added, Answer(first.lines))
+
+
+# What piles up, as a part of a returned gradient: its factor, and what is not in it.
+Part = Callable[[Case, str], tuple[float, Tensor | float]]
+
+
+def _whole(case: Case, name: str) -> tuple[float, Tensor | float]:
+    return 1.0, 0.0
+
+
+def _data(case: Case, name: str) -> tuple[float, Tensor | float]:
+    return 1.0, case.problem.lam * case.problem.W[int(name[2:]) - 1] if name.startswith("dW") else 0.0
+
+
+def _sums(case: Case, name: str) -> tuple[float, Tensor | float]:
+    return float(case.problem.N), _data(case, name)[1]
+
+
+def _taken_apart(
+    cases: Sequence[Case], answers: Sequence[Answer], part: Part, key: Key | None, for_good: bool
+) -> list[Answer]:
+    """key: by what a pile is found again; None for weights and biases each by their own shapes."""
+    piles: dict[tuple, tuple[Case, Answer]] = {}
+    result: list[Answer] = []
+    for case, answer in zip(cases, answers, strict=True):
+        layers = case.problem.layers
+        keys = {"dW": (layers, "W"), "db": (layers[1:], "b")} if key is None else dict.fromkeys(("dW", "db"), key(case))
+        before = {kind: piles.get(place) for kind, place in keys.items()}
+        if not for_good:
+            piles.clear()
+        piles |= dict.fromkeys(keys.values(), (case, answer))
+        result.append(_without_piles(part, case, answer, before))
+    return result
+
+
+def _without_piles(part: Part, case: Case, answer: Answer, before: dict[str, tuple[Case, Answer] | None]) -> Answer:
+    lines = {n: v for n, v in answer.lines.items() if n.startswith(("dW", "db"))}
+    for name in lines:
+        pile = before[name[:2]]
+        if pile is None:
+            continue
+        if not answer.returned or name not in pile[1].lines or pile[1].lines[name].shape != lines[name].shape:
+            return Answer(failed="follows a call that failed")
+        lines[name] = _less(part, name, (case, answer), pile)
+    return Answer(lines, failed=answer.failed)
+
+
+def _less(part: Part, name: str, later: tuple[Case, Answer], earlier: tuple[Case, Answer]) -> Tensor:
+    (factor, rest), (factor_before, rest_before) = part(later[0], name), part(earlier[0], name)
+    pile = factor * (later[1].lines[name] - rest)
+    pile_before = factor_before * (earlier[1].lines[name] - rest_before)
+    return (pile - pile_before) / factor + rest
+
+
+def _like(first: Answer, second: Answer) -> bool:
+    """Whether two answers hold the same lines in the same shapes."""
+    gradients = [n for n in first.lines if n.startswith(("dW", "db"))]
+    return bool(gradients) and all(
+        n in second.lines and first.lines[n].shape == second.lines[n].shape for n in gradients
+    )
+
+
+def kept_calls(cases: Sequence[Case]) -> Iterator[list[int | None]]:
+    """For each call the earlier one whose values it may use, None where it is on its own; a list for each way.
+
+    The first way leaves the fewest calls on their own, and these are on their own in every other way.
+    """
+    for key in _KEYS:
+        first = {key(c): i for i, c in reversed(list(enumerate(cases)))}
+        yield [None if first[key(c)] == i else first[key(c)] for i, c in enumerate(cases)]
+    start = 0
+    run: list[int | None] = []
+    for i, case in enumerate(cases):  # until the network changes
+        start = start if case.problem.layers == cases[start].problem.layers else i
+        run.append(None if start == i else start)
+    yield run
+
+
+_KEPT = (
+    ("a", "z", "y"), ("a", "z", "y", "x"), ("a", "z", "y", "x", "W"), ("z", "y"), ("z", "y", "x"), ("a", "z"), ("z",),
+    ("a",), ("y",), ("x",), ("all",),
+)  # fmt: skip
+
+
+def is_stale(
+    cases: Sequence[Case], answers: Sequence[Answer], sources: Sequence[int | None], equations: Equations
+) -> bool:
+    """Whether every later call used the same values of its earlier one."""
+    later = [(i, source) for i, source in enumerate(sources) if source is not None and answers[i].returned]
+    return bool(later) and any(
+        all(agree(_stale_lines(cases[i], cases[source], kept, equations), answers[i]) for i, source in later)
+        for kept in _KEPT
+    )
+
+
+def _stale_lines(case: Case, earlier: Case, kept: Sequence[str], equations: Equations) -> dict[str, Tensor]:
+    """The gradients of a case with some lines of an earlier forward pass in them; the penalty is of its own weights."""
+    old, new = earlier.working, case.working
+    net = copy(old if "all" in kept else new)
+    decay = Variant("", "decay", lambda _, l: equations.decay(net if "all" in kept else new, l))
+    net.equations, net.delta, net.dW, net.db = replaced(equations, {"decay": decay}), {}, {}, {}
+    if "all" not in kept:
+        net.a = old.a if "a" in kept else new.a
+        net.z = dict(old.z if "z" in kept else new.z)
+        net.z[0] = (old if "x" in kept else new).x
+        net.y = (old if "y" in kept else new).y
+        net.W = old.W if "W" in kept else new.W
+    try:
+        backward(net)
+    except (RuntimeError, KeyError):
+        return {}
+    return {f"dW{l}": v for l, v in net.dW.items()} | {f"db{l}": v for l, v in net.db.items()}
+
+
+# Order: the weights stepped after each sample -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Online:
+    """How a program that steps inside its loop over the samples goes about it."""
+
+    early: bool  # W(l+1) is stepped before δ(l) is computed from it
+    penalty: bool  # λW is in the step
+    biases: bool  # the biases are stepped too
+    mean: bool  # each sample's gradient is divided by N in the step
+    last: bool  # λ times the stepped W, not the W that came in, is in dW
+
+    def gradients(self, case: Case, eta: float) -> dict[str, Tensor]:
+        """dW and db of the whole batch, with the weights moving from sample to sample."""
+        p = case.problem
+        W, _, dW, db = self.walk(case, eta)
+        kept = W if self.last else p.W
+        weights = {f"dW{l}": dW[l - 1] / p.N + p.lam * kept[l - 1] for l in range(1, p.L + 1)}
+        return weights | {f"db{l}": db[l - 1] / p.N for l in range(1, p.L + 1)}
+
+    def walk(self, case: Case, eta: float) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
+        """The weights and biases after the last sample, and the sums of the samples' gradients."""
+        p = case.problem
+        W, b = [w.clone() for w in p.W], [v.clone() for v in p.b]
+        dW, db = [torch.zeros_like(w) for w in W], [torch.zeros_like(v) for v in b]
+        for n in range(p.N):
+            self._sample(case, n, eta, W, b, dW, db)
+        return W, b, dW, db
+
+    def _sample(
+        self, case: Case, n: int, eta: float, W: list[Tensor], b: list[Tensor], dW: list[Tensor], db: list[Tensor]
+    ) -> None:
+        p = case.problem
+        net = work(W, b, p.x[n : n + 1], p.t[n : n + 1], p.f, p.pair, 0.0)
+        delta = net.delta[p.L]
+        for l in range(p.L, 0, -1):
+            if l < p.L:
+                above = W[l] if self.early else net.W[l + 1]
+                delta = delta @ above.T * p.f.derivative(net.a[l])
+            gradient = net.z[l - 1].T @ delta
+            dW[l - 1] += gradient
+            db[l - 1] += delta[0]
+            share = eta / p.N if self.mean else eta
+            W[l - 1] = W[l - 1] - share * (gradient + (p.lam * W[l - 1] if self.penalty else 0.0))
+            if self.biases:
+                b[l - 1] = b[l - 1] - share * delta[0]
+
+
+def stepped_each_sample(observed: Sequence[Observed]) -> float | None:
+    """The η of a program that steps its weights inside the loop over the samples; None where it does not.
+
+    Such a program is right about one sample's output layer, which meets the weights that came in, and wrong about
+    several samples' everywhere.
+    """
+    several = [(c, a) for c, a in observed if c.problem.N > 1 and c.problem.L > 1]
+    ones = [(c, a) for c, a in observed if c.problem.N == 1]
+    if not several or not all(_output_is_right(c, a) for c, a in ones):
+        return None
+    if any(_output_is_right(c, a) for c, a in several if c.problem.activation != "relu"):
+        return None
+    case, answer = min(
+        several, key=lambda pair: (pair[0].problem.lam > 0, pair[0].problem.N, pair[0].problem.parameters)
+    )
+    # Where λ = 0 the penalty's forms are one, and of one batch N is a part of η.
+    fitted = product((True, False), repeat=2) if case.problem.lam == 0 else product((True, False), repeat=5)
+    for early, biases, *rest in fitted:
+        penalty, mean, last = rest or (False, False, False)
+        online = Online(early, penalty, biases, mean, last)
+        eta = _fit(lambda eta, online=online: online.gradients(case, eta), answer)
+        for form in product((True, False), repeat=3) if eta is not None and not rest else ([penalty, mean, last],):
+            whole = Online(early, form[0], biases, form[1], form[2])
+            share = eta if eta is None or rest or not form[1] else eta * case.problem.N
+            if share is not None and all(agree(whole.gradients(c, share), a) for c, a in observed):
+                return share
+    return None
+
+
+def _output_is_right(case: Case, answer: Answer) -> bool:
+    """Whether db(L) is right."""
+    name = f"db{case.problem.L}"
+    return agree({name: case.truth[name]}, answer)
+
+
+def _fit(predict: Callable[[float], dict[str, Tensor]], answer: Answer) -> float | None:
+    """The number at which the prediction meets the answer, by Gauss and Newton from a few starts."""
+    names = [name for name in predict(0.0) if name in answer.lines]
+    if any(answer.lines[n].shape != v.shape for n, v in predict(0.0).items() if n in names) or not names:
+        return None
+    flat: Callable[[dict[str, Tensor]], Tensor] = lambda lines: torch.cat([lines[n].flatten() for n in names])
+    target = flat(dict(answer.lines))
+    for start in _FIT_STARTS:
+        eta = start
+        for _ in range(_FIT_STEPS):
+            here, h = flat(predict(eta)), 1e-7 * max(abs(eta), 1e-3)
+            slope = (flat(predict(eta + h)) - here) / h
+            size = float(slope @ slope)
+            if not 0 < size < float("inf"):
+                break
+            move = float((target - here) @ slope) / size
+            eta += move
+            if not abs(eta) < 1e6:
+                break
+            if abs(move) <= 1e-12 * abs(eta):
+                break
+        if 1e-9 < abs(eta) < 1e6 and agree(predict(eta), answer):
+            return eta
+    return None
+
+
+# Steps ---------------------------------------------------------------------------------------------------------------
+
+
+def repeated_step(case: Case, eta: float) -> list[Tensor]:
+    """W and b after N steps, each along a fresh gradient of the whole batch."""
+    p = case.problem
+    W, b = list(p.W), list(p.b)
+    for _ in range(p.N):
+        net = work(W, b, p.x, p.t, p.f, p.pair, p.lam)
+        W, b = step(W, b, list(reversed(net.dW.values())), list(reversed(net.db.values())), eta)
+    return [*W, *b]
+
+
+def steps_online(cases: Sequence[Case], came: Sequence[Sequence[Tensor]], eta: float) -> bool:
+    """Whether one form of stepping inside the loop over the samples gives every case's new W and b."""
+
+    def gives(online: Online, case: Case, values: Sequence[Tensor]) -> bool:
+        W, b, _, _ = online.walk(case, eta)
+        return all_close(values, [*W, *b])
+
+    return any(
+        all(gives(Online(early, penalty, True, mean, False), c, v) for c, v in zip(cases, came, strict=True))
+        for early, penalty, mean in product((True, False), repeat=3)
+    )
+
+
+def all_close(values: Sequence[Tensor], expected: Sequence[Tensor]) -> bool:
+    """Whether all are equal to nine digits, and of equal shapes."""
+    return all(
+        v.shape == e.shape and torch.allclose(v, e, rtol=1e-9, atol=1e-11)
+        for v, e in zip(values, expected, strict=True)
+    )

@@ -1,0 +1,114 @@
+"""Problems made up from a seed: one of any shape, and the sweep over activations, λ, losses and shapes.
+
+Weights and inputs are drawn on the CPU in float64, so that one seed gives the same problem on every device.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Generator, Tensor
+
+from manual import ACTIVATIONS
+from verify.problems.problem import Problem
+
+CPU = torch.device("cpu")
+LAMBDAS = (0.0, 1e-4, 0.001, 0.1, 1.0)
+LOSSES = ("cross-entropy", "binary-cross-entropy", "squared-error")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Units from the input to the output, and the samples of the batch."""
+
+    name: str
+    layers: tuple[int, ...]
+    batch: int
+
+
+SHAPES = (
+    Shape("one sample", (5, 4, 3), 1),
+    Shape("one unit a layer", (1, 1, 1), 4),
+    Shape("one layer", (6, 4), 7),
+    Shape("non-square", (7, 5, 3, 2), 4),
+    Shape("square, as many samples as units", (4, 4, 4, 4), 4),
+    Shape("deep", (3, 4, 4, 5, 4, 3), 5),
+    Shape("wide", (30, 20, 10), 8),
+)
+
+# What each output can reach, and squared error may ask for.
+_RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, 2.0), "softplus": (0.0, 2.0), "elu": (-0.9, 2.0)}
+_BOWLS = ("swish", "gelu", "gelu_tanh", "gelu_sigmoid")  # bounded below at about −0.17 and further up
+
+
+def seeded(seed: int) -> Generator:
+    """A generator of the CPU: the seed's numbers are the same whatever device they go to."""
+    return Generator(device=CPU).manual_seed(seed)
+
+
+def normal(generator: Generator, *shape: int) -> Tensor:
+    """Numbers of N(0, 1), float64, on the CPU."""
+    return torch.randn(*shape, generator=generator, dtype=torch.float64, device=CPU)
+
+
+def weights(generator: Generator, layers: Sequence[int], gain: float = 1.0) -> tuple[Tensor, ...]:
+    """W(l) (in, out) of N(0, gain/√in), so that pre-activations keep their size from layer to layer at gain 1."""
+    return tuple(gain / math.sqrt(below) * normal(generator, below, units) for below, units in _steps(layers))
+
+
+def biases(generator: Generator, layers: Sequence[int], scale: float = 0.1) -> tuple[Tensor, ...]:
+    """b(l) (out,) of N(0, scale): small, and not 0, so that a pre-activation is 0 by chance only."""
+    return tuple(scale * normal(generator, units) for _, units in _steps(layers))
+
+
+def _steps(layers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    return pairwise(layers)
+
+
+def targets(generator: Generator, batch: int, units: int, output: str, loss: str) -> Tensor:
+    """t (N, K): one-hot for cross-entropy, 0 or 1 for the binary one, within the output's range for squared error."""
+    if loss == "cross-entropy":
+        classes = torch.randint(units, (batch,), generator=generator, device=CPU)
+        return torch.nn.functional.one_hot(classes, units).to(torch.float64)
+    uniform = torch.rand(batch, units, generator=generator, dtype=torch.float64, device=CPU)
+    if loss == "binary-cross-entropy":
+        return torch.round(uniform)
+    low, high = _RANGES.get(output, (-0.1 if output in _BOWLS else -2.0, 2.0))
+    return low + (high - low) * uniform
+
+
+def sample(
+    generator: Generator,
+    shape: Shape,
+    *,
+    activation: str,
+    output: str = "softmax",
+    loss: str = "cross-entropy",
+    lam: float = 0.0,
+    gain: float = 1.0,
+    label: str = "",
+) -> Problem:
+    """A problem of that shape, on the CPU in float64. `gain` scales the weights and nothing else."""
+    W = weights(generator, shape.layers, gain)
+    b = biases(generator, shape.layers)
+    x = normal(generator, shape.batch, shape.layers[0])
+    t = targets(generator, shape.batch, shape.layers[-1], output, loss)
+    return Problem(W, b, x, t, activation, output, loss, lam, label=label)
+
+
+def sweep(problems: int, seed: int) -> Iterator[Problem]:
+    """That many problems, every activation, loss, λ and shape in turn; 1155 of them are all combinations once."""
+    generator = seeded(seed)
+    for i in range(problems):
+        activation, loss = ACTIVATIONS[i % len(ACTIVATIONS)], LOSSES[i % len(LOSSES)]
+        shape, lam = SHAPES[i % len(SHAPES)], LAMBDAS[i % len(LAMBDAS)]
+        output = {"cross-entropy": "softmax", "binary-cross-entropy": "sigmoid"}.get(loss)
+        output = output or ACTIVATIONS[(i // len(LOSSES)) % len(ACTIVATIONS)]
+        label = (
+            f"{i + 1}: {activation}, {output} with {loss}, λ = {lam:g}, {shape.name} {shape.layers}, N = {shape.batch}"
+        )
+        yield sample(generator, shape, activation=activation, output=output, loss=loss, lam=lam, label=label)

@@ -1,0 +1,1 @@
+"""Reading what people hand in. Start with submission.py."""

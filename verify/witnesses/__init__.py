@@ -1,0 +1,1 @@
+"""Independent ways to a gradient, set against one another. Start with against.py."""

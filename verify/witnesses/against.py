@@ -1,0 +1,145 @@
+"""The witnesses of a problem, independent ways to its lines: the module that brings manual and torch_ref together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import torch_ref
+from manual import work
+from verify.bounds.bounded import unit_roundoff
+from verify.bounds.budget import FLOAT64, budgets, lines_of, shared_budgets
+from verify.bounds.comparison import Comparison, compare, median_limit, smallest_flagged
+from verify.problems.lines import kind_and_layer, names
+from verify.problems.problem import Problem
+from verify.witnesses.complex_step import complex_step
+from verify.witnesses.differences import MEMORY, Estimate, differences
+
+
+@dataclass(frozen=True)
+class Witness:
+    """What one witness says: lines by name, how far each entry can be off, and which entries it leaves undecided."""
+
+    name: str
+    lines: Mapping[str, NDArray]
+    bars: Mapping[str, NDArray]
+    seconds: float
+    undecided: Mapping[str, NDArray] = field(default_factory=dict)
+
+    @property
+    def inconclusive(self) -> int:
+        """Parameters that it leaves undecided."""
+        return sum(int(v.sum()) for line, v in self.undecided.items() if kind_and_layer(line)[0] in ("dW", "db"))
+
+
+def manual_witness(problem: Problem) -> Witness:
+    """The slides' equations by hand, in the problem's dtype."""
+    lines, seconds = _timed(
+        problem,
+        lambda: lines_of(work(problem.W, problem.b, problem.x, problem.t, problem.f, problem.pair, problem.lam)),
+    )
+    return Witness("manual", _arrays(lines), rounding(problem), seconds)
+
+
+def autograd_witness(problem: Problem) -> Witness:
+    """torch.nn and autograd, in the problem's dtype."""
+    p = problem
+    lines, seconds = _timed(
+        p,
+        lambda: torch_ref.lines(
+            p.W,
+            p.b,
+            p.x,
+            p.t,
+            activation=p.activation,
+            output=p.output,
+            loss=p.loss,
+            lam=p.lam,
+            constants=asdict(p.constants),
+        ),
+    )
+    return Witness("autograd", _arrays(lines), rounding(p), seconds)
+
+
+def differences_witness(problem: Problem, memory: int = MEMORY) -> Witness:
+    """Finite differences in float64. Bars: each estimate's own, and the rounding of the point it is taken at."""
+    return _estimated("finite-differences", problem, lambda: differences(problem, memory))
+
+
+def complex_step_witness(problem: Problem, memory: int = MEMORY) -> Witness:
+    """The complex step in float64, with bars of the same two parts. Raises BadInput where it cannot be written out."""
+    return _estimated("complex-step", problem, lambda: complex_step(problem, memory))
+
+
+def _estimated(name: str, problem: Problem, compute: Callable[[], dict[str, Estimate]]) -> Witness:
+    estimates, seconds = _timed(problem, compute)
+    point = budgets(problem, FLOAT64)
+    return Witness(
+        name,
+        _arrays({line: e.value for line, e in estimates.items()}),
+        _arrays({line: e.bar + point[line] for line, e in estimates.items()}),
+        seconds,
+        _arrays({line: e.undecided for line, e in estimates.items()}),
+    )
+
+
+def rounding(problem: Problem) -> dict[str, NDArray]:
+    """The running budgets of the problem in its own dtype, as arrays."""
+    return _arrays(budgets(problem, unit_roundoff(problem.dtype)))
+
+
+def set_against(first: Witness, second: Witness, shared: Mapping[str, NDArray] | None = None) -> list[Comparison]:
+    """Every line that both have, in the slides' order: within the sum of what each may be off, or not.
+
+    `shared` may hold tighter bounds on the difference itself (`shared_rounding`); the smaller of the two counts.
+    """
+    layers = max(int(name[2:]) for name in second.lines if name.startswith("dW"))
+    lines = [name for name in names(layers) if name in first.lines and name in second.lines]
+    return [
+        compare(
+            name, (first.name, second.name),
+            first.lines[name].astype(np.float64), second.lines[name].astype(np.float64),
+            _budget(name, first, second, shared), second.undecided.get(name),
+        )
+        for name in lines
+    ]  # fmt: skip
+
+
+def _budget(name: str, first: Witness, second: Witness, shared: Mapping[str, NDArray] | None) -> NDArray:
+    own = first.bars[name] + second.bars[name]
+    return own if shared is None else np.fmin(own, shared[name])  # fmin: where a line is not finite its own bars stand
+
+
+def detection_limit(first: Witness, second: Witness, shared: Mapping[str, NDArray] | None = None) -> float:
+    """The median over all parameters of the smallest relative error that would have been flagged."""
+    limits = [
+        smallest_flagged(
+            first.lines[name], line, _budget(name, first, second, shared), second.undecided.get(name)
+        ).ravel()
+        for name, line in second.lines.items()
+        if kind_and_layer(name)[0] in ("dW", "db")
+    ]
+    return median_limit(np.concatenate(limits))
+
+
+def shared_rounding(problem: Problem, first: Witness, second: Witness) -> dict[str, NDArray]:
+    """What rounding can explain in each line of two witnesses with all lines, given how far the earlier ones differ."""
+    tensors = lambda w: {name: torch.as_tensor(line, device=problem.device) for name, line in w.lines.items()}
+    return _arrays(shared_budgets(problem, tensors(first), tensors(second)))
+
+
+def _timed(problem: Problem, compute: Callable[[], Mapping]) -> tuple[Mapping, float]:
+    start = time.perf_counter()
+    result = compute()
+    if problem.device.type == "cuda":
+        torch.cuda.synchronize(problem.device)
+    return result, time.perf_counter() - start
+
+
+def _arrays(lines: Mapping) -> dict[str, NDArray]:
+    return {name: line.detach().cpu().numpy() for name, line in lines.items()}
