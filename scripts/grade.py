@@ -21,7 +21,7 @@ from verify.classroom.gradebook import Gradebook
 from verify.classroom.sitting import Sitting
 from verify.commands.command_line import OneLineCommand, check_writable, whole, write_text
 from verify.commands.grade_job import GradeJob, check_known, cores
-from verify.grading.assignment import read_assignment
+from verify.grading.assignment import Assignment, read_assignment
 
 GRADER_FAILED = 3
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
@@ -62,20 +62,27 @@ def grade(
         check_known("--format", name, FORMATS)
     check_writable("--json", json)
     asked = read_assignment(assignment)
-    sitting = Sitting(asked, asked.seed if seed is None else seed, sandbox, device)
-    record = _graded(job, sitting, regrade, formats or ())
+    record = _graded(job, asked, regrade, formats or ())
     _write(record, out, json)
     return GRADER_FAILED if record.grader_errors else 0
 
 
-def _graded(job: GradeJob, sitting: Sitting, regrade: bool, formats: list[str] | tuple[()]) -> ClassRecord:
+def _graded(job: GradeJob, asked: Assignment, regrade: bool, formats: list[str] | tuple[()]) -> ClassRecord:
     entries = job.entries()
     with _graders(job) as graders, Gradebook(job.out) as gradebook:
+        sitting = _sitting(job, asked, gradebook)
         with _progress(len(entries)) as report:
             record = Classroom(gradebook, sitting, graders, regrade=regrade, report=report).grade(entries)
         for name in formats:
             export(name, record, gradebook.folder)
     return record
+
+
+def _sitting(job: GradeJob, asked: Assignment, gradebook: Gradebook) -> Sitting:
+    """What the class is graded by: the seed that is given, or the assignment's, or the gradebook's own."""
+    given = job.seed if job.seed is not None else asked.seed if isinstance(asked.seed, int) else None
+    seed = gradebook.seed() if given is None else given
+    return Sitting(asked, seed, job.sandbox, job.device, secret=given is None)
 
 
 @contextmanager

@@ -81,7 +81,7 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
     earlier: list[str]
     restored: list[str]
     sandbox: str
-    seed: int
+    seed: int | None
     digests: dict[str, str]
 
     def json(self) -> str:

@@ -8,9 +8,10 @@ import torch
 
 from verify.grading.answers import Answer, columns_name
 from verify.grading.assignment import Assignment
+from verify.grading.carrying import delta_is_wrong
 from verify.grading.fixtures import Fixture
 from verify.grading.functions import Heard, step_findings
-from verify.grading.judging import Judged, delta_is_wrong
+from verify.grading.judging import Judged
 from verify.grading.record import FindingRecord, GradeRecord
 from verify.isolation import Run
 from verify.lessons.network.diagnosis import Diagnosis, Finding, finding
@@ -87,6 +88,9 @@ def advice(drawn: Fixture, answers: Sequence[Answer], float32: bool) -> list[str
 def message_of(record: GradeRecord, run: Run, missing: Sequence[str]) -> str:
     if record.state == "correct":
         return f"All lines are right on {record.problems} problems."
+    if record.state == "undecided":
+        open_ = ", ".join(line.name for line in record.lines if line.state == "undecided")
+        return f"No line is wrong on {record.problems} problems, and these do not decide {open_}: rounding may hide it."
     if record.state in ("timeout", "memory"):
         return run.message
     text = [f"Missing: {', '.join(missing)}."] if missing else []
