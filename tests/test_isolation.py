@@ -21,8 +21,7 @@ import pytest
 
 from verify import isolation
 from verify.errors import BadInput
-from verify.isolation import Call, Calls, Limits, Outcome, Run, Sandbox, Unusable, choose, run
-from verify.isolation import servers
+from verify.isolation import Call, Calls, Limits, Outcome, Run, Sandbox, Unusable, choose, run, servers
 from verify.isolation.inside import cleaning, landlock
 from verify.submissions.submission import Submission, read_submission
 
