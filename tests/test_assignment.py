@@ -79,6 +79,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     precision = "float32"
     seed = 7
     time_limit = 2
+    cpu_limit = 1.5
     memory_mib = 512
     activation = {leaky_relu = 0.2, elu = 0.5, swish = 2}
     [points]
