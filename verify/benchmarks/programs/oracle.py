@@ -263,7 +263,7 @@ def _apart(arrays: list[NDArray], truth: list[NDArray], noise: list[float], colu
 # What a change did ---------------------------------------------------------------------------------------------------
 
 WRONG, EQUIVALENT, UNCLEAR = "wrong", "equivalent", "unclear"
-_CLEARLY, _ROUNDING, _OVER_PARENT = 1e-8, 1e-12, 1e3
+_CLEARLY, _CLEARLY_IN_SINGLE, _ROUNDING, _OVER_PARENT = 1e-8, 1e-2, 1e-12, 1e3
 
 
 def verdict(source: str, parent: str, task: Task, seed: int = 0) -> str:
@@ -272,11 +272,12 @@ def verdict(source: str, parent: str, task: Task, seed: int = 0) -> str:
     A form that loses digits is measured by its own parent; unclear is what lies between rounding and a clear error.
     """
     found = EQUIVALENT
+    clearly = _CLEARLY if task.assignment.precision == "float64" else _CLEARLY_IN_SINGLE
     changed, right = loaded(source), loaded(parent)
     for p in fresh_problems(task, seed):
         given = answered(changed, p, task)
         off, base = distance(given, p, task), distance(answered(right, p, task), p, task)
-        if given.changed or off > max(_CLEARLY, _OVER_PARENT * base):
+        if given.changed or off > max(clearly, _OVER_PARENT * base):
             return WRONG
         if off > max(_ROUNDING, 30 * base):
             found = UNCLEAR
