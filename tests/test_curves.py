@@ -189,3 +189,59 @@ def test_what_moves_an_activation_is_bounded(name: str, c: Constants) -> None:
         for form, on_bounded in ((f.f, stand.f), (f.derivative, stand.derivative)):
             bound: Bounded = on_bounded(held)  # type: ignore[arg-type, assignment]
             assert bool(((form(program) - form(exact)).abs() <= bound.error).all())
+
+
+# Beside the real line: what Cauchy's bound needs ---------------------------------------------------------------------
+
+
+def complex_slope(name: str, c: Constants, w: Tensor) -> Tensor:
+    """f′ at complex points, from its formula; of the piecewise ones the curved branch alone."""
+    sigma = lambda v: 1 / (1 + torch.exp(-v))
+    swish = lambda v: sigma(v) + v * sigma(v) * sigma(-v)
+    u = (2 / torch.pi) ** 0.5 * (w + 0.044715 * w**3)
+    return {
+        "elu": lambda: c.elu * torch.exp(w),
+        "softplus": lambda: sigma(w),
+        "sigmoid": lambda: sigma(w) * sigma(-w),
+        "tanh": lambda: 1 / torch.cosh(w) ** 2,
+        "swish": lambda: swish(c.swish * w),
+        "gelu_tanh": lambda: (
+            0.5 * (1 + torch.tanh(u)) + 0.5 * w / torch.cosh(u) ** 2 * (2 / torch.pi) ** 0.5 * (1 + 3 * 0.044715 * w**2)
+        ),
+        "gelu_sigmoid": lambda: swish(1.702 * w),
+    }[name]()
+
+
+CURVED = ("elu", "softplus", "sigmoid", "tanh", "swish", "gelu_tanh", "gelu_sigmoid")
+
+
+@pytest.mark.parametrize(
+    ("name", "c"), [(name, c) for name in CURVED for c in CONSTANTS], ids=lambda v: v if isinstance(v, str) else ""
+)
+def test_the_slope_within_the_strip(name: str, c: Constants) -> None:
+    """Analytic and bounded functions are steepest on the edge of a strip; some inner lines are looked at as well."""
+    strip = curve(name, c).strip
+    x = torch.linspace(-12, 1.0 if name == "elu" else 12, 20_001).double()
+    largest = 0.0
+    for share in (0.0, 0.3, 0.9, 1.0):
+        sizes = complex_slope(name, c, torch.complex(x, torch.full_like(x, share * strip.half_width))).abs()
+        largest = max(largest, float(sizes.max()))
+    assert 0.7 * strip.first <= largest <= strip.first * (1 + 1e-12)
+
+
+def test_the_slope_of_gelu_within_the_strip() -> None:
+    strip = curve("gelu", Constants()).strip
+    with mpmath.workdps(20):
+        slope = lambda w: mpmath.erfc(-w / mpmath.sqrt(2)) / 2 + w * mpmath.npdf(w)
+        largest = max(abs(slope(mpmath.mpc(k / 50, strip.half_width))) for k in range(-300, 301))
+    assert 0.5 * strip.first <= largest <= strip.first
+
+
+def test_the_strip_of_the_softmax() -> None:
+    """Σ|y_k| of complex scores: at the edge it comes close to what is stated, and never beyond."""
+    generator = torch.Generator().manual_seed(3)
+    scores = 3 * torch.randn(20_000, 3, generator=generator).double()
+    signs = torch.sign(torch.randn(20_000, 3, generator=generator).double())
+    e = torch.exp(torch.complex(scores, curves.SOFTMAX_STRIP.half_width * signs))
+    sums = (e.abs() / e.sum(dim=1, keepdim=True).abs()).sum(dim=1)
+    assert 0.99 * curves.SOFTMAX_STRIP.first <= float(sums.max()) <= curves.SOFTMAX_STRIP.first * (1 + 1e-12)

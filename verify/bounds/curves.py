@@ -7,6 +7,7 @@ by `tests/test_curves.py`, on a fine grid and by mpmath where the grid is no pro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,19 @@ Size = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
+class Strip:
+    """How far beside the real line f goes on, and how steep it is there: what Cauchy's bound on a derivative needs.
+
+    f, and of a piecewise one each branch by itself, is analytic within `half_width` ρ of every real point that it is
+    used at, and |f′| ≤ `first` there. So ρ/(a path's slopes, each taken as `first`) is a radius within which a loss is
+    analytic in a pre-activation, and f bends on lengths of ρ and longer. Proved in `curve`, form by form.
+    """
+
+    half_width: float
+    first: float
+
+
+@dataclass(frozen=True)
 class Curve:
     """Bounds on an activation's derivatives over the whole line."""
 
@@ -31,6 +45,7 @@ class Curve:
     jump: float = 0.0  # |f′(0+) − f′(0−)|
     pattern: bool = False  # whether f is put together at 0 from two pieces
     tail: tuple[float, float] = (float("inf"), 0.0)  # (C, κ): |f″(a)| ≤ C exp(−κ|a|)
+    strip: Strip = Strip(math.inf, 1.0)
 
 
 def _one(a: Tensor) -> Tensor:
@@ -45,26 +60,60 @@ def _one_and_size(a: Tensor) -> Tensor:
     return 1 + a.abs()
 
 
+def _tanh_gelu_terms(a: Tensor) -> Tensor:
+    """½(1 + tanh u) and ½a(1 − tanh² u)u′: tanh² u keeps some roundings of 1 while a·u′ grows, up to |u| of 19.1.
+
+    Beyond it tanh u is 1 in float64, and 1 − tanh² u is nothing but its rounding, if it is not 0; |a| at most then.
+    """
+    slope = math.sqrt(2 / math.pi) * (1 + 0.134145 * a**2)
+    u = math.sqrt(2 / math.pi) * (a + 0.044715 * a**3)
+    return 1 + a.abs() * torch.where(u.abs() <= _TANH_IS_ONE, slope, 1)
+
+
+_TANH_IS_ONE = 19.1  # from there on 1 − tanh u < 2⁻⁵⁴
+
+
+# The softmax and the logarithm of its sum, in the scores. Where every |Im a_k| ≤ π/4, Re e^a_k ≥ |e^a_k| / √2, so
+# |Σ e^a_k| ≥ Σ |e^a_k| / √2: no pole, and |y_k| is √2 times the y_k of the real parts at most. (In the open strip of
+# π/2 the sum has no zero either, but |y_k| no bound.) `first` bounds Σ_k |y_k|, so Σ_k |y_k − t_k| ≤ √2 + Σ_k |t_k|.
+SOFTMAX_STRIP = Strip(math.pi / 4, math.sqrt(2))
+
+
+def _swish_strip(beta: float) -> Strip:
+    """f′ = σ(w) + w σ(w)σ(−w) at w = βa: with |Im w| ≤ π/2, |σ| ≤ 1 and |w|/(2 (cosh x + cos y)) ≤ 0.92."""
+    return Strip(math.pi / 2 / abs(beta) if beta else math.inf, 1.92)
+
+
 def curve(name: str, c: Constants) -> Curve:
-    """The curve of that activation at those constants."""
+    """The curve of that activation at those constants.
+
+    The strips, with w = x + iy. |1 + e^−w| ≥ 1 where |y| ≤ π/2, since Re e^−w ≥ 0: |σ| ≤ 1, which is softplus's slope.
+    |σ(w)σ(−w)| = 1/|2 + 2 cosh w| = 1/(2 (cosh x + cos y)) ≤ 1/2 there. |tanh′| = 1/|cosh² w| = 1/(sinh² x + cos² y)
+    ≤ 2 where |y| ≤ π/4. Gelu is entire; where |y| ≤ 1, |Φ(w)| ≤ 1 + |y| φ(x) e^(y²/2), and
+    |f′| ≤ 1 + (2 + |x|) φ(x) √e ≤ 2.46. Gelu by tanh has its poles where u = √(2/π)(w + 0.044715 w³) is an odd multiple
+    of iπ/2: Re u = 0 has x = 0 alone where |y| ≤ 1, and there |u| < π/2; |f′| is largest on the edge, where it is 1.59.
+    The branches of the piecewise ones are lines, and γeʷ: e|γ| at most within 1 of the points where it is used.
+    """
     beta = max(abs(c.swish), 1e-300)
     curves = {
         "relu": lambda: Curve(1, 0, _size, _one, jump=1, pattern=True),
         "leaky_relu": lambda: Curve(
             max(1, abs(c.leaky_relu)), 0, lambda a: max(1, abs(c.leaky_relu)) * a.abs(),
             lambda a: torch.full_like(a, max(1, abs(c.leaky_relu))), jump=abs(1 - c.leaky_relu), pattern=True,
+            strip=Strip(math.inf, max(1, abs(c.leaky_relu))),
         ),
         "elu": lambda: Curve(
             max(1, abs(c.elu)), abs(c.elu), lambda a: torch.where(a > 0, a.abs(), 2 * abs(c.elu)),
             lambda a: torch.full_like(a, 1 + abs(c.elu)), jump=abs(1 - c.elu), pattern=True,
+            strip=Strip(1, max(1, math.e * abs(c.elu))),
         ),
-        "softplus": lambda: Curve(1, 0.25, _one_and_size, _one, tail=(1, 1)),
-        "sigmoid": lambda: Curve(0.25, 0.0963, _one, _one, tail=(1, 1)),
-        "tanh": lambda: Curve(1, 0.7699, _one, lambda a: 2 * _one(a), tail=(8, 2)),
-        "swish": lambda: Curve(1.1, 0.5 * beta, _size, lambda a: 1 + (beta * a).abs()),
-        "gelu": lambda: Curve(1.129, 0.7979, _size, _one_and_size),
-        "gelu_tanh": lambda: Curve(1.13, 0.7979, _size, lambda a: 4 + a.abs()),
-        "gelu_sigmoid": lambda: Curve(1.1, 0.851, _size, lambda a: 1 + 1.702 * a.abs()),
+        "softplus": lambda: Curve(1, 0.25, _one_and_size, _one, tail=(1, 1), strip=Strip(math.pi / 2, 1)),
+        "sigmoid": lambda: Curve(0.25, 0.0963, _one, _one, tail=(1, 1), strip=Strip(math.pi / 2, 0.5)),
+        "tanh": lambda: Curve(1, 0.7699, _one, lambda a: 2 * _one(a), tail=(8, 2), strip=Strip(math.pi / 4, 2)),
+        "swish": lambda: Curve(1.1, 0.5 * beta, _size, lambda a: 1 + (beta * a).abs(), strip=_swish_strip(c.swish)),
+        "gelu": lambda: Curve(1.129, 0.7979, _size, _one_and_size, strip=Strip(1, 2.46)),
+        "gelu_tanh": lambda: Curve(1.13, 0.7979, _size, _tanh_gelu_terms, strip=Strip(1, 1.59)),
+        "gelu_sigmoid": lambda: Curve(1.1, 0.851, _size, lambda a: 1 + 1.702 * a.abs(), strip=_swish_strip(1.702)),
         "identity": lambda: Curve(1, 0, _size, _one),
     }  # fmt: skip
     return curves[name]()

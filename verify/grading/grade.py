@@ -13,28 +13,24 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import torch
 from torch import Tensor
 
-from verify.grading.answers import Answer, columns_name, gradients_answer
+from verify.grading.answers import Answer, gradients_answer
 from verify.grading.assignment import Assignment
 from verify.grading.counterexample import counterexample
 from verify.grading.fixtures import GRADED, Fixture, fixture
-from verify.grading.functions import ETA, OPTIONAL, Heard, judge_functions, step_findings
-from verify.grading.judging import Judge, Judged, delta_is_wrong
-from verify.grading.record import FindingRecord, GradeRecord, task_of, without_run
+from verify.grading.functions import ETA, OPTIONAL, Heard, judge_functions
+from verify.grading.judging import Judge, Judged
+from verify.grading.record import GradeRecord, task_of, without_run
 from verify.grading.scoring import absent, line_records
+from verify.grading.sentences import advice, finding_record, first_wrong, message_of, other_findings, raised
 from verify.isolation import Call, Calls, Limits, Outcome, Reply, Run, Sandbox
 from verify.isolation import run as run_isolated
-from verify.lessons.network.diagnosis import Diagnosis, Finding, diagnose, finding
-from verify.lessons.network.mistakes import CATALOGUE, rank
-from verify.problems.lines import STEP, place
+from verify.lessons.network.diagnosis import Diagnosis, diagnose
+from verify.lessons.network.mistakes import rank
 from verify.submissions.submission import Submission
 
 _FUNCTION_CASES = 16
-# What a program keeps from call to call, or cuts off, shows in its step as well, and is no mistake of the step.
-STATEFUL = frozenset(("gradients-accumulated", "cache-stale", "precision-float32", "integer-arrays"))
-OF_STEPS = ("step-sign", "step-repeated", "updated-weights-in-backward")
 _PARTIAL = ("ok", "timeout", "memory")
 
 
@@ -154,7 +150,7 @@ def grade(name: str, run: Run, exam: Examination) -> GradeRecord:
             absent = "gradients" in missing
             record.state = "incomplete" if absent else "error"
             found = ", ".join(sorted(run.functions)) or "no function"
-            record.message = f"The function gradients is missing; found {found}." if absent else _raised(answers[0])
+            record.message = f"The function gradients is missing; found {found}." if absent else raised(answers[0])
         return record
     _judge(record, exam, run, answers, missing)
     return record
@@ -187,7 +183,7 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
     diagnosis = Diagnosis()
     if failed or any(j.wrong for j in judged if j.function == "gradients"):
         diagnosis = diagnose(drawn, answers)
-    found = {f.mistake: f for f in (*_other_findings(drawn, heard, answers, judged, diagnosis), *diagnosis.findings)}
+    found = {f.mistake: f for f in (*other_findings(drawn, heard, answers, judged, diagnosis), *diagnosis.findings)}
     lines = [
         *line_records(drawn, judged, diagnosis, len(failed) / len(graded)),
         *absent(exam.assignment, missing),
@@ -197,19 +193,19 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
         msgspec.structs.replace(line, points=round(line.points, 6), max_points=round(line.max_points, 6))
         for line in lines
     ]
-    record.raised = [f"{case.problem.label}: {_raised(answer)}" for case, answer in failed][:5]
+    record.raised = [f"{case.problem.label}: {raised(answer)}" for case, answer in failed][:5]
     record.diagnosis = [
-        _finding_record(f, exam.assignment) for f in sorted(found.values(), key=lambda f: rank(f.mistake))
+        finding_record(f, exam.assignment) for f in sorted(found.values(), key=lambda f: rank(f.mistake))
     ]
     record.known = list(diagnosis.known)
-    record.first_wrong_line = _first_wrong(record, drawn, answers)
+    record.first_wrong_line = first_wrong(record, drawn, answers)
     record.detection_limit = exam.judge.detection_limit(answers, float32=float32)
-    record.advice = _advice(drawn, answers, float32)
+    record.advice = advice(drawn, answers, float32)
     wrong = bool(failed) or any(j.wrong for j in judged)
     record.counterexample = counterexample(drawn, answers) if wrong else None
     if run.state == "ok":
         record.state = "incomplete" if missing else "wrong" if wrong or found else "correct"
-    record.message = _message(record, run, missing)
+    record.message = message_of(record, run, missing)
 
 
 def _judged(exam: Examination, heard: dict[str, list[Heard]], answers: Sequence[Answer]) -> tuple[bool, list[Judged]]:
@@ -226,25 +222,6 @@ def _judged(exam: Examination, heard: dict[str, list[Heard]], answers: Sequence[
     return False, judged
 
 
-def _other_findings(
-    drawn: Fixture,
-    heard: dict[str, list[Heard]],
-    answers: Sequence[Answer],
-    judged: Sequence[Judged],
-    diagnosis: Diagnosis,
-) -> list[Finding]:
-    """Mistakes of the step, and arguments written to."""
-    found = []
-    state = {f.mistake for f in diagnosis.findings} & STATEFUL or any(a.inputs_changed for a in answers)
-    if not state and any(j.function == "step" and j.wrong > j.carried for j in judged):
-        known = {*OF_STEPS, *(f.mistake for f in diagnosis.findings)}
-        of_step = step_findings(drawn, heard["step"])
-        found += of_step if all(f.mistake in known for f in of_step) else []
-    if any(a.inputs_changed for a in answers):
-        found.append(finding("inputs-mutated", drawn.assignment.layers[1]))
-    return found
-
-
 # Texts ---------------------------------------------------------------------------------------------------------------
 
 
@@ -252,62 +229,3 @@ def _missing(assignment: Assignment, run: Run) -> list[str]:
     """Required functions that are not there: gradients always, the others where they have points."""
     wanted = ["gradients", *(f for f in ("forward", "loss", "step") if getattr(assignment.points, f) > 0)]
     return [f for f in wanted if f not in run.functions]
-
-
-def _raised(answer: Answer) -> str:
-    return answer.failed + (f" (line {answer.line})" if answer.line else "")
-
-
-def _finding_record(f: Finding, assignment: Assignment) -> FindingRecord:
-    columns = assignment.convention == "columns"
-    lines = [columns_name(n, assignment.layers[1]) if columns and n[0] in "azyd" else n for n in f.lines]
-    return FindingRecord(
-        mistake=f.mistake, lines=lines, says=f.says, wrong=f.wrong, right=f.right, place=_place(f, columns=columns),
-        only=list(f.only), number=f.number, also=list(f.also),
-    )  # fmt: skip
-
-
-def _place(f: Finding, *, columns: bool) -> str:
-    """Where the slides state the first equation that a mistake replaces; "" for one of none."""
-    if not f.lines:
-        return ""
-    return str(STEP if f.lines[0].startswith("W") else place(f.lines[0], columns=columns))
-
-
-def _first_wrong(record: GradeRecord, drawn: Fixture, answers: Sequence[Answer]) -> str | None:
-    """The first line, in the order of the working, whose own equation is wrong."""
-    wrong = [line for line in record.lines if line.state not in ("right", "absent")]
-    own = [line for line in wrong if line.carried_forward != "right"]
-    first = (own or wrong or [None])[0]
-    if first is None or first.function != "gradients":
-        return None if first is None else f"{first.function}: {first.name}"
-    unnamed = not record.diagnosis and first.name.startswith("dW")
-    return f"delta{first.name[2:]}" if unnamed and delta_is_wrong(drawn, first.name, answers) else first.name
-
-
-def _advice(drawn: Fixture, answers: Sequence[Answer], float32: bool) -> list[str]:
-    """What costs nothing and is worth knowing: overflow at large scores, single precision, unused keys."""
-    said = []
-    for i, _ in drawn.of("large"):
-        answer = answers[i]
-        if answer.returned and not all(bool(torch.isfinite(v).all()) for v in answer.lines.values()):
-            said.append("softmax-overflow: " + CATALOGUE["softmax-overflow"].says)
-    if float32:
-        said.append("precision-float32: " + CATALOGUE["precision-float32"].says + " The assignment lets it pass.")
-    return said
-
-
-def _message(record: GradeRecord, run: Run, missing: Sequence[str]) -> str:
-    if record.state == "correct":
-        return f"All lines are right on {record.problems} problems."
-    if record.state in ("timeout", "memory"):
-        return run.message
-    text = [f"Missing: {', '.join(missing)}."] if missing else []
-    if record.raised:
-        text.append(f"The program failed on some problems: {record.raised[0]}.")
-    if record.diagnosis:
-        text += [f.says for f in record.diagnosis]
-    elif record.first_wrong_line:
-        text.append(f"{record.first_wrong_line} is the first wrong line; no known mistake explains it.")
-        text += record.known
-    return " ".join(text)

@@ -1,11 +1,11 @@
 """Finite differences for every parameter of the network, each with its own error bar, from forward passes alone.
 
 The estimate is the central difference of order six of E_n in a_nj(l) (`verify.witnesses.columns` says why that serves
-every weight and bias), at ±s, ±2s, ±3s. Its error bar has two parts. Truncation: its distance from the difference of order
-four on the same points, which is larger than its own error by about 1/s². Rounding: what the evaluation of E_n
+every weight and bias), at ±s, ±2s, ±3s. Its error bar has two parts. Truncation: its distance from the difference of
+order four on the same points, which is larger than its own error by about 1/s². Rounding: what the evaluation of E_n
 can round off, by running analysis of the forward pass, divided by the step. The step follows from how far the layers
-above move. (The rounding of a(l) itself moves the point at which the derivative is taken; all witnesses share it,
-and `verify.witnesses.against` adds the running budget for it.)
+above move. (The rounding of a(l) itself moves the point at which the derivative is taken; all witnesses share it, and
+`verify.witnesses.against` adds the running budget for it.)
 
 Kinks: the activation patterns at all points are compared exactly. Where they differ the step shrinks; where a
 pre-activation is exactly 0, both one-sided derivatives are taken and the bar covers all that lies between; what even
