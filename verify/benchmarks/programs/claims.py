@@ -89,10 +89,9 @@ def _gives(claim: Claim, p: Fresh, given: Given, task: Task, loose: bool) -> boo
 def _worked(equations: Equations, p: Fresh, task: Task) -> list[NDArray] | None:
     """dW and db of the equations; None where they raise."""
     own, tensors = task.constants, lambda arrays: tuple(torch.from_numpy(v) for v in arrays)
-    q = Problem(
-        tensors(p.W), tensors(p.b), *tensors((p.x, p.t)), p.activation, task.output, task.loss, p.lam,
-        Constants(own.leaky, own.elu, own.swish),
-    )  # fmt: skip
+    x, t = tensors([p.x, p.t])
+    constants = Constants(own.leaky, own.elu, own.swish)
+    q = Problem(tensors(p.W), tensors(p.b), x, t, p.activation, task.output, task.loss, p.lam, constants)
     try:
         net = work(q.W, q.b, q.x, q.t, q.f, q.pair, q.lam, equations)
     except _RAISES:

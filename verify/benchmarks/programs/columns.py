@@ -64,12 +64,15 @@ def turned(p: Parts) -> str:
     """A program of rows, with its arguments and results turned over."""
     p.lines = "none"
     rows = STYLES[p.rng.choice(("lists", "layers", "recursive", "planned"))](p)
-    return rows.replace("def gradients(", "def in_rows(") + """
+    return (
+        rows.replace("def gradients(", "def in_rows(")
+        + """
 
 def gradients(W, b, x, t, activation, lam):
     dW, db = in_rows([w.T for w in W], [c.ravel() for c in b], x.T, t.T, activation, lam)
     return [g.T for g in dW], [g.reshape(-1, 1) for g in db]
 """
+    )
 
 
 COLUMN_STYLES: dict[str, Callable[[Parts], str]] = {"in columns": in_columns, "turned": turned}

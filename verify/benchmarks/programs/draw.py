@@ -89,7 +89,9 @@ def activations(p: Parts) -> str:
 
 def _by_if(p: Parts, f: dict[str, str], df: dict[str, str]) -> str:
     asked = p.rng.choice(("==", "==", "is"))
-    rows = lambda forms: "\n".join(f'    if kind {asked} "{name}":\n        return {text}' for name, text in forms.items())
+    rows = lambda forms: "\n".join(
+        f'    if kind {asked} "{name}":\n        return {text}' for name, text in forms.items()
+    )
     return f"def {p.f}(v, kind):\n{rows(f)}\n\n\ndef {p.df}(v, z, kind):\n{rows(df)}\n"
 
 
@@ -104,8 +106,7 @@ def _by_table(p: Parts, f: dict[str, str], df: dict[str, str]) -> str:
 def _by_match(p: Parts, f: dict[str, str], df: dict[str, str]) -> str:
     rows = lambda forms: "\n".join(f'        case "{name}":\n            return {text}' for name, text in forms.items())
     return (
-        f"def {p.f}(v, kind):\n    match kind:\n{rows(f)}\n\n\n"
-        f"def {p.df}(v, z, kind):\n    match kind:\n{rows(df)}\n"
+        f"def {p.f}(v, kind):\n    match kind:\n{rows(f)}\n\n\ndef {p.df}(v, z, kind):\n    match kind:\n{rows(df)}\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Changes of a program's source that know nothing of backpropagation: one place is written differently, or two, or three.
+"""Changes of a program's source that know nothing of backpropagation: one place is written differently, two or three.
 
 A change is found by its place in the syntax tree: every expression and statement offers the slips that are possible
 there (a factor dropped, a name exchanged, an index off by one, a transpose, a clip, two statements in the other order).
@@ -12,8 +12,12 @@ import copy
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-Slip = Callable[[ast.expr, "Scope"], Iterator[tuple[str, ast.expr]]]
+# Every expression could be negated, clipped and so on: the share of places at which that is offered.
+_WRAPPED = 0.1
+
+Slip = Callable[[Any, "Scope"], Iterator[tuple[str, ast.expr]]]
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,9 @@ def _names(function: ast.FunctionDef) -> set[str]:
 
 def _children(parent: ast.AST) -> Iterator[tuple[str, int | None, ast.expr]]:
     for field, value in ast.iter_fields(parent):
-        if field in ("annotation", "returns", "decorator_list", "defaults", "func") and not isinstance(parent, ast.Call):
+        if field in ("annotation", "returns", "decorator_list", "defaults", "func") and not isinstance(
+            parent, ast.Call
+        ):
             continue
         if isinstance(value, ast.expr) and field != "func":
             yield field, None, value
@@ -119,7 +125,7 @@ def _slips(node: ast.expr, scope: Scope) -> Iterator[tuple[str, ast.expr]]:
         return
     for slip in _BY_TYPE.get(type(node), ()):
         yield from slip(node, scope)
-    if isinstance(node, ast.BinOp | ast.Call) and not isinstance(node, ast.Constant):
+    if isinstance(node, ast.BinOp | ast.Call) and scope.rng.random() < _WRAPPED:
         yield from _wrapped(node, scope)
 
 
@@ -246,15 +252,15 @@ def _wrapped(node: ast.expr, scope: Scope) -> Iterator[tuple[str, ast.expr]]:
 
 
 _BY_TYPE: dict[type, tuple[Slip, ...]] = {
-    ast.BinOp: (_operators,),  # type: ignore[dict-item]
-    ast.UnaryOp: (_signs,),  # type: ignore[dict-item]
-    ast.Compare: (_comparisons,),  # type: ignore[dict-item]
-    ast.Constant: (_constants,),  # type: ignore[dict-item]
-    ast.Attribute: (_attributes,),  # type: ignore[dict-item]
-    ast.Name: (_local_names,),  # type: ignore[dict-item]
-    ast.Subscript: (_indices,),  # type: ignore[dict-item]
-    ast.Call: (_calls,),  # type: ignore[dict-item]
-    ast.IfExp: (_choices,),  # type: ignore[dict-item]
+    ast.BinOp: (_operators,),
+    ast.UnaryOp: (_signs,),
+    ast.Compare: (_comparisons,),
+    ast.Constant: (_constants,),
+    ast.Attribute: (_attributes,),
+    ast.Name: (_local_names,),
+    ast.Subscript: (_indices,),
+    ast.Call: (_calls,),
+    ast.IfExp: (_choices,),
 }
 
 

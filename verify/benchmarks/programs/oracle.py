@@ -60,7 +60,7 @@ class Fresh:
 
 @functools.cache
 def fresh_problems(task: Task, seed: int = 0) -> list[Fresh]:
-    """Ordinary problems, saturated ones, ones with large gradients, ones at kinks; of all that the assignment allows."""
+    """Ordinary problems, saturated ones, ones with large gradients, ones at kinks: what the assignment allows."""
     return list(_fresh(task, np.random.default_rng([seed, 2026])))
 
 
@@ -237,22 +237,27 @@ def _same(first: Any, second: Any) -> bool:
     return bool(np.array_equal(first, second)) if isinstance(first, np.ndarray) else first == second
 
 
-def distance(given: Given, p: Fresh, task: Task) -> float:
-    """How far a call is off: the largest error of a line in units of its largest entry; inf for no or other shapes."""
+def distance(given: Given, p: Fresh, task: Task, floor: float = 0.0) -> float:
+    """How far a call is off: the largest error of a line in units of its largest entry; inf for no or other shapes.
+
+    A line that is smaller than `floor` is measured by that: (W − W_new)/η knows no smaller digits.
+    """
     if given.arrays is None:
         return float("inf")
     columns = task.assignment.convention == "columns"
     L = len(p.W)
     wanted = [truth if task.assignment.biases else truth[:L] for truth in p.right]
-    return min(_apart(given.arrays, truth, p.noise, L if columns else None) for truth in wanted)
+    return min(
+        _apart(given.arrays, truth, [floor + _NOISE * n for n in p.noise], L if columns else None) for truth in wanted
+    )
 
 
-def _apart(arrays: list[NDArray], truth: list[NDArray], noise: list[float], columns: int | None) -> float:
+def _apart(arrays: list[NDArray], truth: list[NDArray], floors: list[float], columns: int | None) -> float:
     if len(arrays) != len(truth):
         return float("inf")
     worst = 0.0
     for i, (g, w) in enumerate(zip(arrays, truth, strict=True)):
-        scale = float(np.abs(w).max(initial=0.0)) + _NOISE * noise[i] + _TINY
+        scale = float(np.abs(w).max(initial=0.0)) + floors[i] + _TINY
         w = w.reshape(1, -1) if columns is not None and i >= columns else w
         if g.shape != w.shape or not np.isfinite(g).all():
             return float("inf")
@@ -284,13 +289,11 @@ def verdict(source: str, parent: str, task: Task, seed: int = 0) -> str:
     return found
 
 
-def is_right(source: str, task: Task, seed: int = 0, tolerance: float = 1e-6) -> bool:
+def is_right(source: str, task: Task, seed: int = 0, tolerance: float = 1e-6, floor: float = 0.0) -> bool:
     """Whether a program agrees with autograd on every fresh problem, as far as forms that lose digits let it."""
     gradients = loaded(source)
     allowed = {"saturated": 0.05, "steep": 1e-4}
     return all(
-        distance(answered(gradients, p, task), p, task) <= max(tolerance, allowed.get(p.kind, 0.0))
+        distance(answered(gradients, p, task), p, task, floor) <= max(tolerance, allowed.get(p.kind, 0.0))
         for p in fresh_problems(task, seed)
     )
-
-

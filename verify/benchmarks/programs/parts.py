@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Form:
-    """An expression with {z}, {W}, {b}, {d}, {N}, {lam}, the function that it calls, and whether it loops over units."""
+    """An expression with {z}, {W}, {b}, {d}, {N}, {lam}, and the function that it calls."""
 
     text: str
     function: str = ""

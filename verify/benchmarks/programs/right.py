@@ -79,9 +79,12 @@ def step(W, b, x, t, activation, lam, eta):
 
 def _float32(p: Parts, text: str) -> str:
     """The same in single precision from the start."""
-    return text.replace("def gradients(", "def in_double(") + """
+    return (
+        text.replace("def gradients(", "def in_double(")
+        + """
 
 def gradients(W, b, x, t, activation, lam):
     single = lambda v: v.astype(np.float32)
     return in_double([single(w) for w in W], [single(c) for c in b], single(x), single(t), activation, np.float32(lam))
 """
+    )

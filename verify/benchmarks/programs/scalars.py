@@ -6,7 +6,10 @@ from verify.benchmarks.programs.draw import Parts
 
 _SUM = (
     "s = b[l][j]\n                for i in range(len(W[l])):\n                    s += z[-1][i] * W[l][i][j]",
-    "s = 0.0\n                for i in range(len(W[l])):\n                    s += W[l][i][j] * z[-1][i]\n                s += b[l][j]",
+    (
+        "s = 0.0\n                for i in range(len(W[l])):\n                    s += W[l][i][j] * z[-1][i]\n"
+        "                s += b[l][j]"
+    ),
     "s = sum(u * row[j] for u, row in zip(z[-1], W[l])) + b[l][j]",
     "s = math.fsum([u * row[j] for u, row in zip(z[-1], W[l])] + [b[l][j]])",
 )
@@ -27,9 +30,11 @@ _CURVES = {
     ),
     "gelu_tanh": (
         "0.5 * s * (1 + math.tanh(math.sqrt(2 / math.pi) * (s + 0.044715 * s ** 3)))",
-        "0.5 * (1 + math.tanh(math.sqrt(2 / math.pi) * (s + 0.044715 * s ** 3))) + 0.5 * s * "
-        "(1 - math.tanh(math.sqrt(2 / math.pi) * (s + 0.044715 * s ** 3)) ** 2) * math.sqrt(2 / math.pi) * "
-        "(1 + 0.134145 * s * s)",
+        (
+            "0.5 * (1 + math.tanh(math.sqrt(2 / math.pi) * (s + 0.044715 * s ** 3))) + 0.5 * s * "
+            "(1 - math.tanh(math.sqrt(2 / math.pi) * (s + 0.044715 * s ** 3)) ** 2) * math.sqrt(2 / math.pi) * "
+            "(1 + 0.134145 * s * s)"
+        ),
     ),
     "gelu_sigmoid": (
         "s * _logistic(1.702 * s)",
@@ -128,9 +133,14 @@ def error_of(scores, y, t):
 
 
 def _turned(source: str) -> str:
-    return source.replace("def gradients(", "def in_rows(").replace("return dW, db", "return [np.array(g) for g in dW], [np.array(g) for g in db]") + """
+    return (
+        source.replace("def gradients(", "def in_rows(").replace(
+            "return dW, db", "return [np.array(g) for g in dW], [np.array(g) for g in db]"
+        )
+        + """
 
 def gradients(W, b, x, t, activation, lam):
     dW, db = in_rows([w.T for w in W], [c.ravel() for c in b], x.T, t.T, activation, lam)
     return [g.T for g in dW], [g.reshape(-1, 1) for g in db]
 """
+    )
