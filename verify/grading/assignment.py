@@ -89,6 +89,7 @@ class Assignment(msgspec.Struct, frozen=True):
     epsilon: str = "allow"
     functions: tuple[str, ...] = ()
     time_limit: float = 10.0
+    cpu_limit: float = 0.0
     memory_mib: int = 1024
     activation: ActivationConstants = ActivationConstants()
     points: Points = Points()
@@ -319,6 +320,7 @@ _KEYS: dict[str, _Check | _Table] = {
     "epsilon": _name(("allow", "wrong")),
     "functions": _names(FUNCTIONS),
     "time_limit": _number(0, MAX_SECONDS, open_below=True),
+    "cpu_limit": _number(0, MAX_SECONDS),
     "memory_mib": _whole(64, MAX_MEMORY_MIB),
     "activation": _CONSTANTS,
     "points": _POINTS,
