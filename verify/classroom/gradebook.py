@@ -46,13 +46,13 @@ class Row(msgspec.Struct, frozen=True):
     state: str
     score: float | None = None
     max_score: float = 0.0
-    points_rule: int = 1
     seed: int | None = None
     first_wrong_line: str | None = None
     diagnosis: list[FindingRecord] = []
     message: str = ""
     sandbox: str = ""
     digests: dict[str, str] = {}
+    points_rule: int = 1
 
     @property
     def mistakes(self) -> tuple[str, ...]:

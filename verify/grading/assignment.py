@@ -148,11 +148,11 @@ def _name(known: tuple[str, ...]) -> _Check:
     return check
 
 
-def _names(known: tuple[str, ...]) -> _Check:
+def _names(known: tuple[str, ...], least: int = 1) -> _Check:
     def check(value: Any) -> tuple[str, ...]:
-        whole = isinstance(value, list) and value and all(isinstance(entry, str) and entry in known for entry in value)
-        if not whole or len(set(value)) < len(value):
-            raise _Refused(f"a list of at least one of {', '.join(known)}, each once")
+        whole = isinstance(value, list) and all(isinstance(entry, str) and entry in known for entry in value)
+        if not whole or len(value) < least or len(set(value)) < len(value):
+            raise _Refused(f"a list of {'at least one of ' if least else ''}{', '.join(known)}, each once")
         return tuple(value)
 
     return check
@@ -318,7 +318,7 @@ _KEYS: dict[str, _Check | _Table] = {
     "precision": _name(("float64", "float32")),
     "seed": _seed,
     "epsilon": _name(("allow", "wrong")),
-    "functions": _names(FUNCTIONS),
+    "functions": _names(FUNCTIONS, least=0),
     "time_limit": _number(0, MAX_SECONDS, open_below=True),
     "cpu_limit": _number(0, MAX_SECONDS),
     "memory_mib": _whole(64, MAX_MEMORY_MIB),

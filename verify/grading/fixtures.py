@@ -112,7 +112,7 @@ class Fixture:
 
 def fixture(assignment: Assignment, seed: int | None = None) -> Fixture:
     """The problems of a run; redrawn where the first draw hides a mistake that another draw shows."""
-    seed = assignment.seed if seed is None else seed
+    seed = assignment.practice_seed if seed is None else seed
     best: Fixture | None = None
     for attempt in range(_REDRAWS):
         cases = tuple(_cases(assignment, np.random.default_rng([seed, attempt]), seed))

@@ -33,7 +33,8 @@ class Kink:
 
     @cached_property
     def _ends(self) -> tuple[dict[str, Bounded], dict[str, Bounded]]:
-        return tuple(self.case.bounded_lines(_with_derivative(self.case, share), self.u) for share in (0.0, 1.0))
+        low, high = (self.case.bounded_lines(_with_derivative(self.case, share), self.u) for share in (0.0, 1.0))
+        return low, high
 
     def range_at(self, l: int) -> tuple[float, float]:
         """f′(0−) and f′(0+) of the function on a(l)."""

@@ -9,7 +9,7 @@ whatever its line weighs, unless [points.mistakes] gives it a price. What has pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from verify.grading.answers import Answer, columns_name
@@ -239,7 +239,7 @@ class Scoring:
             m.points -= taken
             left -= taken
 
-    def _of_mistake(self, finding: Finding, marked: Sequence[_Marked]) -> Iterator[_Marked] | list[_Marked]:
+    def _of_mistake(self, finding: Finding, marked: Sequence[_Marked]) -> list[_Marked]:
         """The lines whose equation the mistake replaces, then those below it in the working."""
         own = [m for m in marked if m.judged.name in finding.lines]
         if not own:
@@ -283,7 +283,7 @@ class Scoring:
         )
 
 
-def settled(judged: Sequence[Judged], lost: Mapping[str, float]) -> list[Judged]:
+def settled(judged: Sequence[Judged], lost: Collection[str]) -> list[Judged]:
     """The lines with those taken as right that a textbook form's own rounding explains."""
     note = "right, in a form that loses digits"
     return [replace(j, wrong=0, carried=0, undecided=0, reason=note) if j.name in lost else j for j in judged]
