@@ -143,7 +143,9 @@ class Scoring:
         return [
             Judged(n, 0, wrong=1, reason="the diagnosis finds the mistake here")
             for n in found
-            if n not in ("W", "E") and kind_and_layer(n)[0] in ("a", "z", "y", "delta")
+            if n not in ("W", "E")
+            and kind_and_layer(n)[0] in ("a", "z", "y", "delta")
+            and not self._worths.get(("gradients", n))
         ]
 
     def _asked_for(self, judged: Sequence[Judged]) -> list[Judged]:
