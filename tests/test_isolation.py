@@ -24,7 +24,8 @@ from verify.errors import BadInput
 from verify.isolation import Call, Calls, Limits, Outcome, Run, Sandbox, Unusable, choose, run
 from verify.isolation import sandbox as sandbox_module
 from verify.isolation.inside import confine, zygote
-from verify.submissions.submission import Submission, read_submission
+from verify.submissions.reading import read_submission
+from verify.submissions.submission import Submission
 
 HOSTILE = Path(__file__).parent / "hostile"
 HONEST = Submission(
@@ -639,7 +640,7 @@ _ENDLESS = """
 import sys
 from pathlib import Path
 from verify.isolation import Limits, choose, run
-from verify.submissions.submission import read_submission
+from verify.submissions.reading import read_submission
 sandbox = choose(sys.argv[1])
 print("begins", flush=True)
 run(read_submission(Path(sys.argv[2])), [], limits=Limits(time_limit=300.0), sandbox=sandbox)

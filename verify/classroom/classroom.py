@@ -18,7 +18,6 @@ from verify.classroom.sitting import (
     Graded,
     Ground,
     Sitting,
-    Unread,
     Work,
     failed,
     finished,
@@ -28,7 +27,9 @@ from verify.classroom.sitting import (
     version,
 )
 from verify.errors import BadInput
-from verify.submissions.submission import Entry, Submission
+from verify.submissions.confined import Unread
+from verify.submissions.reading import Entry
+from verify.submissions.submission import Submission
 
 # Read ahead of those that grade, and no further: what was read is held until it is graded.
 _READ_AHEAD = 4

@@ -21,6 +21,7 @@ from verify.grading.counterexample import counterexample
 from verify.grading.fixtures import GRADED, Fixture, fixture
 from verify.grading.functions import ETA, OPTIONAL, Heard, judge_functions
 from verify.grading.judging import Judge, Judged
+from verify.grading.passed_over import passed_over
 from verify.grading.record import GradeRecord, task_of, without_run
 from verify.grading.scoring import absent, line_records
 from verify.grading.sentences import advice, finding_record, first_wrong, message_of, other_findings, raised
@@ -103,6 +104,7 @@ def grade_submission(
     limits = Limits(time_limit=a.time_limit, memory_mib=a.memory_mib)
     ran = run_isolated(submission, exam.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
     record = grade(submission.name, ran, exam)
+    record.advice += passed_over(submission, ran)
     record.digests = {"submission": submission.digest, "assignment": a.digest()}
     return record
 

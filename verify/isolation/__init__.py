@@ -15,6 +15,7 @@ from verify.isolation.packages import packages_for
 from verify.isolation.protocol import (
     Call,
     Calls,
+    Failed,
     IsolationError,
     Job,
     Limits,
@@ -31,6 +32,7 @@ from verify.submissions.submission import Submission
 __all__ = [
     "Call",
     "Calls",
+    "Failed",
     "IsolationError",
     "Limits",
     "Outcome",

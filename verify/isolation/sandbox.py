@@ -31,7 +31,7 @@ from verify.isolation.supervision import End, Running
 
 _INSIDE = Path(__file__).parent / "inside"
 # In this order: each may use those before it.
-_MODULES = ("imports", "codec", "confine", "noautograd", "worker", "zygote")
+_MODULES = ("imports", "codec", "confine", "noautograd", "program", "standins", "worker", "zygote")
 _START_SECONDS = 120.0
 _STOP_SECONDS = 60.0
 _FIRST_WRAPPED_USER = 1_900_000_000

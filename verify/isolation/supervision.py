@@ -183,6 +183,7 @@ def conclude(submission: Submission, calls: Calls, watch: Watch, cause: Cause, e
         output=watch.output.text(),
         seconds=watch.seconds,
         sandbox=sandbox,
+        failed=heard.failed,
     )
 
 
