@@ -176,6 +176,13 @@ class Bounded:
         value, growth = torch.exp(self.value), torch.expm1(self.error)
         return self.through(value, value * (1 + growth) * growth, value * (1 + growth) ** 2)
 
+    def log(self) -> Bounded:
+        """ln of a number above 0; without bound where a program may hold 0, or the exact number may be 0."""
+        value = torch.log(self.value)
+        margin = self.value - 2 * self.error
+        moved = torch.where(margin > 0, self.error / margin, torch.inf)
+        return self.through(value, moved, value.abs())
+
     def tanh(self) -> Bounded:
         value = torch.tanh(self.value)
         return self.through(value, torch.clamp(self.error, max=2), torch.ones_like(value))
@@ -211,6 +218,7 @@ def _lift(left: Any, like: Any) -> Bounded:
 
 _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     torch.exp: Bounded.exp,
+    torch.log: Bounded.log,
     torch.tanh: Bounded.tanh,
     torch.sign: Bounded.sign,
     torch.relu: Bounded.relu,

@@ -128,16 +128,24 @@ def _with_mean_inside(delta: Stand) -> Stand:
 
 
 def _softmax(a: Bounded) -> Bounded:
-    """y_k moves by at most y_k (e^(e_k + max e) − 1) when the scores move by e, with the roundings of a − max."""
+    """y when the scores move by e: with r = e_k + max e, y_k moves by at most y_k (1 − y_k)(eʳ − 1) eʳ.
+
+    For y_k′ = y_k / (1 + s) with s = Σ_j≠k y_j (e^(e_j − e_k) − 1), where |s| ≤ (1 − y_k)(eʳ − 1) and 1 + s ≥ e⁻ʳ.
+    From `value` to the exact scores y_k and 1 − y_k grow by eʳ each. Roundings: of a − max, or of a − ln Σ e^a, in the
+    exponent; of K exponentials, their sum and the quotient, K and some.
+    """
     y, log_y = torch.softmax(a.value, dim=1), torch.log_softmax(a.value, dim=1)
-    moved = a.error + 2 * a.u * (torch.amax(a.value, dim=1, keepdim=True) - a.value)
+    largest_score = torch.amax(a.value, dim=1, keepdim=True)
+    moved = a.error + a.u * (2 * (largest_score - a.value) + largest_score.abs())
     reach = moved + torch.amax(moved, dim=1, keepdim=True)
     # The exact y and any program's lie between 0 and the largest that y can become, 1 at most: where y itself
     # underflows or the scores move far, that is all there is to say.
     largest = torch.exp(torch.clamp(log_y + 2 * reach, max=0))
     growth = torch.expm1(torch.clamp(reach, max=350))
-    near = torch.where(y > 0, y * (1 + growth) * growth, largest)
-    return a.through(y, torch.where(torch.isfinite(a.error), torch.minimum(near, largest), torch.inf), y * a.shape[1])
+    others = y @ (1 - torch.eye(y.shape[1], dtype=y.dtype, device=y.device))  # 1 − y, which does not cancel
+    near = torch.where(y > 0, y * others * (1 + growth) ** 3 * growth, largest)
+    moved = torch.where(torch.isfinite(a.error), torch.minimum(near, largest), torch.inf)
+    return a.through(y, moved, y * (2 + y.shape[1] / 8))
 
 
 # Beyond it 1 − y of a textbook's y is 0, and its logarithm not finite: no budget can make that agree.
