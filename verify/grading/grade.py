@@ -125,7 +125,7 @@ def grader_error(name: str, reason: str, exam: Examination) -> GradeRecord:
 def _answer(fixture: Fixture, asked: Asked, reply: Reply) -> Answer:
     L = fixture.cases[asked.case].problem.L
     if reply.outcome is not Outcome.RETURNED:
-        return Answer(failed=reply.message or reply.outcome.value, line=reply.line)
+        return Answer(failed=reply.message or reply.outcome.value, place=reply.place)
     columns = fixture.assignment.convention == "columns"
     return gradients_answer(reply.value, L, columns=columns, inputs_changed=reply.inputs_changed)
 

@@ -69,7 +69,7 @@ class Reply:
 
     value: nested lists, tuples and dicts of plain numpy arrays, Python numbers, text and None; `Unusable` stands in it
     for anything else. line: where in the submission's source it was raised. inputs_changed: the call wrote into its
-    arguments.
+    arguments. place: that line as the student sees it, once it is known whose program it was.
     """
 
     outcome: Outcome
@@ -77,6 +77,7 @@ class Reply:
     message: str = ""
     line: int | None = None
     inputs_changed: bool = False
+    place: str = ""
 
 
 @dataclass(frozen=True)

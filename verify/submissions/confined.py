@@ -35,7 +35,9 @@ MEMORY_MIB = 1024
 WALL_SECONDS = 300.0
 _ENDING_SECONDS = 5.0
 _ROOT = Path(__file__).parents[2]
-_START = "import sys; sys.path.insert(0, sys.argv[1]); from verify.submissions.confined import serve; serve(sys.argv[2:])"
+_START = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from verify.submissions.confined import serve; serve(sys.argv[2:])"
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def _read(entry: Entry, wanted: str) -> Submission | Unread:
     except Ungradable as reason:
         return Unread(str(reason))
     except MemoryError:
-        return Unread(shown(f"{entry.name}: takes more than {MEMORY_MIB} MiB of memory to read"))
+        return Unread(shown(f"{entry.name}: takes more memory to read than a program may"))
     # A file that its reader does not understand is a damaged one.
     except Exception as error:
         return Unread(shown(f"{entry.name}: is damaged: {type(error).__name__}: {error}"))
@@ -102,21 +104,21 @@ _TASKS: dict[str, Callable[..., Any]] = {"read": _read, "find": _find}
 def serve(words: Sequence[str]) -> None:
     """Reads until the grader hangs up. words: the descriptor of the channel to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with open("/dev/null", "wb") as nowhere:
+    with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)  # the compiler warns, and what dies is told by its end
     with contextlib.suppress(EOFError, OSError), Connection(int(words[0])) as channel:
         while True:
-            name, arguments = channel.recv()
-            _limit()
+            name, arguments, folder, seconds, mebibytes = channel.recv()
+            os.chdir(folder)  # of whoever asks, now
+            _limit(seconds, mebibytes)
             channel.send(_TASKS[name](*arguments))
 
 
-def _limit() -> None:
+def _limit(seconds: int, mebibytes: int) -> None:
     """Bounds what the next task may take. Each has its own time, and memory on top of what Python has by itself."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = math.ceil(used.ru_utime + used.ru_stime) + PROCESSOR_SECONDS
-    _lower(resource.RLIMIT_CPU, seconds)
-    _lower(resource.RLIMIT_AS, _BASE + (MEMORY_MIB << 20))
+    _lower(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime) + seconds)
+    _lower(resource.RLIMIT_AS, _BASE + (mebibytes << 20))
     _lower(resource.RLIMIT_CORE, 0)
 
 
@@ -152,7 +154,7 @@ class _Reader:
             for _ in range(2):
                 helper = self._helper = self._helper or _Helper()
                 try:
-                    return helper.ask((name, arguments))
+                    return helper.ask((name, arguments, str(Path.cwd()), PROCESSOR_SECONDS, MEMORY_MIB))
                 except (EOFError, OSError):
                     self._helper = None
                     reason = helper.end()
@@ -191,7 +193,7 @@ class _Helper:
                 start_new_session=True,
             )
 
-    def ask(self, task: tuple[str, tuple[Any, ...]]) -> Any:
+    def ask(self, task: tuple[Any, ...]) -> Any:
         """What the task gives. Raises EOFError or OSError where the helper ended."""
         self._channel.send(task)
         if not self._channel.poll(WALL_SECONDS):

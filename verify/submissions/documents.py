@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -66,7 +67,7 @@ def divided(text: str) -> list[Part]:
     edges = [0, *starts, len(lines)]
     return [
         Part(first + 1, "\n".join(lines[first:last]))
-        for first, last in zip(edges, edges[1:], strict=False)
+        for first, last in itertools.pairwise(edges)
         if any(line.strip() for line in lines[first:last])
     ]
 
@@ -140,7 +141,9 @@ def _in_order(
         yield ready
 
 
-def _needs(cell: ast.FunctionDef | ast.AsyncFunctionDef, makers: dict[str, ast.FunctionDef | ast.AsyncFunctionDef]) -> set[int]:
+def _needs(
+    cell: ast.FunctionDef | ast.AsyncFunctionDef, makers: dict[str, ast.FunctionDef | ast.AsyncFunctionDef]
+) -> set[int]:
     return {id(makers[argument.arg]) for argument in cell.args.args if argument.arg in makers} - {id(cell)}
 
 

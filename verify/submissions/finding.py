@@ -72,11 +72,8 @@ def _of_folder(path: Path, handed: Handed) -> list[Entry]:
         raise BadInput(shown(f"{path}: holds no submissions; a folder has one file, folder or archive per submission"))
     if any(name.casefold() in _ENTRIES for name in names) and _is_one(_members(path)):
         return [_entry(path.name or path.resolve().name, path, ())]
-    if not any(map(piece, names)):
-        pairs = _without_pairs(names, handed, path)
-        return [_entry(name, path / name, ()) for name in pairs]
     return [
-        _entry(heads[0], path / heads[0], ()) if len(heads) == 1 else Entry(_common(heads), path, heads, person(heads[0]))
+        _entry(heads[0], path / heads[0], ()) if len(heads) == 1 else _entry(_common(heads), path, heads)
         for heads in _by_person(names, handed, path)
     ]
 
@@ -99,17 +96,16 @@ def _of_archive(path: Path, handed: Handed) -> list[Entry]:
             kept = [member for member in members if not _is_no_submission(basename(member.path))]
             root = _common_root([member.path for member in kept])
             heads = sorted({member.path[len(root) :].split("/")[0] for member in kept})
-            downloaded = any(map(piece, heads))
-            if not downloaded and _is_one(kept, root):
+            if not _is_download(heads) and _is_one(kept, root):
                 return []
     except Unreadable:
         return []
-    groups = _by_person(heads, handed, path) if downloaded else [(head,) for head in heads]
-    return [Entry(_common(group), path, tuple(root + head for head in group), person(group[0])) for group in groups]
+    groups = _by_person(heads, handed, path)
+    return [_entry(_common(group), path, tuple(root + head for head in group)) for group in groups]
 
 
 def _common_root(paths: Sequence[str]) -> str:
-    """The one folder, with its /, that holds all the files of an archive; "" where there is none, or it is a person's."""
+    """The one folder, with its /, above all files of an archive; "" where there is none, or it is a person's."""
     heads = {path.split("/")[0] for path in paths}
     if len(heads) != 1 or not all("/" in path for path in paths):
         return ""
@@ -138,14 +134,14 @@ def _may_be_graded(member: Member) -> bool:
     return binding(read) == "defined"
 
 
-def _without_pairs(names: Sequence[str], handed: Handed, folder: Path) -> list[str]:
+def _without_pairs(names: Sequence[str], handed: Handed, where: Path) -> list[str]:
     """A script beside the notebook of the same name is the same program, as jupytext and exports write it."""
     notebooks = {split_suffix(name)[0] for name in names if name.casefold().endswith(".ipynb")}
     kept = []
     for name in names:
         stem, suffix = split_suffix(name)
-        if suffix.casefold() in (".py", ".md") and stem in notebooks and (folder / name).is_file():
-            handed.passed_over.append(shown(f"{folder / name}: is graded as {stem}.ipynb, the notebook of that name"))
+        if suffix.casefold() in (".py", ".md") and stem in notebooks:
+            handed.passed_over.append(shown(f"{where / name}: is graded as {stem}.ipynb, the notebook of that name"))
         else:
             kept.append(name)
     return kept
@@ -154,16 +150,30 @@ def _without_pairs(names: Sequence[str], handed: Handed, folder: Path) -> list[s
 # People --------------------------------------------------------------------------------------------------------------
 
 
+def _is_download(names: Sequence[str]) -> bool:
+    """Whether a course system has written most of the names."""
+    return 2 * sum(piece(name) is not None for name in names) > len(names)
+
+
 def _by_person(names: Sequence[str], handed: Handed, where: Path) -> list[tuple[str, ...]]:
-    """The files and folders of each person in a download; what is nobody's is passed over, and told."""
+    """The files and folders of each person, as far as a course system names people; what else there is, one by one.
+
+    In a download what is nobody's is passed over, and told.
+    """
     people: dict[tuple[str, str], list[tuple[Piece, str]]] = {}
+    others = []
     for name in names:
         found = piece(name)
         if found is None:
-            handed.passed_over.append(shown(f"{where / name}: belongs to nobody: the download's names have a number"))
+            others.append(name)
         else:
-            people.setdefault((found.person.id, found.person.name), []).append((found, name))
-    return [_newest(pieces, handed, where) for _, pieces in sorted(people.items(), key=lambda item: item[0][::-1])]
+            people.setdefault((found.person.name, found.person.id), []).append((found, name))
+    if _is_download(names):
+        said = "is nobody's: a course system puts a name and a number before what people hand in"
+        handed.passed_over += [shown(f"{where / name}: {said}") for name in others]
+        others = []
+    alone = _without_pairs(others, handed, where)
+    return [*((name,) for name in alone), *(_newest(pieces, handed, where) for _, pieces in sorted(people.items()))]
 
 
 def _newest(pieces: Sequence[tuple[Piece, str]], handed: Handed, where: Path) -> tuple[str, ...]:
@@ -193,7 +203,9 @@ def _check_numbers(entries: Sequence[Entry]) -> None:
         other = owners.setdefault(number, entry) if number else entry
         if other is not entry:
             raise BadInput(
-                shown(f"{other.origin} and {entry.origin} have one number, {number}; allowed is one submission per number")
+                shown(
+                    f"{other.origin} and {entry.origin} have one number, {number}; allowed is one submission per number"
+                )
             )
 
 

@@ -25,6 +25,9 @@ class Person:
     late: bool = False
 
 
+NOBODY = Person("", "")
+
+
 @dataclass(frozen=True)
 class Piece:
     """One file or folder of a download: whose it is, its own name, and its version."""

@@ -1,7 +1,7 @@
 """From a .py file, a notebook, a folder or an archive to the program in it.
 
-Nothing of it runs here. What cannot be read as Python raises Ungradable with the reason and the place. Whoever has files
-of other people's calls `verify.submissions.confined`, which does this where it can do no harm.
+Nothing of it runs here. What cannot be read as Python raises Ungradable with the reason and the place. For files of
+other people call `verify.submissions.confined`, which does this where it can do no harm.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from verify.submissions import unpacking
 from verify.submissions.choosing import basename, entry, member_bytes
-from verify.submissions.people import Person, piece
+from verify.submissions.people import NOBODY, Person, piece
 from verify.submissions.programs import is_program, is_text, most_bytes, program
 from verify.submissions.submission import Submission, Ungradable, shown
 from verify.submissions.unpacking import (
@@ -43,7 +43,7 @@ class Entry:
     name: str
     path: Path
     inside: tuple[str, ...] = ()
-    person: Person = Person("", "")
+    person: Person = NOBODY
 
     @property
     def origin(self) -> str:

@@ -5,7 +5,6 @@ where it raises, unless what is graded is defined by then: the rest of it, a tra
 """
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -58,7 +57,7 @@ class Program:
     _cut: bool = False
 
     def run(self) -> None:
-        """Runs it, and keeps what it raised in `failures`. Raises what ended a script before it defined what is required."""
+        """Runs it, and keeps what it raised in `failures`. Raises what ends a script too early."""
         lines = self.source.splitlines(keepends=True)
         linecache.cache[self.name] = (len(self.source), None, lines, self.name)
         ends = self._end_in_time()

@@ -4,7 +4,7 @@ A package that shows things (IPython, widgets, progress bars) is replaced by one
 empty name: to import it costs nothing, and to use it raises what the import would have.
 """
 
-# ruff: noqa: PTH118, PTH119, PTH120, PTH123
+# ruff: noqa: PTH118, PTH123
 from __future__ import annotations
 
 import ast
@@ -193,7 +193,6 @@ class _Listing(list):
     """What `!command` gives: the lines of a command that was not run."""
 
     n = s = p = ""
-    l: list[str] = []
 
 
 class Shell:
