@@ -14,7 +14,7 @@ from torch import Tensor
 
 from manual import work
 from verify.bounds.budget import lines_of
-from verify.grading.assignment import Assignment, assignment_from
+from verify.grading.assignment import assignment_from
 from verify.grading.fixtures import Case
 from verify.grading.grade import Examination, examination, grade, plan
 from verify.grading.record import GradeRecord

@@ -22,6 +22,7 @@ from verify.grading.counterexample import counterexample
 from verify.grading.fixtures import JUDGED, Fixture, fixture
 from verify.grading.functions import ETA, Heard, judge_functions
 from verify.grading.judging import Judge, Judged
+from verify.grading.passed_over import passed_over
 from verify.grading.record import GradeRecord, LineRecord, task_of, without_run
 from verify.grading.scoring import Scoring, absent, settled
 from verify.grading.sentences import advice, finding_record, first_wrong, message_of, other_findings, raised
@@ -106,6 +107,7 @@ def grade_submission(
     limits = Limits(time_limit=a.time_limit, cpu_limit=a.cpu_limit, memory_mib=a.memory_mib)
     ran = run_isolated(submission, exam.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
     record = grade(submission.name, ran, exam)
+    record.advice += passed_over(submission, ran)
     record.digests = {"submission": submission.digest, "assignment": a.digest()}
     return record
 
@@ -126,7 +128,7 @@ def grader_error(name: str, reason: str, exam: Examination) -> GradeRecord:
 def _answer(fixture: Fixture, asked: Asked, reply: Reply) -> Answer:
     L = fixture.cases[asked.case].problem.L
     if reply.outcome is not Outcome.RETURNED:
-        return Answer(failed=reply.message or reply.outcome.value, line=reply.line)
+        return Answer(failed=reply.message or reply.outcome.value, place=reply.place)
     a = fixture.assignment
     return gradients_answer(
         reply.value, L, columns=a.convention == "columns", inputs_changed=reply.inputs_changed, biases=a.biases
