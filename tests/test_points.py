@@ -1,4 +1,4 @@
-"""How points come about: invariants over planted mistakes, handed-over lines and assignments; answers that earn nothing."""
+"""How points come about: invariants over planted mistakes, handed-over lines and assignments; nothing for nothing."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Scoring:
         marked = [self._marked(j, open_) for j in every]
         for m in marked:
             m.points = m.worth * (1 - self.lost) if m.counts else 0.0
-        prices = {f.mistake: self.price(f.mistake) for f in self.findings}
+        prices = {f.mistake: self.price(f) for f in self.findings}
         for finding in self.findings:
             self._charge(prices[finding.mistake], self._of_mistake(finding, marked), marked)
         if not self.diagnosis.findings:
@@ -95,10 +95,16 @@ class Scoring:
                 self._charge(self.share, self._made_wrong(m, marked), marked)
         return Marks([self._record(m) for m in marked], prices)
 
-    def price(self, mistake: str) -> float:
+    def price(self, finding: Finding) -> float:
         """What a named mistake costs: as much as one dW, unless the assignment says otherwise."""
-        free = mistake == "softmax-overflow" or (mistake.startswith("epsilon") and self.assignment.epsilon == "allow")
-        return self.assignment.points.mistakes.get(mistake, 0.0 if free else self.share)
+        a, id = self.assignment, finding.mistake
+        of_step = finding not in self.diagnosis.findings and id != "inputs-mutated"
+        free = (
+            id == "softmax-overflow"
+            or (id.startswith("epsilon") and a.epsilon == "allow")
+            or (of_step and a.points.step == 0)
+        )
+        return a.points.mistakes.get(id, 0.0 if free else self.share)
 
     # Worth -----------------------------------------------------------------------------------------------------------
 
@@ -250,13 +256,17 @@ class Scoring:
         return [*own, *(m for m in after if m.judged.wrong)]
 
     def _unnamed(self, marked: Sequence[_Marked]) -> list[_Marked]:
-        """Lines without points whose own equation is wrong, and that make lines wrong which keep theirs."""
-        return [
-            m
-            for m in marked
-            if m.judged.function == "gradients" and m.worth == 0 and m.state == "wrong" and m.carried != "right"
-            and any(o.carried == "right" for o in self._made_wrong(m, marked))
-        ]  # fmt: skip
+        """Lines without points whose own equation is wrong, and that make lines wrong which keep theirs.
+
+        One for each equation: it is the same in every hidden layer, and one mistake is charged once.
+        """
+        found: dict[tuple[str, bool], _Marked] = {}
+        for m in marked:
+            own = m.judged.function == "gradients" and m.worth == 0 and m.state == "wrong" and m.carried != "right"
+            if own and any(o.carried == "right" for o in self._made_wrong(m, marked)):
+                kind, l = kind_and_layer(m.judged.name)
+                found.setdefault((kind, l == self.L), m)
+        return list(found.values())
 
     def _made_wrong(self, m: _Marked, marked: Sequence[_Marked]) -> list[_Marked]:
         return [o for o in marked[marked.index(m) + 1 :] if o.judged.wrong and o.worth > 0]
