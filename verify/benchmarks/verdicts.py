@@ -86,7 +86,7 @@ def verdicts_table(settings: Settings) -> Table:
 
 
 def _exam(task: Task) -> Examination:
-    return examination(task.assignment)
+    return examination(task.assignment, seed=0)  # an assignment of its own would draw another each time
 
 
 # Wrong programs ------------------------------------------------------------------------------------------------------
