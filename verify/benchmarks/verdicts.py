@@ -105,6 +105,7 @@ class Names:
     missed: list[str] = field(default_factory=list)
     unnamed: list[str] = field(default_factory=list)
     false: list[str] = field(default_factory=list)
+    unasked: list[str] = field(default_factory=list)  # named for something that is no equation
     accused: list[str] = field(default_factory=list)
 
     def add(self, mutant: Mutant, record: GradeRecord) -> None:
@@ -124,10 +125,11 @@ class Names:
         self.seen += 1
         if not record.diagnosis:
             self.unnamed.append(said)
-        elif claims.is_true(mutant.source, mutant.task, record.diagnosis):
-            self.named += 1
-        else:
-            self.false.append(f"{said}: {', '.join(d.mistake for d in record.diagnosis)}")
+            return
+        named = f"{said}: {', '.join(d.mistake for d in record.diagnosis)}"
+        true = claims.is_true(mutant.source, mutant.task, record.diagnosis)
+        self.named += true is True
+        (self.unasked if true is None else self.false if true is False else []).append(named)
 
 
 def judged_wrong(drawn: Iterable[Mutant], exams: dict[str, Examination]) -> Names:
@@ -151,13 +153,13 @@ def names_table(settings: Settings) -> Table:
         found[depth] = judged_wrong(mutants(count, settings.seed, depth, tasks), exams)
     rows = [
         (str(depth), str(n.programs), str(n.equivalent), str(n.unclear), str(n.wrong), str(len(n.missed)),
-         str(n.named), str(len(n.unnamed)), str(len(n.false)))
+         str(n.named), str(len(n.unasked)), str(len(n.unnamed)), str(len(n.false)))
         for depth, n in found.items()
     ]  # fmt: skip
-    columns = ("changes", "programs", "as right as before", "unclear", "wrong", "not seen", "named", "without a name",
-               "named falsely")  # fmt: skip
+    columns = ("changes", "programs", "as right as before", "unclear", "wrong", "not seen", "named truly", "named, no equation",
+               "without a name",               "named falsely")  # fmt: skip
     notes = [f"{depth} changes, {what}: {line}" for depth, n in found.items() for what, lines in
-             (("not seen", n.missed), ("named falsely", n.false), ("right, called wrong", n.accused),
+             (("not seen", n.missed), ("named falsely", n.false), ("named, no equation", n.unasked), ("right, called wrong", n.accused),
               ("without a name", n.unnamed)) for line in lines]  # fmt: skip
     return Table("names", "Wrong programs, drawn", columns, rows, notes, {str(d): vars(n) for d, n in found.items()},
                  _goals(found))  # fmt: skip

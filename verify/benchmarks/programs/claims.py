@@ -40,9 +40,14 @@ class Claim:
         return equations_with(dict(self.slots), dict(self.slopes))
 
 
-def is_true(source: str, task: Task, findings: Sequence[FindingRecord], seed: int = 0) -> bool:
-    """Whether the names explain the program: every fresh problem's numbers, and what is kept from call to call."""
+def is_true(source: str, task: Task, findings: Sequence[FindingRecord], seed: int = 0) -> bool | None:
+    """Whether the names explain the program: every fresh problem's numbers, and what is kept from call to call.
+
+    None where a name stands for no equation (lists the other way round, a clip): that cannot be asked here.
+    """
     named = {f.mistake for f in findings}
+    if any(not CATALOGUE[id].variants for id in named - OF_STATE - OF_PRECISION):
+        return None
     if named & OF_STATE and not _keeps_something(source, task, seed):
         return False
     loose = bool(named & OF_PRECISION)
