@@ -44,11 +44,11 @@ def test_there_are_three_hundred() -> None:
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_changed_programs_are_seen_and_no_name_is_false(depth: int) -> None:
-    tasks = ["default", "logistic outputs", "one unit"]
-    drawn = mutants(9, seed=8, depth=depth, tasks=[BY_NAME[task] for task in tasks])
+    tasks = ["default", "one unit"]
+    drawn = mutants(6, seed=8, depth=depth, tasks=[BY_NAME[task] for task in tasks])
     found = judged_wrong(drawn, {task: exam(task) for task in tasks})
     assert (found.missed, found.false, found.accused) == ([], [], [])
-    assert found.wrong == found.seen > 4
+    assert found.wrong == found.seen > 2
 
 
 def _three_styles() -> list[students.Program]:
