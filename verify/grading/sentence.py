@@ -20,8 +20,8 @@ TEXTS = {
     "shape-alone": "The values of your {line} are right, its shape is not: {yours} for {expected}.",
     "other-order": "Your {line} holds the expected numbers in another order.",
     "shape": "Your {line} has the shape {yours} where {expected} is expected.",
-    "about-float32": "Your {line} is off by {share} of its largest entry: too much for rounding in float64, about that of "
-                     "float32.",
+    "about-float32": "Your {line} is off by {share} of its largest entry: too much for rounding in float64, "
+                     "about that of float32.",
     "numerical": "Your {line} is off by {share} of its largest entry everywhere: it looks like a numerical difference.",
     "shows-only": "It shows only {where}.",
     "one-row": "Only one row of it is wrong{number}.",
@@ -47,12 +47,12 @@ TEXTS = {
     "first-wrong": "{line} is the first wrong line; no known mistake explains it.",
     "not-decided": "Not decided: {lines}. Rounding alone may explain more than the largest entry there.",
     # advice
-    "softmax-overflow": "softmax-overflow: Large scores overflow in the softmax: take the row's maximum off before exp. "
-                        "It costs no points.",
+    "softmax-overflow": "softmax-overflow: Large scores overflow in the softmax: take the row's maximum off before "
+                        "exp. It costs no points.",
     "overflow": "Large scores give inf or NaN: on the test's scores of {score} a function of the program overflows. "
                 "It costs no points.",
-    "float32-passes": "precision-float32: The computation runs in float32 although float64 came in. The assignment lets "
-                      "it pass.",
+    "float32-passes": "precision-float32: The computation runs in float32 although float64 came in. The assignment "
+                      "lets it pass.",
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 
@@ -11,15 +11,22 @@ from verify.grading.assignment import Assignment
 from verify.grading.fixtures import Fixture
 from verify.grading.functions import Heard, step_findings
 from verify.grading.judging import Judged, delta_is_wrong
-from verify.grading.record import FindingRecord, GradeRecord
+from verify.grading.record import FindingRecord, GradeRecord, SaidRecord
+from verify.grading.sentence import Said
 from verify.isolation import Run
 from verify.lessons.network.diagnosis import Diagnosis, Finding, finding
 from verify.lessons.network.mistakes import CATALOGUE
+from verify.lessons.network.words import Words
 from verify.problems.lines import STEP, place
 
 # What a program keeps from call to call, or cuts off, shows in its step as well, and is no mistake of the step.
 STATEFUL = frozenset(("gradients-accumulated", "cache-stale", "precision-float32", "integer-arrays"))
 OF_STEPS = ("step-sign", "step-repeated", "updated-weights-in-backward")
+
+
+def said_records(sentences: Iterable[Said]) -> list[SaidRecord]:
+    """Sentences as a record keeps them beside its English texts."""
+    return [SaidRecord(key=s.key, values=dict(s.values)) for s in sentences]
 
 
 def other_findings(
@@ -46,11 +53,14 @@ def raised(answer: Answer) -> str:
 
 
 def finding_record(f: Finding, assignment: Assignment) -> FindingRecord:
+    """A mistake as the record has it, in the assignment's own words."""
+    words = Words.of(assignment)
     columns = assignment.convention == "columns"
     lines = [columns_name(n, assignment.layers[1]) if columns and n[0] in "azyd" else n for n in f.lines]
     return FindingRecord(
-        mistake=f.mistake, lines=lines, says=f.says, wrong=f.wrong, right=f.right, place=_place(f, columns=columns),
-        only=list(f.only), number=f.number, also=list(f.also),
+        mistake=f.mistake, lines=lines, says=words.text(f.says), wrong=words.text(f.wrong), right=words.text(f.right),
+        place=_place(f, columns=columns), only=list(f.only), number=f.number, also=list(f.also),
+        said=said_records(map(words.said, f.sentences)),
     )  # fmt: skip
 
 

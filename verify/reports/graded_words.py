@@ -92,16 +92,6 @@ def also(finding: FindingRecord) -> str:
     return f"The same numbers come from {' or '.join(finding.also)}." if finding.also else ""
 
 
-def letters(record: GradeRecord) -> str:
-    """How to read the formulas of the diagnosis where the assignment has the other convention."""
-    if not record.diagnosis or record.task is None or record.task.convention != "columns":
-        return ""
-    return (
-        "The formulas are in the rows of deck 000: its a(l) is your z(l) and its z(l) your a(l), and in your columns "
-        "the factors of a product change places."
-    )
-
-
 # Lines ---------------------------------------------------------------------------------------------------------------
 
 

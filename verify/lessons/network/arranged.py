@@ -1,4 +1,4 @@
-"""Where a program answers and where it fails, and answers in another arrangement: lists reversed, arrays turned over."""
+"""Where a program answers and where it fails; answers in another arrangement: lists reversed, arrays turned over."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def conditions(problems: Sequence[Problem]) -> Iterator[tuple[str, list[bool]]]:
     depths = sorted({p.L for p in problems})
     made: list[tuple[str, Callable[[Problem], bool]]] = [
         *CONDITIONS,
-        *((f"in networks of {count(d, 'layer')}", lambda p, d=d: p.L == d) for d in depths),
-        *((f"in networks of {d} layers and more", lambda p, d=d: p.L >= d) for d in depths[1:-1]),
+        *((f"in networks of {count(d, 'layer')}", lambda p, d=d: d == p.L) for d in depths),
+        *((f"in networks of {d} layers and more", lambda p, d=d: d <= p.L) for d in depths[1:-1]),
         *((f"with {N} samples (N = {N})", lambda p, N=N: p.N == N) for N in sorted({p.N for p in problems} - {1})),
         *(
             (f"with {name}", lambda p, name=name: p.L > 1 and p.activation == name)
@@ -71,7 +71,7 @@ def _not_finite(answer: Answer) -> bool:
     return answer.returned and not is_finite(answer)
 
 
-# Another arrangement ---------------------------------------------------------------------------------------------------
+# Another arrangement -------------------------------------------------------------------------------------------------
 
 
 def arranged(a: Assignment, asked: Sequence[Observed]) -> list[Finding]:
@@ -92,7 +92,7 @@ def layers_hard_coded(asked: Sequence[Observed]) -> bool:
 
 
 def other_way_round(a: Assignment, asked: Sequence[Observed]) -> bool:
-    """Whether it answers only where N and all numbers of units are equal, and there as if all arrays were turned over."""
+    """Whether it answers only where N and all numbers of units are equal, and there as if arrays were turned over."""
     returned = [(c, answer) for c, answer in asked if answer.returned]
     if len(returned) == len(asked) or not returned or not all(_square(c.problem) for c, _ in returned):
         return False

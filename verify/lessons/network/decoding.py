@@ -10,32 +10,24 @@ accepted only if it reproduces every number of every problem within the budgets 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 
 import torch
 from torch import Tensor
 
-from manual import Equations, Working, forward
+from manual import Equations, Working
 from verify.bounds.bounded import Bounded
 from verify.bounds.budget import FLOAT32, FLOAT64
 from verify.grading.answers import Answer
 from verify.grading.fixtures import Case
-from verify.lessons.network.fitted import Throughout
+from verify.lessons.network.candidates import RAISES, Candidates, Observed, Slots, again
 from verify.lessons.network.hypothesis import Hypothesis, covered
-from verify.lessons.network.mistakes import Equation, Variant, equations_with, replaced, variants
+from verify.lessons.network.mistakes import Equation, Variant, replaced
 from verify.problems.lines import gradient_names
 
-_SCREEN = 1e-7  # relative to a line's largest entry; acceptance is by budget
-_SCREEN_FLOAT32 = 1e-4
-_FLOOR = 1e-13
-_FLOOR_FLOAT32 = 1e-5
 _MOST_TOPS = 6
-RAISES = (RuntimeError, IndexError, TypeError)
 
-Observed = tuple[Case, Answer]
-Slots = dict[str, Variant]
 BELOW = ("carried", "delta_hidden", "bias_terms")
 
 
@@ -48,65 +40,8 @@ class Screened:
 
 
 @dataclass(frozen=True)
-class Decoder:
-    """The problems that came back, and what the assignment allows."""
-
-    observed: Sequence[Observed]
-    activations: tuple[str, ...]
-    output: str
-    loss: str
-    biases: bool = True
-    float32: bool = False
-    slack: bool = False  # the numbers are differences of sums, which lose digits: ten are asked for
-    throughout: Throughout | None = None
-    _forwards: dict[tuple[int, int], Working] = field(default_factory=dict, repr=False)
-    _tolerances: dict[int, float] = field(default_factory=dict, repr=False)
-    _options: dict[str, list[Variant | None]] = field(default_factory=dict, repr=False)
-
-    # Candidates ------------------------------------------------------------------------------------------------------
-
-    def options(self, slot: str) -> list[Variant | None]:
-        """What may stand in a slot: the right equation, or one of the catalogue's."""
-        if slot not in self._options:
-            every = variants(slot, self.activations, self.output, self.loss)
-            self._options[slot] = [None, *(v for v in every if self._can_show(v.mistake))]
-        return self._options[slot]
-
-    def _can_show(self, id: str) -> bool:
-        """Whether a mistake in the mean or the penalty can show on what came back."""
-        if id.startswith(("l2-", "l1-")):
-            return any(case.problem.lam != 0 for case, _ in self.observed)
-        return not id.startswith(_OF_THE_MEAN) or any(case.problem.N > 1 for case, _ in self.observed)
-
-    def may_show(self, id: str, name: str) -> bool:
-        """Whether that mistake in f′ can show under that activation."""
-        forms = (v for v in self.options("slope") if v is not None and v.mistake == id)
-        return any(v.concerns(name, self.output, self.loss) for v in forms)
-
-    def equations(self, slots: Slots, slopes: Mapping[str, Variant] | None = None) -> Equations:
-        """The slides' equations with those variants, and with what the program does throughout."""
-        made = equations_with(slots, slopes)
-        return made if self.throughout is None else self.throughout.wrapped(made)
-
-    def net(self, case: Case, equations: Equations) -> Working:
-        """A working with its forward lines filled; the same forward pass is computed once."""
-        key = (id(case), id(equations.output))
-        if key not in self._forwards:
-            p = case.problem
-            f = p.f if self.throughout is None else self.throughout.f(p.f)
-            net = Working(dict(enumerate(p.W, 1)), dict(enumerate(p.b, 1)), p.x, p.t, f, p.pair, p.lam, equations)
-            self._forwards[key] = forward(net)
-        return _again(self._forwards[key], equations)
-
-    def close(self, predicted: Tensor, actual: Tensor) -> bool:
-        """Whether a prediction is worth a closer look."""
-        if predicted.shape != actual.shape:
-            return False
-        if id(actual) not in self._tolerances:
-            scale = float(actual.abs().max()) if actual.numel() else 0.0
-            relative, floor = (_SCREEN_FLOAT32, _FLOOR_FLOAT32) if self.float32 else (_SCREEN, _FLOOR)
-            self._tolerances[id(actual)] = relative * scale + floor
-        return actual.numel() == 0 or float((predicted - actual).abs().max()) <= self._tolerances[id(actual)]
+class Decoder(Candidates):
+    """Sets of mistakes that reproduce what came back."""
 
     # Output layer ----------------------------------------------------------------------------------------------------
 
@@ -117,7 +52,7 @@ class Decoder:
             return []
         found = list(self._first_tops(*order[0]))
         for case, answer in order[1:]:
-            found = [slots for slots in found if self._layer_matches(self.equations(slots), case, answer, hidden=False)]
+            found = [slots for slots in found if self.layer_matches(self.equations(slots), case, answer, hidden=False)]
         return sorted(found, key=lambda slots: Hypothesis(slots).cost)[:_MOST_TOPS]
 
     def _first_tops(self, case: Case, answer: Answer) -> Iterator[Slots]:
@@ -155,7 +90,7 @@ class Decoder:
             if any(v.mistake == "bias-from-weight-gradient" or v.layers == "below" for v in slots.values()):
                 continue
             equations = replaced(net.equations, slots)
-            if self._predicts(equations.bias_gradient, _again(net, equations, net.delta), actual):
+            if self._predicts(equations.bias_gradient, again(net, equations, net.delta), actual):
                 yield slots
 
     def _weight_slots(self, net: Working, answer: Answer) -> Iterator[Slots]:
@@ -166,7 +101,7 @@ class Decoder:
         for one, decay in product(self._either("weight_terms", "weight_gradient"), self.options("decay")):
             slots = one | _chosen(("decay",), (decay,))
             equations = replaced(net.equations, slots)
-            if self._predicts(equations.weight_gradient, _again(net, equations, net.delta), actual):
+            if self._predicts(equations.weight_gradient, again(net, equations, net.delta), actual):
                 yield slots
 
     def _either(self, *names: str) -> list[Slots]:
@@ -233,7 +168,7 @@ class Decoder:
             slots = top | _chosen(BELOW[:2], (way, hidden))
             for slope in slopes if hidden is None or hidden.mistake in _WITH_SLOPE else [None]:
                 equations = self.equations(slots, {case.problem.activation: slope} if slope else None)
-                for bias in self._below_biases(equations, top, _again(net, equations), answer):
+                for bias in self._below_biases(equations, top, again(net, equations), answer):
                     yield Screened((way, hidden, bias), slope)
 
     def _concerns(self, variant: Variant, case: Case) -> bool:
@@ -267,7 +202,7 @@ class Decoder:
         for form in self.options("bias_terms"):
             if form is not None and form.layers == "below":
                 made = replaced(equations, {"bias_terms": form})
-                if self.close(made.bias_gradient(_again(net, made, net.delta), l), db):
+                if self.close(made.bias_gradient(again(net, made, net.delta), l), db):
                     yield form
 
     def _followed(
@@ -280,31 +215,13 @@ class Decoder:
                 v
                 for v in slopes[name]
                 if all(
-                    self._layer_matches(self.equations(slots, {name: v} if v else None), case, answer, hidden=True)
+                    self.layer_matches(self.equations(slots, {name: v} if v else None), case, answer, hidden=True)
                     for case, answer in cases
                 )
             ]
             if not kept[name]:
                 return
         yield from covered(slots, kept, self.may_show)
-
-    def _layer_matches(self, equations: Equations, case: Case, answer: Answer, *, hidden: bool) -> bool:
-        """Whether the equations reproduce the output layer's gradients, or those of the hidden layers."""
-        try:
-            net = self.net(case, equations)
-            for l in range(net.L, 0 if hidden else net.L - 1, -1):
-                net.delta[l] = equations.delta_output(net, l) if l == net.L else equations.delta_hidden(net, l)
-                for kind, held, equation in (
-                    ("db", net.db, equations.bias_gradient), ("dW", net.dW, equations.weight_gradient)
-                ):  # fmt: skip
-                    held[l] = equation(net, l)
-                    actual = answer.lines.get(f"{kind}{l}")
-                    graded = (l < net.L or not hidden) and (kind == "dW" or self.biases)
-                    if graded and actual is not None and not self.close(held[l], actual):
-                        return False
-        except RAISES:
-            return False
-        return True
 
     def _fitted(self, top: Slots, case: Case, answer: Answer) -> list[Variant]:
         """Weights stepped too early, with the η that fits one problem: δ(L−1) is linear in it."""
@@ -348,13 +265,6 @@ class Decoder:
             return {f"db{l}": equations.bias_gradient(net, l), f"dW{l}": equations.weight_gradient(net, l)}
         except RAISES:
             return None
-
-    def nearly_right(self) -> bool:
-        """Whether the right equations give everything up to the screening: a replaced one would not be told from them."""
-        right = self.equations({})
-        return all(self._layer_matches(right, c, a, hidden=False) for c, a in self.observed) and all(
-            self._layer_matches(right, c, a, hidden=True) for c, a in self.observed if c.problem.L > 1
-        )
 
     # Acceptance ------------------------------------------------------------------------------------------------------
 
@@ -403,17 +313,8 @@ class Decoder:
         return True
 
 
-_OF_THE_MEAN = ("mean-missing", "mean-twice", "mean-per-layer", "bias-mean-again")
 # Mistakes in the whole of δ that keep f′ as a factor: with the others, no f′ is asked for.
 _WITH_SLOPE = ("mean-per-layer", "delta-of-another-layer")
-
-
-def _again(net: Working, equations: Equations, delta: dict[int, Tensor] | None = None) -> Working:
-    """The same forward lines under other equations, with the δ that are given, or a copy of those that are there."""
-    made = copy(net)
-    made.equations, made.delta = equations, dict(net.delta) if delta is None else delta
-    made.dW, made.db = dict(net.dW), dict(net.db)
-    return made
 
 
 def _inside(line: Bounded, actual: Tensor, lost: float) -> bool:

@@ -48,16 +48,12 @@ def _named(a: Assignment, asked: Sequence[Observed]) -> Diagnosis | None:
         if piled is not None:
             return piled
     observed = usable(asked)
-    if not any(bool((v != 0).any()) for _, answer in observed for v in answer.lines.values()):
+    if not any(bool((v != 0).any()) for _, answer in observed for n, v in answer.lines.items() if n[0] == "d"):
         return None  # zeros are what many mistakes give
     found = _decoded(a, observed) or _throughout(a, observed)
     if found is not None or decoder(a, observed).nearly_right():
         return found
-    return (
-        _in_another_view(a, asked)
-        or _stale(a, cases, came)
-        or _walking(a, observed)
-    )
+    return _in_another_view(a, asked) or _stale(a, cases, came) or _walking(a, observed)
 
 
 def usable(asked: Iterable[Observed]) -> list[Observed]:
@@ -85,7 +81,7 @@ def _of_error(a: Assignment, asked: Sequence[Observed]) -> Diagnosis:
     )
 
 
-# State -------------------------------------------------------------------------------------------------------------------
+# State ---------------------------------------------------------------------------------------------------------------
 
 
 def _with_state(id: str, a: Assignment, clean: Sequence[Observed]) -> Diagnosis | None:

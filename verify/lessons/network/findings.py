@@ -56,7 +56,7 @@ class Diagnosis:
         return frozenset(kind for f in self.findings for kind in CATALOGUE[f.mistake].kinds)
 
 
-def told(known: Sequence[Said], **rest) -> Diagnosis:  # noqa: ANN003
+def told(known: Sequence[Said], **rest) -> Diagnosis:
     """A diagnosis of what is known alone."""
     return Diagnosis(known=tuple(s.text for s in known), known_said=tuple(known), **rest)
 

@@ -1,7 +1,7 @@
 """What a program does throughout with a number of its own: a clip, an epsilon, another constant or function.
 
 A `Throughout` wraps the equations of every layer, or puts another function in an activation's place; mistakes in single
-slots are decoded on top of it. Which numbers are worth trying is read off what came back (`verify.lessons.network.read`).
+slots are decoded on top of it. Which numbers are worth trying is read off what came back (`read.py` beside this).
 """
 
 from __future__ import annotations
@@ -58,13 +58,11 @@ class Throughout:
         p = case.problem
         exact: Callable[..., Any] = lambda v: Bounded.exact(v, u)
         f = self.functions[p.activation].bounded if p.activation in self.functions else bounded(p.f)
-        net = work(
-            [exact(w) for w in p.W], [exact(v) for v in p.b], exact(p.x), exact(p.t), f, bounded_pair(p), p.lam, equations
-        )  # fmt: skip
-        return lines_of(net)
+        W, b = [exact(w) for w in p.W], [exact(v) for v in p.b]
+        return lines_of(work(W, b, exact(p.x), exact(p.t), f, bounded_pair(p), p.lam, equations))
 
 
-# Functions -------------------------------------------------------------------------------------------------------------
+# Functions -----------------------------------------------------------------------------------------------------------
 
 
 def another(name: str, f: Activation) -> Function:
@@ -109,7 +107,7 @@ def _plain(value: Any) -> Tensor:
     return value if isinstance(value, Tensor) else value.value
 
 
-# Equations -------------------------------------------------------------------------------------------------------------
+# Equations -----------------------------------------------------------------------------------------------------------
 
 
 def clamped(value: Any, low: float, high: float) -> Any:

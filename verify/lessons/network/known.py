@@ -1,4 +1,4 @@
-"""What is known of an error that has no name: a factor, parts, transposition, where it shows. Each sentence is checked."""
+"""What is known of an error without a name: a factor, parts, transposition, where it shows. Each is checked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from verify.bounds.budget import FLOAT32, FLOAT64
-from verify.grading.answers import Answer, columns_name
+from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
 from verify.grading.fixtures import Case
 from verify.grading.sentence import Said, listed, said
@@ -137,16 +137,17 @@ def _turned(name: str, both: Sequence[Wrong]) -> Iterator[Said]:
         yield said("transposed", line=name)
         return
     ordered: Callable[[Tensor], Tensor] = lambda v: torch.sort(v.flatten()).values
-    if all(y.numel() == r.numel() for _, y, r in both) and any(y.shape != r.shape for _, y, r in both):
-        if _fits([(c, y.reshape(r.shape), r) for c, y, r in both], lambda c, right: right, name):
-            turned = next((y, r) for _, y, r in both if y.shape != r.shape)
-            yield said(
-                "shape-alone", line=name, yours=str(tuple(turned[0].shape)), expected=str(tuple(turned[1].shape))
-            )
-            return
-    if all(y.numel() == r.numel() > 1 for _, y, r in both):
-        if all(torch.allclose(ordered(y), ordered(r), rtol=1e-10, atol=1e-13) for _, y, r in both):
-            yield said("other-order", line=name)
+    moved = [(y, r) for _, y, r in both if y.shape != r.shape]
+    same_size = all(y.numel() == r.numel() for _, y, r in both)
+    if moved and same_size and _fits([(c, y.reshape(r.shape), r) for c, y, r in both], lambda c, right: right, name):
+        yours, expected = (str(tuple(v.shape)) for v in moved[0])
+        yield said("shape-alone", line=name, yours=yours, expected=expected)
+    elif all(y.numel() == r.numel() > 1 for _, y, r in both) and all(
+        torch.allclose(ordered(y), ordered(r), rtol=1e-10, atol=1e-13)
+        and not torch.allclose(y.flatten(), r.flatten(), rtol=1e-7, atol=1e-10)
+        for _, y, r in both
+    ):
+        yield said("other-order", line=name)
 
 
 def _numerical(name: str, both: Sequence[Wrong]) -> Iterator[Said]:

@@ -31,7 +31,7 @@ def short(value: Tensor) -> Tensor:
     return value.float().double()
 
 
-# The arguments ---------------------------------------------------------------------------------------------------------
+# The arguments -------------------------------------------------------------------------------------------------------
 
 
 def inputs_in_single(assignment: Assignment, observed: Sequence[Observed]) -> bool:
@@ -67,7 +67,7 @@ def _decay(case: Case, name: str, decays: bool) -> Tensor | float:
     return 2 * FLOAT32 * case.problem.lam * case.problem.W[int(name[2:]) - 1].abs()
 
 
-# One product -------------------------------------------------------------------------------------------------------------
+# One product ---------------------------------------------------------------------------------------------------------
 
 
 def rounded_in_the_middle(assignment: Assignment, observed: Sequence[Observed]) -> str | None:
@@ -120,7 +120,7 @@ _ROUNDED = {
 }
 
 
-# Integers --------------------------------------------------------------------------------------------------------------
+# Integers ------------------------------------------------------------------------------------------------------------
 
 # What is cut off: the whole line, the mean over the samples before the penalty (as // does), or the sum before that.
 _CUTS: tuple[Callable[[Tensor, Tensor, int], tuple[Tensor, Callable[[Tensor], Tensor]]], ...] = (

@@ -1,7 +1,7 @@
 """Numbers that a program uses, read off what it returned: limits, epsilons, constants of its activations.
 
-Of one sample dW(l) = z(l−1)ᵀ δ(l) + λ W(l) and db(l) = δ(l): whatever is wrong with δ, the program's own z(l−1) is their
-quotient. So is what its activation makes of a pre-activation, layer after layer.
+Of one sample dW(l) = z(l−1)ᵀ δ(l) + λ W(l) and db(l) = δ(l): whatever is wrong with δ, the program's own z(l−1) is
+their quotient. So is what its activation makes of a pre-activation, layer after layer.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def rounded(number: float, digits: int = 4, within: float = 1e-6) -> float:
     return short if abs(short - number) <= within * abs(number) else number
 
 
-# The activation --------------------------------------------------------------------------------------------------------
+# The activation ------------------------------------------------------------------------------------------------------
 
 
 def _functions(observed: Sequence[Observed]) -> Iterator[Throughout]:
@@ -86,7 +86,7 @@ def _of_case(case: Case, answer: Answer) -> Iterator[Pairs]:
 
 
 def _quotient(case: Case, answer: Answer, l: int) -> Tensor | None:
-    """z(l) of one sample from dW(l+1) and db(l+1); where there are no biases, up to the factor that most units share."""
+    """z(l) of one sample from dW(l+1) and db(l+1); without biases, up to the factor that most units share."""
     p = case.problem
     dW, db = answer.lines.get(f"dW{l + 1}"), answer.lines.get(f"db{l + 1}")
     if p.N != 1 or dW is None or dW.shape != p.W[l].shape:
@@ -206,7 +206,7 @@ def _argument(f: Activation, z: Tensor, low: float, high: float) -> float:
     return rounded((low + high) / 2, within=1e-5)
 
 
-# Gradients ---------------------------------------------------------------------------------------------------------------
+# Gradients -----------------------------------------------------------------------------------------------------------
 
 
 def _clipped_gradients(observed: Sequence[Observed]) -> Iterator[Throughout]:
@@ -224,7 +224,7 @@ def _clipped_gradients(observed: Sequence[Observed]) -> Iterator[Throughout]:
                          fitted.delta_clipped(limit), wrong=f"clip(δ, ±{limit:g})", right="δ")  # fmt: skip
     norm = _met_often(float(torch.linalg.vector_norm(v)) for v in returned)
     if norm is not None:
-        yield Throughout("gradient-clipped", norm, f"Every dW and db is scaled to the norm {norm:g} where it is larger.",
+        yield Throughout("gradient-clipped", norm, f"Every dW and db is scaled to the norm {norm:g}.",
                          fitted.gradients_of_norm(norm), wrong=f"∂E/∂W · {norm:g}/ǁ∂E/∂Wǁ")  # fmt: skip
 
 
@@ -236,7 +236,7 @@ def _met_often(sizes: Iterable[float]) -> float | None:
     return rounded(ordered[0], 6, 1e-12)
 
 
-# The output ------------------------------------------------------------------------------------------------------------
+# The output ----------------------------------------------------------------------------------------------------------
 
 
 def _outputs(observed: Sequence[Observed]) -> Iterator[Throughout]:
@@ -326,7 +326,7 @@ def _near(number: float | None) -> list[float]:
     return list(dict.fromkeys([*typed, rounded(number)]))
 
 
-# E alone -----------------------------------------------------------------------------------------------------------------
+# E alone -------------------------------------------------------------------------------------------------------------
 
 _LOGS = {
     "ln(y + ε)": lambda y, e: y + e,
@@ -347,7 +347,7 @@ def epsilon_in_log(rows: Sequence[tuple[Case, Tensor]]) -> tuple[float, str] | N
     return None
 
 
-def _is_log(case: Case, E: Tensor, inside) -> bool:  # noqa: ANN001
+def _is_log(case: Case, E: Tensor, inside) -> bool:
     net, t = case.working, case.problem.t
     y = net.y
     terms = t * torch.log(inside(y))

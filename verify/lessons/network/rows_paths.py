@@ -16,7 +16,7 @@ def _plain(value: Any) -> Tensor:
     return value if isinstance(value, Tensor) else value.value
 
 
-# What is handed down ---------------------------------------------------------------------------------------------------
+# What is handed down -------------------------------------------------------------------------------------------------
 
 
 def bare_error(net: Working) -> Any:
@@ -90,7 +90,7 @@ def _updated_by_each_sample_with_penalty(net: Working, l: int, eta: float) -> An
     return _updated_by_each_sample(net, l, eta) - (eta * net.lam) * (net.delta[l + 1] @ net.W[l + 1].T)
 
 
-# δ of the hidden layers ------------------------------------------------------------------------------------------------
+# δ of the hidden layers ----------------------------------------------------------------------------------------------
 
 
 def _relu_of_gradient(net: Working, l: int) -> Any:
@@ -124,7 +124,7 @@ def _as_wide(net: Working, delta: Any, l: int) -> Any:
     return delta + net.a[l] * 0.0
 
 
-# Matrices that meet ----------------------------------------------------------------------------------------------------
+# Matrices that meet --------------------------------------------------------------------------------------------------
 
 
 def _own_output(net: Working, l: int) -> Any:
@@ -150,7 +150,7 @@ HANDED_DOWN = [
           "says": "The output's derivative σ′(a(L)) is used for dW(L), but what is handed down is y − t without it."}),
     ),
     mistake(
-        "error-of-the-output-handed-down", "∂E/∂y W(L)ᵀ", "δ(L) W(L)ᵀ",
+        "error-of-the-output-handed-down", "(∂E/∂y) W(L)ᵀ", "δ(L) W(L)ᵀ",
         "What is handed down from the output is ∂E/∂y (−t/y and the like): the step from y back to a(L) is skipped.",
         ("carried", _error_of_output, {"losses": ENTROPY}),
     ),
@@ -203,7 +203,7 @@ INDICES = [
     ),
     mistake(
         "weight-gradient-transposed", "δ(l)ᵀ z(l−1)", "z(l−1)ᵀ δ(l)",
-        "dW is transposed: δᵀz for zᵀδ. Where W is square the shapes fit all the same.",
+        "dW is transposed: δ(l)ᵀ z(l−1) for z(l−1)ᵀ δ(l). Where W is square the shapes fit all the same.",
         ("weight_terms", lambda net, l: net.delta[l].T @ net.z[l - 1]),
     ),
     mistake(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from manual import SLIDES, Working, activation
 from verify.bounds.curves import bounded
-from verify.lessons.network.mistake import Equation, mistake
+from verify.lessons.network.mistake import Equation, Form, mistake
 from verify.lessons.network.rows_output import AT_OUTPUT, logistic, logistic_slope
 
 _PIECEWISE = ("relu",)
@@ -82,6 +82,11 @@ def _swish_without_beta(net: Working, l: int) -> Any:
     return logistic(beta * net.a[l]) + net.a[l] * logistic_slope(beta * net.a[l])
 
 
+def _gelu_form(name: str) -> Form:
+    others = tuple(other for other in _GELU if other != name)
+    return "slope", _slope_of(name), {"activations": others, "form": f"The derivative is that of {name}."}
+
+
 SLOPE = [
     mistake(
         "derivative-at-activation", "f′(z(l))", "f′(a(l))",
@@ -151,8 +156,7 @@ SLOPE = [
     mistake(
         "gelu-form-mixed", "the derivative of another form", "f′(a(l)) of the form that the forward pass uses",
         "Forward pass and derivative use different forms of the GELU (exact, tanh, logistic).",
-        *(("slope", _slope_of(name), {"activations": tuple(n for n in _GELU if n != name), "form": f"The derivative is that of {name}."})
-          for name in _GELU),
+        *(_gelu_form(name) for name in _GELU),
     ),
     mistake(
         "swish-derivative-incomplete", "σ(βa) alone, or β left out", "σ(βa) + βa σ(βa)(1 − σ(βa))",
