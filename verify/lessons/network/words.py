@@ -1,4 +1,4 @@
-"""The catalogue's texts in an assignment's own words: its formula of δ(L), and in columns the columns' letters and axes.
+"""The catalogue's texts in an assignment's own words: its formula of δ(L); in columns, their letters and axes.
 
 The texts are written as deck 000 has them, in rows. In columns every array is transposed, so the factors of a product
 change places; decks 001 to 004 call z what is before the activation and a what is after it, and the output a(L).
