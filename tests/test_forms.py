@@ -262,8 +262,10 @@ SCRIPTS: dict[str, tuple[str, str, list[str]]] = {
     ),
     "nbconvert": (
         "hw.py",
-        "#!/usr/bin/env python\n# coding: utf-8\n\n# In[3]:\n\n\n"
-        f"get_ipython().system('pip install x')\n\n\n# In[ ]:\n\n\n{DEF}\n",
+        (
+            "#!/usr/bin/env python\n# coding: utf-8\n\n# In[3]:\n\n\n"
+            f"get_ipython().system('pip install x')\n\n\n# In[ ]:\n\n\n{DEF}\n"
+        ),
         [],
     ),
     "nbconvert of an await": (
@@ -274,14 +276,18 @@ SCRIPTS: dict[str, tuple[str, str, list[str]]] = {
     "Colab's export": ("hw.py", f'# -*- coding: utf-8 -*-\n"""hw.ipynb"""\n\n!pip install numpy\n\n{DEF}\n', []),
     "Markdown": (
         "hw.md",
-        "# Title\n\n```python\nk = 2\n```\n\ntext\n\n```bash\nls\n```\n\n"
-        f"```python\n{DEF.replace('2 *', 'k *')}\n```\n",
+        (
+            "# Title\n\n```python\nk = 2\n```\n\ntext\n\n```bash\nls\n```\n\n"
+            f"```python\n{DEF.replace('2 *', 'k *')}\n```\n"
+        ),
         [],
     ),
     "Quarto": (
         "hw.qmd",
-        f"---\ntitle: hw\n---\n\n```{{python}}\n#| label: one\n%matplotlib inline\n{DEF}\n```\n\n"
-        "```{python}\n#| eval: false\n1 / 0\n```\n",
+        (
+            f"---\ntitle: hw\n---\n\n```{{python}}\n#| label: one\n%matplotlib inline\n{DEF}\n```\n\n"
+            "```{python}\n#| eval: false\n1 / 0\n```\n"
+        ),
         [],
     ),
     "R Markdown": (
@@ -291,8 +297,10 @@ SCRIPTS: dict[str, tuple[str, str, list[str]]] = {
     ),
     "MyST": (
         "hw.md",
-        f"```{{code-cell}} ipython3\n:tags: [hide]\n\n{DEF}\n```\n\n"
-        "```{code-cell} ipython3\n---\ntags: [x]\n---\n1 / 0\n```\n",
+        (
+            f"```{{code-cell}} ipython3\n:tags: [hide]\n\n{DEF}\n```\n\n"
+            "```{code-cell} ipython3\n---\ntags: [x]\n---\n1 / 0\n```\n"
+        ),
         ["Line 12 raised ZeroDivisionError"],
     ),
     "GBK": ("hw.py", f"# 反向传播的作业\n{DEF}\n", ["read: It was read as GBK: save it as UTF-8."]),
