@@ -58,8 +58,8 @@ def _refuse_configuration(config: pytest.Config, folders: list[Path], *, chosen:
     found = config.inipath
     if found is not None and not chosen and any(found.resolve().is_relative_to(folder) for folder in folders):
         raise pytest.UsageError(
-            f"--grade: {found} lies with the submissions, and pytest has read it: what it names with -p may have run. Use "
-            "scripts/grade.py PATH --pytest, which reads no configuration; or write --grade=PATH and start pytest "
+            f"--grade: {found} lies with the submissions, and pytest has read it: what it names by -p may have run. "
+            "Use scripts/grade.py PATH --pytest, which reads no configuration; or write --grade=PATH and start pytest "
             "outside that folder, or name a configuration of your own with -c FILE"
         )
 
