@@ -16,7 +16,8 @@ from verify.submissions.confined import Unread, read
 from verify.submissions.reading import Entry
 from verify.submissions.submission import Submission
 
-SHORT = Limits(time_limit=4.0, memory_mib=512)
+SHORT = Limits(time_limit=8.0, memory_mib=512)
+CUT = Limits(time_limit=1.5, memory_mib=512)
 CALLS = Calls([Call("gradients", ([np.eye(2)], [np.ones(2)], np.ones((3, 2)), np.eye(3, 2), "tanh", 0.5))])
 DEF = "def gradients(W, b, x, t, activation, lam):\n    return [2 * w for w in W], [2 * v for v in b]"
 
@@ -38,7 +39,8 @@ def handed_in(folder: Path, name: str, content: str | bytes) -> Submission:
 
 
 def executed(submission: Submission) -> Run:
-    return run(submission, CALLS, limits=SHORT, sandbox=choose("process"))
+    limits = CUT if "True:\n    n += 1" in submission.source or "10**9" in submission.source else SHORT
+    return run(submission, CALLS, limits=limits, sandbox=choose("process"))
 
 
 def is_right(ran: Run) -> bool:
@@ -222,7 +224,7 @@ SCRIPTS: dict[str, tuple[str, str, list[str]]] = {
     "a training loop at the end": (
         "hw.py",
         f"{DEF}\nfor step in range(10**9):\n    step += 1\nLATER = [1]\nprint('never')\ndef later(): pass\n",
-        ["was still running when half of the time was over"],
+        ["took more than half of the time"],
     ),
     "arguments that are not there": (
         "hw.py",
