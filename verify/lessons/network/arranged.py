@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -85,10 +86,19 @@ def arranged(a: Assignment, asked: Sequence[Observed]) -> list[Finding]:
 
 
 def layers_hard_coded(asked: Sequence[Observed]) -> bool:
-    """Whether networks of one depth are answered, all others, a deeper among them, are not."""
+    """Whether networks of one depth above 1 are answered, and no others, a deeper among them.
+
+    Where lists of a wrong length came back, they are as long as that depth for every network.
+    """
     answered = {c.problem.L for c, a in asked if a.returned}
     others = {c.problem.L for c, a in asked} - answered
-    return len(answered) == 1 and bool(others) and max(others) > max(answered)
+    if len(answered) != 1 or not others or max(others) < (depth := max(answered)) or depth < 2:
+        return False
+    counts = {int(m[1]) for c, a in asked if c.problem.L in others and (m := _ENTRIES.search(a.failed))}
+    return counts <= {depth}
+
+
+_ENTRIES = re.compile(r"(\d+) entr")
 
 
 def other_way_round(a: Assignment, asked: Sequence[Observed]) -> bool:

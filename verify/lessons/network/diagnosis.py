@@ -22,7 +22,7 @@ from verify.lessons.network.known import known
 from verify.lessons.network.order import is_stale, kept_calls, unpiled
 from verify.lessons.network.precision import in_single, inputs_in_single, is_cut_off, rounded_in_the_middle
 from verify.lessons.network.read import epsilon_in_log, throughouts
-from verify.lessons.network.right import gradients_are_right, is_finite, line_is_right
+from verify.lessons.network.right import gradients_are_right, is_finite, line_is_right, what_came_is_right
 from verify.lessons.network.walking import stepped_each_sample
 
 __all__ = ["Diagnosis", "Finding", "diagnose", "finding", "line_is_right", "lines_of_mistake"]
@@ -34,7 +34,7 @@ def diagnose(fixture: Fixture, answers: Sequence[Answer]) -> Diagnosis:
     asked = [(case, answers[i] if a.biases else _without_biases(answers[i])) for i, case in fixture.of(*GRADED)]
     form = arranged(a, asked)
     said_of_failing = tuple(fails(asked))
-    if all(gradients_are_right(c, answer, a.biases) for c, answer in usable(asked)):
+    if all(what_came_is_right(c, answer, a.biases) for c, answer in usable(asked)):
         return replace(_of_error(a, asked), fails=said_of_failing).joined(form)
     found = _named(a, asked) or told(known(a, asked))
     return replace(found, fails=said_of_failing).joined(form)
@@ -158,11 +158,18 @@ def _decoded(a: Assignment, observed: Sequence[Observed], *, slack: bool = False
 
 
 def _throughout(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None:
-    """A clip, an epsilon, another constant or function, with what else is wrong on top of it."""
-    for throughout in throughouts(observed):
-        found = decoder(a, observed, throughout=throughout).accepted()
-        if found is not None:
-            return Diagnosis(tuple(findings_of(*found, a.layers[1])), hypothesis=found[0])
+    """A clip, an epsilon, another constant or function: alone if that explains everything, else with what is wrong too.
+
+    With others on top only what is sure to be there: an activation's function, which is read off.
+    """
+    tried = [decoder(a, observed, throughout=t) for t in throughouts(observed)]
+    alone = [d for d in tried if d.nearly_right()]
+    joined = [d for d in tried if d.throughout is not None and d.throughout.functions and d not in alone]
+    for decoders in (alone, joined):
+        found = [one for d in decoders if (one := d.accepted()) is not None]
+        if found:
+            best = min(found, key=lambda one: one[0].cost)
+            return Diagnosis(tuple(findings_of(*best, a.layers[1])), hypothesis=best[0])
     return None
 
 

@@ -6,7 +6,7 @@ slots are decoded on top of it. Which numbers are worth trying is read off what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from verify.bounds.bounded import Bounded
 from verify.bounds.budget import bounded_pair, lines_of
 from verify.bounds.curves import bounded
 from verify.grading.fixtures import Case
+from verify.lessons.network.mistake import Equation
 
 
 @dataclass(frozen=True)
@@ -117,47 +118,41 @@ def clamped(value: Any, low: float, high: float) -> Any:
     return Bounded(torch.clamp(value.value, low, high), value.error, value.u)
 
 
-def delta_clipped(limit: float) -> Wrap:
-    """Every δ entry by entry within ±limit, on its way down as well."""
+def _delta_clipped(*fields: str) -> Callable[[float], Wrap]:
+    """Those equations of δ, entry by entry within ±limit."""
 
-    def wrap(eq: Equations) -> Equations:
-        return replace(
-            eq,
-            delta_output=lambda net, l: clamped(eq.delta_output(net, l), -limit, limit),
-            delta_hidden=lambda net, l: clamped(eq.delta_hidden(net, l), -limit, limit),
-        )
+    def held(equation: Equation, limit: float) -> Equation:
+        return lambda net, l: clamped(equation(net, l), -limit, limit)
 
-    return wrap
+    return lambda limit: lambda eq: replace(eq, **{f: held(getattr(eq, f), limit) for f in fields})
 
 
-def gradients_clipped(limit: float) -> Wrap:
-    """dW and db entry by entry within ±limit."""
-
-    def wrap(eq: Equations) -> Equations:
-        return replace(
-            eq,
-            weight_gradient=lambda net, l: clamped(eq.weight_gradient(net, l), -limit, limit),
-            bias_gradient=lambda net, l: clamped(eq.bias_gradient(net, l), -limit, limit),
-        )
-
-    return wrap
+DELTA_CLIPS: dict[str, Callable[[float], Wrap]] = {
+    "δ": _delta_clipped("delta_output", "delta_hidden"),
+    "δ of the hidden layers": _delta_clipped("delta_hidden"),
+    "δ(l+1) W(l+1)ᵀ": _delta_clipped("carried"),
+    "δ(L)": _delta_clipped("delta_output"),
+}
+_GRADIENTS = {"dW": "weight_gradient", "db": "bias_gradient"}
 
 
-def gradients_of_norm(limit: float) -> Wrap:
-    """Every dW and db scaled to that norm where its own is larger."""
+def gradients_clipped(limit: float, kinds: Sequence[str]) -> Wrap:
+    """dW, db or both entry by entry within ±limit."""
+    return _delta_clipped(*(_GRADIENTS[kind] for kind in kinds))(limit)
 
-    def short(value: Any) -> Any:
-        norm = float(torch.linalg.vector_norm(_plain(value)))
-        return value * (limit / norm) if norm > limit else value
 
-    def wrap(eq: Equations) -> Equations:
-        return replace(
-            eq,
-            weight_gradient=lambda net, l: short(eq.weight_gradient(net, l)),
-            bias_gradient=lambda net, l: short(eq.bias_gradient(net, l)),
-        )
+def gradients_of_norm(limit: float, kinds: Sequence[str]) -> Wrap:
+    """Every dW, db or both scaled to that norm where its own is larger."""
 
-    return wrap
+    def short(equation: Equation) -> Equation:
+        def scaled(net: Working, l: int) -> Any:
+            value = equation(net, l)
+            norm = float(torch.linalg.vector_norm(_plain(value)))
+            return value * (limit / norm) if norm > limit else value
+
+        return scaled
+
+    return lambda eq: replace(eq, **{f: short(getattr(eq, f)) for f in (_GRADIENTS[kind] for kind in kinds)})
 
 
 def output_clipped(low: float, high: float) -> Wrap:

@@ -179,7 +179,7 @@ def _activations(both: Sequence[Wrong], wrong: Sequence[bool]) -> Iterator[Said]
     """Under which activations it shows, where others are asked too and every problem of these is wrong."""
     deep = [(c.problem.activation, w) for (c, _, _), w in zip(both, wrong, strict=True) if c.problem.L > 1]
     guilty = {name for name, w in deep if w}
-    if guilty < {name for name, _ in deep} and all(w == (name in guilty) for name, w in deep):
+    if guilty and guilty < {name for name, _ in deep} and all(w == (name in guilty) for name, w in deep):
         yield said("shows-only", where=f"with {listed(sorted(guilty))}")
 
 

@@ -22,7 +22,8 @@ from verify.lessons.network.fitted import Cut, Function, Throughout
 Observed = tuple[Case, Answer]
 Pairs = tuple[Tensor, Tensor]  # pre-activations, and what the program made of them
 
-_ALIKE = 1e-7
+_ALIKE = 1e-9
+_FLOOR = 1e-11
 _CONSTANTS = {"leaky_relu": "slope γ", "elu": "γ", "swish": "β"}
 _GELU = ("gelu", "gelu_tanh", "gelu_sigmoid")
 _EPSILONS = tuple(10.0**-k for k in range(3, 17))
@@ -78,7 +79,7 @@ def _of_case(case: Case, answer: Answer) -> Iterator[Pairs]:
     for l in range(1, p.L):
         a = below @ p.W[l - 1] + p.b[l - 1]
         z = answer.lines.get(f"z{l}")
-        z = z if z is not None and z.shape == a.shape else _quotient(case, answer, l)
+        z = z if z is not None and z.shape == a.shape else _quotient(case, answer, l) if p.lam == 0 else None
         if z is None or not bool(torch.isfinite(z).all()):
             return
         yield a.flatten(), z.flatten()
@@ -104,7 +105,7 @@ def _quotient(case: Case, answer: Answer, l: int) -> Tensor | None:
 def _is(f: Activation, pairs: Pairs) -> bool:
     a, z = pairs
     made = f.f(a)
-    return bool(((made - z).abs() <= _ALIKE * (made.abs() + 1e-3)).all())
+    return bool(((made - z).abs() <= _ALIKE * made.abs() + _FLOOR).all())
 
 
 def _ignored(off: Mapping[str, Pairs], seen: Mapping[str, Pairs], constants: Constants) -> Iterator[Throughout]:
@@ -178,7 +179,7 @@ def _cuts(off: Mapping[str, Pairs], constants: Constants) -> Iterator[Throughout
 
 def _limits(f: Activation, a: Tensor, z: Tensor) -> tuple[float, float] | None:
     """Between which arguments the program's function is the right one; None where it is not constant beyond."""
-    right = (f.f(a) - z).abs() <= _ALIKE * (f.f(a).abs() + 1e-3)
+    right = (f.f(a) - z).abs() <= _ALIKE * f.f(a).abs() + _FLOOR
     if not bool(right.any()):
         return None
     low, high = -math.inf, math.inf
@@ -188,6 +189,8 @@ def _limits(f: Activation, a: Tensor, z: Tensor) -> tuple[float, float] | None:
         high = _argument(f, z[above], float(a[right].max()), float(a[above].min()))
     if bool(under.any()):
         low = _argument(f, z[under], float(a[under].max()), float(a[right].min()))
+    if math.isfinite(low) and abs(high + low) < 0.01 * high:
+        high = -low  # on the flat side an argument is read off with fewer digits
     inside = torch.clamp(a, low, high)
     return (low, high) if (low, high) != (-math.inf, math.inf) and _is(f, (inside, z)) else None
 
@@ -210,22 +213,40 @@ def _argument(f: Activation, z: Tensor, low: float, high: float) -> float:
 
 
 def _clipped_gradients(observed: Sequence[Observed]) -> Iterator[Throughout]:
-    returned = [v for _, answer in observed for n, v in answer.lines.items() if n.startswith(("dW", "db"))]
-    limit = _met_often(float(x) for v in returned for x in v.abs().flatten())
-    if limit is not None:
-        yield Throughout("gradient-clipped", limit, f"Every entry of dW and db stays within ±{limit:g}.",
-                         fitted.gradients_clipped(limit), wrong=f"clip(∂E/∂W, ±{limit:g})")  # fmt: skip
-    deltas = [
-        answer.lines[n] for case, answer in observed for n in answer.lines if n[:2] == "db" and case.problem.N == 1
-    ]
+    for kinds in (("dW", "db"), ("dW",), ("db",)):
+        returned = [v for _, answer in observed for n, v in answer.lines.items() if n.startswith(kinds)]
+        name = " and ".join(kinds)
+        limit = _met_often(float(x) for v in returned for x in v.abs().flatten())
+        if limit is not None:
+            yield Throughout(
+                "gradient-clipped", limit, f"Every entry of {name} stays within ±{limit:g}.",
+                fitted.gradients_clipped(limit, kinds), wrong=f"clip({name}, ±{limit:g})", right=name,
+            )  # fmt: skip
+        norm = _met_often(float(torch.linalg.vector_norm(v)) for v in returned)
+        if norm is not None:
+            yield Throughout(
+                "gradient-clipped", norm, f"Every {name} is scaled to the norm {norm:g}.",
+                fitted.gradients_of_norm(norm, kinds), wrong=f"{name} · {norm:g}/norm", right=name,
+            )  # fmt: skip
+    for limit in _limits_of_delta(observed):
+        for what, wrap in fitted.DELTA_CLIPS.items():
+            yield Throughout("gradient-clipped", limit, f"Every entry of {what} stays within ±{limit:g}.",
+                             wrap(limit), wrong=f"clip({what}, ±{limit:g})", right=what)  # fmt: skip
+
+
+_USUAL_LIMITS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+
+
+def _limits_of_delta(observed: Sequence[Observed]) -> list[float]:
+    """What db of one sample, which is δ, does not exceed; and the limits that people take."""
+    deltas = [v for case, answer in observed if case.problem.N == 1 for n, v in answer.lines.items() if n[:2] == "db"]
     limit = _met_often(float(x) for v in deltas for x in v.abs().flatten())
-    if limit is not None:
-        yield Throughout("gradient-clipped", limit, f"Every entry of δ stays within ±{limit:g}.",
-                         fitted.delta_clipped(limit), wrong=f"clip(δ, ±{limit:g})", right="δ")  # fmt: skip
-    norm = _met_often(float(torch.linalg.vector_norm(v)) for v in returned)
-    if norm is not None:
-        yield Throughout("gradient-clipped", norm, f"Every dW and db is scaled to the norm {norm:g}.",
-                         fitted.gradients_of_norm(norm), wrong=f"∂E/∂W · {norm:g}/ǁ∂E/∂Wǁ")  # fmt: skip
+    largest = max(
+        (float(v.abs().max()) for case, _ in observed for n, v in case.truth.items() if n.startswith("delta")),
+        default=0.0,
+    )
+    usual = [v for v in _USUAL_LIMITS if v < largest]
+    return list(dict.fromkeys([*([] if limit is None else [limit]), *usual]))
 
 
 def _met_often(sizes: Iterable[float]) -> float | None:

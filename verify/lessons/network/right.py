@@ -36,6 +36,11 @@ def gradients_are_right(
     )
 
 
+def what_came_is_right(case: Case, answer: Answer, biases: bool) -> bool:
+    """Whether all gradients of a case that came are right; what is missing in them has no numbers to be explained."""
+    return all(line_is_right(case, n, answer.lines[n]) for n in wanted(case, biases) if n in answer.lines)
+
+
 def is_finite(answer: Answer) -> bool:
     """Whether every line that came is finite."""
     return all(bool(torch.isfinite(v).all()) for v in answer.lines.values())

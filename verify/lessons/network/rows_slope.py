@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from manual import SLIDES, Working, activation
+from manual import ACTIVATIONS, SLIDES, Working, activation
 from verify.bounds.curves import bounded
 from verify.lessons.network.mistake import Equation, Form, mistake
 from verify.lessons.network.rows_output import AT_OUTPUT, logistic, logistic_slope
 
 _PIECEWISE = ("relu",)
+_NOT_LOGISTIC = tuple(name for name in ACTIVATIONS if name != "sigmoid")
 _GELU = ("gelu", "gelu_tanh", "gelu_sigmoid")
 
 
@@ -108,7 +109,7 @@ SLOPE = [
     mistake(
         "sigmoid-derivative-everywhere", "z(l)(1 − z(l))", "f′(a(l))",
         "z(1 − z), the derivative of the logistic function, is used whatever the activation is.",
-        ("slope", lambda net, l: net.z[l] * (1 - net.z[l])),
+        ("slope", lambda net, l: net.z[l] * (1 - net.z[l]), {"activations": _NOT_LOGISTIC}),
     ),
     mistake(
         "derivative-formula-of-preactivation", "a(1 − a), 1 − a²", "z(1 − z), 1 − z²",
