@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -164,15 +165,29 @@ def _cuts(off: Mapping[str, Pairs], constants: Constants) -> Iterator[Throughout
     cut = {name: found for name, found in limits.items() if found is not None}
     if len(cut) != len(off):
         return
+    for way, slope in product((cut, {name: _both_sides(*found) for name, found in cut.items()}), _SLOPES):
+        yield from _cut_at(way, slope, constants)
+
+
+_SLOPES = ("zero", "held", "free")
+
+
+def _both_sides(low: float, high: float) -> tuple[float, float]:
+    """The limits of a program that cuts both sides alike, where one of them alone was met."""
+    limit = min(-low, high)
+    return -limit, limit
+
+
+def _cut_at(cut: Mapping[str, tuple[float, float]], slope: str, constants: Constants) -> Iterator[Throughout]:
     numbers = {number for found in cut.values() for number in found if math.isfinite(number)}
     largest = max(abs(number) for number in numbers)
     said = " and ".join(f"{number:g}" for number in sorted(numbers))
-    for slope in ("zero", "held", "free"):
+    if largest > 0:
         functions: dict[str, Function] = {
             name: Cut(activation(name, constants), low, high, slope).function() for name, (low, high) in cut.items()
         }
         yield Throughout(
-            "activation-clipped", largest, f"The limit is {said}.", functions=functions, only=tuple(off),
+            "activation-clipped", largest, f"The limit is {said}.", functions=functions, only=tuple(cut),
             wrong=f"f of a held at {said}", right="f(a)",
         )  # fmt: skip
 
