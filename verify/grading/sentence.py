@@ -40,17 +40,17 @@ TEXTS = {
     # messages
     "correct": "All lines are right on {problems}.",
     "missing": "Missing: {functions}.",
-    "gradients-missing": "The function gradients is missing; found: {found}. It is called as "
+    "gradients-missing": "The function gradients is missing; found {found}. It is called as "
                          "gradients(W, b, x, t, activation, lam) and returns dW, db: {arguments}",
     "did-you-mean": "Did you mean {name}?",
     "failed-somewhere": "The program failed on some problems: {what}.",
     "first-wrong": "{line} is the first wrong line; no known mistake explains it.",
-    "not-decided": "Not decided: {lines}. Rounding alone may explain more than the largest entry there.",
+    "not-decided": "No line is wrong on {problems}, and these do not decide {lines}: rounding may hide an error there.",
     # advice
     "softmax-overflow": "softmax-overflow: Large scores overflow in the softmax: take the row's maximum off before "
                         "exp. It costs no points.",
-    "overflow": "Large scores give inf or NaN: on the test's scores of {score} a function of the program overflows. "
-                "It costs no points.",
+    "overflow": "On a problem with large scores the gradients hold inf or NaN: a function of the program overflows "
+                "there. It costs no points.",
     "float32-passes": "precision-float32: The computation runs in float32 although float64 came in. The assignment "
                       "lets it pass.",
 }  # fmt: skip
