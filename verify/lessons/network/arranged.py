@@ -35,7 +35,7 @@ def conditions(problems: Sequence[Problem]) -> Iterator[tuple[str, list[bool]]]:
     made: list[tuple[str, Callable[[Problem], bool]]] = [
         *CONDITIONS,
         *((f"in networks of {count(d, 'layer')}", lambda p, d=d: d == p.L) for d in depths),
-        *((f"in networks of any depth but {d}", lambda p, d=d: p.L != d) for d in depths),
+        *((f"in networks of any depth but {d}", lambda p, d=d: d != p.L) for d in depths),
         *((f"in networks of {d} layers and more", lambda p, d=d: d <= p.L) for d in depths[1:-1]),
         *((f"with {N} samples (N = {N})", lambda p, N=N: p.N == N) for N in sorted({p.N for p in problems} - {1})),
         *(
