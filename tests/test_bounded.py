@@ -100,7 +100,7 @@ def test_entry_by_entry(operation: str, dtype: torch.dtype, relative: float) -> 
 
 def test_a_bound_that_is_too_small_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the roundings, or without how far the inputs are off, the tests above fail."""
-    monkeypatch.setattr(Bounded, "_with", lambda self, value, error: Bounded(value, error / 8, self.u))
+    monkeypatch.setattr(Bounded, "_with", lambda self, value, error, terms=None: Bounded(value, error / 8, self.u))
     assert all(worst_entrywise(operation, torch.float64, 0.0) > 1 for operation in ENTRYWISE.values())
     assert all(worst_entrywise(operation, torch.float64, 1e-6) > 1 for operation in ENTRYWISE.values())
 

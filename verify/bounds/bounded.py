@@ -6,16 +6,21 @@ through the absolute values of their factors and add γₙ times the sum of the 
 hal-04663142). The equations of `manual.network` run on Bounded tensors unchanged, so each equation is written once and
 a mistaken equation has its budget as well as a right one.
 
-The bound holds for every program that evaluates the same terms in any order, in an arithmetic of unit roundoff u
-(2⁻⁵³ for float64, 2⁻²⁴ for float32), with the textbook's forms of the activations (1 − tanh² a and not only sech² a):
-what it computes lies within `error` of the exact number. `value` is such a program's, so the exact number lies within
-`error` of it, and another program's within 2 `error`. That is why products of two errors stand below three times, and
-why curves are looked at as far as 2 `error` from `value`.
+The bound holds for every program that evaluates the terms of each line in any order, in an arithmetic of unit roundoff
+u (2⁻⁵³ for float64, 2⁻²⁴ for float32), with the textbook's forms of the activations (1 − tanh² a and not only sech² a):
+what it computes lies within `error` of the exact number. A sum of M terms, added in any order, with or without fused
+multiply-adds, rounds each of them M − 1 times at most (Higham, 4.4). A sum therefore knows its terms, and where two of
+them are joined (zW + b, the mean of zᵀδ and λW, E) each term may be rounded once more for every term of the other side.
+
+`value` is such a program's, so the exact number lies within `error` of it, and another program's within 2 `error`. That
+is why products of two errors stand below three times, and why curves are looked at as far as 2 `error` from `value`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import torch
@@ -30,16 +35,34 @@ def unit_roundoff(dtype: torch.dtype) -> float:
     return torch.finfo(dtype).eps / 2
 
 
+@dataclass(frozen=True)
+class Terms:
+    """The terms of a sum: how many, the sum of their absolute values as a program may hold them, an entry each."""
+
+    count: int
+    size: Tensor
+    scalings: int = 0  # roundings of the factors that all of them have in common, as 1/N
+
+    def changed(self, change: Callable[[Tensor], Tensor]) -> Terms:
+        """The same terms with their sizes turned over, indexed or scaled."""
+        return replace(self, size=change(self.size))
+
+
 class Bounded:
-    """value ± error, entry by entry; u is the unit roundoff of the arithmetic that is judged."""
+    """value ± error, entry by entry; u is the unit roundoff of the arithmetic that is judged.
 
-    __slots__ = ("error", "u", "value")
+    Of a sum, `terms` says of how many terms each entry is one, how much their absolute values add up to, and how often
+    they have been scaled together. Whatever is no sum is a term by itself.
+    """
 
-    def __init__(self, value: Tensor, error: Tensor, u: float) -> None:
+    __slots__ = ("error", "terms", "u", "value")
+
+    def __init__(self, value: Tensor, error: Tensor, u: float, terms: Terms | None = None) -> None:
         self.value = value
         # 0 · ∞ is what "no bound" times "nothing" gives: no bound.
         self.error = torch.nan_to_num(error, nan=torch.inf, posinf=torch.inf)
         self.u = u
+        self.terms = terms
 
     @classmethod
     def exact(cls, value: Tensor, u: float) -> Bounded:
@@ -64,7 +87,7 @@ class Bounded:
 
     @property
     def T(self) -> Bounded:
-        return Bounded(self.value.T, self.error.T, self.u)
+        return Bounded(self.value.T, self.error.T, self.u, self.terms and self.terms.changed(lambda v: v.T))
 
     @property
     def requires_grad(self) -> bool:
@@ -74,7 +97,8 @@ class Bounded:
         return len(self.value)
 
     def __getitem__(self, index: Any) -> Bounded:
-        return Bounded(self.value[index], self.error[index], self.u)
+        terms = self.terms and self.terms.changed(lambda v: v[index])
+        return Bounded(self.value[index], self.error[index], self.u, terms)
 
     # Arithmetic ------------------------------------------------------------------------------------------------------
 
@@ -82,9 +106,13 @@ class Bounded:
         """What one operation may lose by underflow."""
         return torch.finfo(torch.float64 if self.u < 1e-10 else torch.float32).tiny
 
-    def _with(self, value: Tensor, error: Tensor) -> Bounded:
+    def _with(self, value: Tensor, error: Tensor, terms: Terms | None = None) -> Bounded:
         """The bound is computed with rounding as well, and an operation rounds what its inputs' errors have moved."""
-        return Bounded(value, error * (1 + 16 * self.u) + self._tiny(), self.u)
+        return Bounded(value, error * (1 + 16 * self.u) + self._tiny(), self.u, terms)
+
+    def as_sum(self) -> Terms:
+        """The terms of a sum; what is none is one term."""
+        return self.terms or Terms(1, self.value.abs() + 2 * self.error)
 
     def _other(self, other: Any) -> Bounded:
         if isinstance(other, Bounded):
@@ -92,26 +120,49 @@ class Bounded:
         value = other if isinstance(other, Tensor) else torch.tensor(other, dtype=self.dtype, device=self.device)
         return Bounded.exact(value, self.u)
 
-    def _sum_like(self, other: Any, sign: int) -> Bounded:
+    def _joined(self, other: Any, sign: int) -> Bounded:
+        """One sum of all terms of both: each is rounded once more for every term of the other side.
+
+        A factor that one side's terms have in common may be divided out of the other's, and put to the whole sum.
+        """
         o = self._other(other)
-        value = self.value + sign * o.value
-        return self._with(value, self.error + o.error + self.u * (self.value.abs() + o.value.abs()))
+        mine, theirs = self.as_sum(), o.as_sum()
+        count = mine.count + theirs.count
+        more = lambda other: more_roundings(other.count + other.scalings, count + other.scalings, self.u)
+        error = self.error + o.error + more(theirs) * mine.size + more(mine) * theirs.size
+        terms = Terms(count, mine.size + theirs.size, max(mine.scalings, theirs.scalings))
+        return self._with(self.value + sign * o.value, error, terms)
 
     def __add__(self, other: Any) -> Bounded:
-        return self._sum_like(other, 1)
+        return self._joined(other, 1)
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Bounded:
-        return self._sum_like(other, -1)
+        return self._joined(other, -1)
 
     def __rsub__(self, other: Any) -> Bounded:
         return (-self) + other
 
     def __neg__(self) -> Bounded:
-        return Bounded(-self.value, self.error, self.u)
+        return Bounded(-self.value, self.error, self.u, self.terms)
+
+    def _scaled(self, value: Tensor, factor: float) -> Bounded:
+        """Every term of a sum times a number, or the sum itself. A number times 0 leaves no term.
+
+        Two roundings, as of a rounded 1/N; and that of a factor which is no number of a shorter arithmetic.
+        """
+        if factor == 0:
+            return self._with(value, self.error * 0, Terms(0, value.abs()))
+        terms = self.as_sum()
+        size = terms.size * abs(factor)
+        roundings = 2 if self.u <= unit_roundoff(torch.float64) else 3
+        error = self.error * abs(factor) + roundings * self.u * size
+        return self._with(value, error, Terms(terms.count, size, roundings if terms.count > 1 else 0))
 
     def __mul__(self, other: Any) -> Bounded:
+        if isinstance(other, Real):
+            return self._scaled(self.value * float(other), float(other))
         o = self._other(other)
         p, q = self.value.abs(), o.value.abs()
         return self._with(self.value * o.value, p * o.error + self.error * (q + 3 * o.error) + 2 * self.u * p * q)
@@ -119,6 +170,8 @@ class Bounded:
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Bounded:
+        if isinstance(other, Real) and other != 0:
+            return self._scaled(self.value / float(other), 1 / float(other))
         o = self._other(other)
         value = self.value / o.value
         # x̂/ŷ − x/y = (x̂ − x − (x/y)(ŷ − y)) / ŷ, where |x/y| is |value| and this very error at most.
@@ -140,12 +193,18 @@ class Bounded:
     def __matmul__(self, other: Any) -> Bounded:
         o = self._other(other)
         p, q = self.value.abs(), o.value.abs()
-        gamma = gamma_n(self.shape[-1] + 1, self.u)
-        error = p @ (gamma * q + o.error)
-        if bool((self.error > 0).any()):  # x, the usual exact factor, saves a product
+        n = self.shape[-1]
+        gamma = gamma_n(n, self.u)  # the product, and n − 1 additions
+        size = p @ q
+        error = gamma * size
+        # x and W, exact factors, save a product each.
+        if bool((o.error > 0).any()):
+            error = error + p @ o.error
+        if bool((self.error > 0).any()):
             error = error + self.error @ (q + 3 * o.error)
         # The moved factors are rounded too, and the bound's own products round as often as those they bound.
-        return self._with(self.value @ o.value, error * (1 + 2 * gamma))
+        error = error * (1 + 2 * gamma)
+        return self._with(self.value @ o.value, error, Terms(n, size + 2 * error))
 
     def __rmatmul__(self, other: Any) -> Bounded:
         return self._other(other) @ self
@@ -159,8 +218,13 @@ class Bounded:
         if not dims:
             return self
         add: Callable[[Tensor], Tensor] = lambda v: torch.sum(v, dim=dims, keepdim=keepdim)
-        gamma = gamma_n(count, self.u)
-        return self._with(add(self.value), (1 + 2 * gamma) * (add(self.error) + gamma * add(self.value.abs())))
+        terms = self.as_sum()
+        total = count * terms.count
+        size = add(terms.size) * (1 + gamma_n(count, self.u))
+        error = (
+            add(self.error) * (1 + gamma_n(count, self.u)) + more_roundings(total - terms.count, total, self.u) * size
+        )
+        return self._with(add(self.value), error, Terms(total, size, terms.scalings))
 
     # Functions -------------------------------------------------------------------------------------------------------
 
@@ -235,6 +299,11 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     torch.Tensor.__matmul__: _reflected("__matmul__"),
     torch.Tensor.matmul: _reflected("__matmul__"),
 }
+
+
+def more_roundings(more: int, total: int, u: float) -> float:
+    """γ_total − γ_(total − more) at most: what `more` roundings add to those that a term has had."""
+    return more * u / (1 - total * u) ** 2 if total * u < 1 else float("inf")
 
 
 def gamma_n(n: int, u: float) -> float:

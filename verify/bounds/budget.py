@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from manual import SLIDES, Equations, Pair, Working, activation, pair, work
+from manual.activations import softplus
 from manual.network import Equation
 from manual.outputs import squared_error_delta
-from verify.bounds.bounded import Bounded, unit_roundoff
+from verify.bounds.bounded import Bounded, Terms, unit_roundoff
 from verify.bounds.curves import bounded
 from verify.problems.problem import Problem
 
@@ -141,11 +142,14 @@ def _softmax(a: Bounded) -> Bounded:
     # The exact y and any program's lie between 0 and the largest that y can become, 1 at most: where y itself
     # underflows or the scores move far, that is all there is to say.
     largest = torch.exp(torch.clamp(log_y + 2 * reach, max=0))
-    growth = torch.expm1(torch.clamp(reach, max=350))
+    growth = torch.expm1(torch.clamp(reach, max=_LARGEST_REACH))
     others = y @ (1 - torch.eye(y.shape[1], dtype=y.dtype, device=y.device))  # 1 − y, which does not cancel
-    near = torch.where(y > 0, y * others * (1 + growth) ** 3 * growth, largest)
+    near = torch.where((y > 0) & (reach < _LARGEST_REACH), y * others * (1 + growth) ** 3 * growth, largest)
     moved = torch.where(torch.isfinite(a.error), torch.minimum(near, largest), torch.inf)
     return a.through(y, moved, y * (2 + y.shape[1] / 8))
+
+
+_LARGEST_REACH = 100.0  # its fourth power's exponential is finite; beyond it nothing is known of y anyway
 
 
 # Beyond it 1 − y of a textbook's y is 0, and its logarithm not finite: no budget can make that agree.
@@ -153,28 +157,29 @@ _LARGEST_SCORE = 36.0
 
 
 def _entropy(p: Pair) -> Stand:
-    """E_n of the cross-entropies: a Lipschitz function of the scores, and the logarithms of a textbook's y."""
-    return _cross_entropy(p) if p.output == "softmax" else _binary_cross_entropy(p)
+    """E_n of the cross-entropies: a sum over the outputs, each term a Lipschitz function of the scores."""
+    term = _cross_entropy if p.output == "softmax" else _binary_cross_entropy
+    return lambda a, y, t: term(a, t).sum(dim=1)
 
 
-def _cross_entropy(p: Pair) -> Stand:
-    def error(a: Bounded, y: Bounded, t: Bounded) -> Bounded:
-        value = p.error(a.value, y.value, t.value)
-        weight = torch.clamp(torch.sum(t.value.abs(), dim=1), min=1)
-        moved = 2 * torch.amax(a.error, dim=1) * weight
-        terms = 2 * torch.amax(a.value.abs(), dim=1) * weight + value.abs() + a.shape[1]
-        return a.through(value, moved, terms)
-
-    return error
+def _cross_entropy(a: Bounded, t: Bounded) -> Bounded:
+    """t_k (ln Σ e^a − a_k), (N, K): also as −t_k ln y_k, of a y with the roundings of K exponentials and their sum."""
+    weight, largest = t.value.abs(), torch.amax(a.value.abs(), dim=1, keepdim=True)
+    value = t.value * (torch.logsumexp(a.value, dim=1, keepdim=True) - a.value)
+    moved = 2 * weight * torch.amax(a.error, dim=1, keepdim=True)
+    terms = weight * (2 * largest + 2 + a.shape[1] / 8) + value.abs()
+    return _term(a.through(value, moved, terms), 2 * weight * largest)
 
 
-def _binary_cross_entropy(p: Pair) -> Stand:
-    def error(a: Bounded, y: Bounded, t: Bounded) -> Bounded:
-        value = p.error(a.value, y.value, t.value)
-        moved = torch.sum(a.error * (t.value.abs() + (1 - t.value).abs()), dim=1)
-        # ln(1 − y) of a y near 1 carries the rounding of y enlarged by 1/(1 − y) = 1 + eᵃ.
-        lost = torch.sum((1 - t.value).abs() * torch.exp(torch.clamp(a.value, max=_LARGEST_SCORE)), dim=1)
-        terms = torch.sum(a.value.abs(), dim=1) + value.abs() + a.shape[1] + lost
-        return a.through(value, moved, terms)
+def _binary_cross_entropy(a: Bounded, t: Bounded) -> Bounded:
+    """t_k ln(1 + e^−a) + (1 − t_k) ln(1 + eᵃ), (N, K): also as ln y and ln(1 − y)."""
+    weight, other = t.value.abs(), (1 - t.value).abs()
+    value = t.value * softplus(-a.value) + (1 - t.value) * softplus(a.value)
+    # ln(1 − y) of a y near 1 carries the rounding of y enlarged by 1/(1 − y) = 1 + eᵃ.
+    lost = other * torch.exp(torch.clamp(a.value, max=_LARGEST_SCORE))
+    return _term(a.through(value, (weight + other) * a.error, a.value.abs() + value.abs() + 1 + lost), a.value.abs())
 
-    return error
+
+def _term(held: Bounded, beside: Tensor) -> Bounded:
+    """One term of E_n, which may come as a difference of two: what stands `beside` its value counts as its size."""
+    return Bounded(held.value, held.error, held.u, Terms(1, held.value.abs() + beside + 2 * held.error))
