@@ -132,12 +132,13 @@ def _softmax(a: Bounded) -> Bounded:
     """y when the scores move by e: with r = e_k + max e, y_k moves by at most y_k (1 − y_k)(eʳ − 1) eʳ.
 
     For y_k′ = y_k / (1 + s) with s = Σ_j≠k y_j (e^(e_j − e_k) − 1), where |s| ≤ (1 − y_k)(eʳ − 1) and 1 + s ≥ e⁻ʳ.
-    From `value` to the exact scores y_k and 1 − y_k grow by eʳ each. Roundings: of a − max, or of a − ln Σ e^a, in the
-    exponent; of K exponentials, their sum and the quotient, K and some.
+    From `value` to the exact scores y_k and 1 − y_k grow by eʳ each. Roundings: of a − max, of the row or of the batch,
+    they too move the scores; of K exponentials, their sum and the quotient, K and some; of a − ln Σ e^a, if y is the
+    exponential of that, with which no sum is divided.
     """
     y, log_y = torch.softmax(a.value, dim=1), torch.log_softmax(a.value, dim=1)
     largest_score = torch.amax(a.value, dim=1, keepdim=True)
-    moved = a.error + a.u * (2 * (largest_score - a.value) + largest_score.abs())
+    moved = a.error + a.u * (2 * (largest_score - a.value) + torch.amax(a.value.abs()))
     reach = moved + torch.amax(moved, dim=1, keepdim=True)
     # The exact y and any program's lie between 0 and the largest that y can become, 1 at most: where y itself
     # underflows or the scores move far, that is all there is to say.
@@ -146,7 +147,7 @@ def _softmax(a: Bounded) -> Bounded:
     others = y @ (1 - torch.eye(y.shape[1], dtype=y.dtype, device=y.device))  # 1 − y, which does not cancel
     near = torch.where((y > 0) & (reach < _LARGEST_REACH), y * others * (1 + growth) ** 3 * growth, largest)
     moved = torch.where(torch.isfinite(a.error), torch.minimum(near, largest), torch.inf)
-    return a.through(y, moved, y * (2 + y.shape[1] / 8))
+    return a.through(y, moved, y * (2 + (y.shape[1] + 2 * torch.amax(a.value.abs(), dim=1, keepdim=True)) / 8))
 
 
 _LARGEST_REACH = 100.0  # its fourth power's exponential is finite; beyond it nothing is known of y anyway
