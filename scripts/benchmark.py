@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from verify.benchmarks.tables import GRADING, NAMES, Settings, Table, run
+from verify.benchmarks.tables import GRADING, NAMES, VERDICTS, Settings, Table, run
 from verify.commands.command_line import OneLineCommand, check_writable, whole, write_text
 from verify.errors import BadInput
 
@@ -22,11 +22,14 @@ if TYPE_CHECKING:  # torch takes seconds to import: bad input and --help need it
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 Names = Annotated[
-    list[str] | None, typer.Option("--table", metavar="NAME", help=f"one of {', '.join(NAMES + GRADING)}; again")
+    list[str] | None,
+    typer.Option("--table", metavar="NAME", help=f"one of {', '.join(NAMES + VERDICTS + GRADING)}; again"),
 ]
 Budget = Annotated[bool, typer.Option("--budget", help="the same as --table budget")]
 Diagnosis = Annotated[bool, typer.Option("--diagnosis", help="the same as --table diagnosis --table checkers")]
 Grading = Annotated[bool, typer.Option("--grading", help=f"the same as --table {' --table '.join(GRADING)}")]
+Verdicts = Annotated[bool, typer.Option("--verdicts", help="the same as --table verdicts: right programs, drawn")]
+Wrong = Annotated[bool, typer.Option("--names", help="the same as --table names: wrong programs, drawn")]
 Quick = Annotated[bool, typer.Option("--quick", help="small networks, few repetitions: to see that all works")]
 Seed = Annotated[int, typer.Option(parser=whole, metavar="N", help="of weights and batches")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="the record; - for standard output")]
@@ -41,6 +44,8 @@ def benchmark(
     budget: Budget = False,
     diagnosis: Diagnosis = False,
     grading: Grading = False,
+    verdicts: Verdicts = False,
+    names: Wrong = False,
     quick: Quick = False,
     seed: Seed = 0,
     json: JsonFile = None,
@@ -49,10 +54,10 @@ def benchmark(
     for option, path in (("--json", json), ("--picture", picture)):
         check_writable(option, path)
     _check_picture(picture)
-    names = [*(table or []), *(["budget"] if budget else []), *(["diagnosis", "checkers"] if diagnosis else [])]
-    names += GRADING if grading else ()
+    asked = [*(table or []), *(["budget"] if budget else []), *(["diagnosis", "checkers"] if diagnosis else [])]
+    asked += [*(GRADING if grading else ()), *(["verdicts"] if verdicts else []), *(["names"] if names else [])]
     settings = Settings(quick=quick, seed=seed, progress=_progress())
-    tables = run(names, settings)
+    tables = run(asked, settings)
     _write(tables, settings, json, picture)
     return 1 if any(goal.proof and not goal.reached for t in tables for goal in t.goals) else 0
 

@@ -30,7 +30,7 @@ Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="submission
 Out = Annotated[Path, typer.Option(metavar="DIR", help="the gradebook's folder; made where there is none")]
 AssignmentFile = Annotated[Path | None, typer.Option(metavar="FILE", help="the TOML; without it deck 000's network")]
 Jobs = Annotated[int | None, typer.Option(parser=whole, metavar="N", help="submissions at a time; else one a core")]
-SandboxName = Annotated[str, typer.Option(metavar="MODE", help="auto, bubblewrap or process")]
+SandboxName = Annotated[str, typer.Option(metavar="MODE", help="auto, namespaces, bubblewrap or process")]
 Cluster = Annotated[str | None, typer.Option(metavar="dask://HOST:PORT", help="grade on a Dask cluster")]
 Regrade = Annotated[bool, typer.Option("--regrade", help="grade again what is graded; old and new score side by side")]
 Seed = Annotated[int | None, typer.Option(parser=whole, metavar="N", help="of the problems; else the assignment's")]

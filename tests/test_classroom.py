@@ -377,7 +377,7 @@ NEIGHBOURS = {
 }
 
 
-@pytest.mark.parametrize("mode", ["process", "bubblewrap"])
+@pytest.mark.parametrize("mode", ["process", "namespaces", "bubblewrap"])
 def test_hostile_neighbours_change_no_honest_record(graded: Path, tmp_path: Path, mode: str) -> None:
     try:
         choose(mode)

@@ -121,7 +121,7 @@ REFUSED = [
     (["@class", "--out", "@out", "--seed", "9" * 30], "allowed is a whole number from 0 to"),
     (
         ["@class", "--out", "@out", "--sandbox", "docker"],
-        "--sandbox docker: is not known; allowed are auto, bubblewrap",
+        "--sandbox docker: is not known; allowed are auto, namespaces, bubblewrap",
     ),
     (["@class", "--out", "@out", "--device", "tpu"], "--device tpu: is not known; allowed are cpu, cuda"),
     (["@class", "--out", "@out", "--format", "excel"], "--format excel: is not known; allowed are gradescope, canvas"),

@@ -33,7 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "more. Takes --seed N and --device cpu|cuda too. Written --grade=PATH, no configuration in PATH is read.",
     )  # fmt: skip
     group.addoption("--assignment", metavar="FILE", help="the TOML of --grade; without it deck 000's network")
-    group.addoption("--grade-sandbox", default="auto", metavar="MODE", help="of --grade: auto, bubblewrap or process")
+    group.addoption(
+        "--grade-sandbox", default="auto", metavar="MODE", help="of --grade: auto, namespaces, bubblewrap or process"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -65,7 +65,7 @@ Maker = Callable[[Settings], Table]
 
 def _makers() -> dict[str, Maker]:
     """name -> maker, in the order in which they run."""
-    from verify.benchmarks import grading, memory, naming, sensitivity, soundness, speed, step
+    from verify.benchmarks import grading, memory, naming, sensitivity, soundness, speed, step, verdicts
 
     return {
         "time": speed.time_table,
@@ -78,6 +78,8 @@ def _makers() -> dict[str, Maker]:
         "memory": memory.memory_table,
         "diagnosis": naming.diagnosis_table,
         "checkers": naming.checkers_table,
+        "verdicts": verdicts.verdicts_table,
+        "names": verdicts.names_table,
         "grading": grading.grading_table,
         "class-memory": grading.class_memory_table,
         "killed": grading.killed_table,
@@ -87,6 +89,8 @@ def _makers() -> dict[str, Maker]:
 NAMES: tuple[str, ...] = (
     "time", "bare", "smallest", "alarms", "bars", "budget", "step", "memory", "diagnosis", "checkers",
 )  # fmt: skip
+# They draw and grade a thousand programs: minutes, and only where they are named.
+VERDICTS: tuple[str, ...] = ("verdicts", "names")
 # They grade whole classes, for minutes each, and need both cores to themselves: only where they are named.
 GRADING: tuple[str, ...] = ("grading", "class-memory", "killed")
 
@@ -95,8 +99,8 @@ def run(names: Iterable[str], settings: Settings) -> list[Table]:
     """The tables of those names, in the order in which they run; NAMES where none is. BadInput for an unknown one."""
     wanted = list(names) or list(NAMES)
     for name in wanted:
-        if name not in NAMES + GRADING:
-            raise BadInput(f"--table {name}: allowed are {', '.join(NAMES + GRADING)}")
+        if name not in NAMES + VERDICTS + GRADING:
+            raise BadInput(f"--table {name}: allowed are {', '.join(NAMES + VERDICTS + GRADING)}")
     tables = []
     for name, maker in _makers().items():
         if name in wanted:

@@ -88,8 +88,14 @@ class Classroom:
         self._stems = stems(entry.name for entry in entries)
         with Crew(self.graders.hire, self.graders.ahead) as graders, Crew(self.graders.readers, _READ_AHEAD) as readers:
             self._ground = self._looked_at(graders)
+            starved = []
             for work, graded in graders.work(grade, self._to_grade(entries, readers)):
-                self._take(work.entry, graded)
+                if isinstance(graded, Graded) and graded.starved and len(entries) > 1:
+                    starved.append(replace(work, alone=True))
+                else:
+                    self._take(work.entry, graded)
+            for work in starved:
+                self._take(work.entry, graders.alone(grade, work))
         restored = self.gradebook.restore()
         return self._summary(restored)
 

@@ -11,7 +11,7 @@ from verify.errors import BadInput
 from verify.problems.job import DEVICES, MOST_SEED
 from verify.submissions.submission import Entry, find_submissions, shown
 
-SANDBOXES = ("auto", "bubblewrap", "process")
+SANDBOXES = ("auto", "namespaces", "bubblewrap", "process")
 MOST_JOBS = 512
 _CLUSTER = re.compile(r"dask://(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
 

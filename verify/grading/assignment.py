@@ -84,6 +84,7 @@ class Assignment(msgspec.Struct, frozen=True):
     precision: str = "float64"
     seed: int = 0
     time_limit: float = 10.0
+    cpu_limit: float = 0.0
     memory_mib: int = 1024
     activation: ActivationConstants = ActivationConstants()
     points: Points = Points()
@@ -307,6 +308,7 @@ _KEYS: dict[str, _Check | _Table] = {
     "precision": _name(("float64", "float32")),
     "seed": _whole(0, 2**63 - 1),
     "time_limit": _number(0, MAX_SECONDS, open_below=True),
+    "cpu_limit": _number(0, MAX_SECONDS),
     "memory_mib": _whole(64, MAX_MEMORY_MIB),
     "activation": _CONSTANTS,
     "points": _POINTS,

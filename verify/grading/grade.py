@@ -100,7 +100,7 @@ def grade_submission(
 ) -> GradeRecord:
     """Run one submission in its sandbox and grade what comes back. Raises IsolationError where the sandbox fails."""
     a = exam.assignment
-    limits = Limits(time_limit=a.time_limit, memory_mib=a.memory_mib)
+    limits = Limits(time_limit=a.time_limit, cpu_limit=a.cpu_limit, memory_mib=a.memory_mib)
     ran = run_isolated(submission, exam.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
     record = grade(submission.name, ran, exam)
     record.digests = {"submission": submission.digest, "assignment": a.digest()}
@@ -138,7 +138,7 @@ def grade(name: str, run: Run, exam: Examination) -> GradeRecord:
         submission=name, state=run.state, task=task_of(exam.assignment), max_score=exam.assignment.points.total,
         seed=drawn.seed,
         problems=len(drawn.of(*GRADED)), hidden_mistakes=list(drawn.hidden),
-        output=run.output, sandbox=run.sandbox, timings={"seconds": run.seconds},
+        output=run.output, sandbox=run.sandbox, timings={"seconds": run.seconds, "cpu": run.cpu},
     )  # fmt: skip
     answers = _answers(drawn, run)
     missing = _missing(exam.assignment, run)

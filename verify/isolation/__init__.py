@@ -24,11 +24,12 @@ from verify.isolation.protocol import (
     Transcript,
     Unusable,
 )
-from verify.isolation.sandbox import Sandbox, candidates, notes, user_for
+from verify.isolation.sandbox import MODES, Sandbox, candidates, notes, user_for
 from verify.isolation.supervision import Watch, conclude
 from verify.submissions.submission import Submission
 
 __all__ = [
+    "MODES",
     "Call",
     "Calls",
     "IsolationError",
@@ -77,7 +78,7 @@ def run(
             replies.close_writing()
             output.close_writing()
             watch = Watch(replies.read, output.read, transcript, limits)
-            cause = watch.listen(worker.ended)
+            cause = watch.listen(worker)
         finally:
             end = worker.stop()
     return conclude(submission, calls, watch, cause, end, sandbox.mode)
@@ -106,10 +107,10 @@ def _pipe() -> contextlib.closing[_Pipe]:
 def choose(sandbox: str = "auto") -> Sandbox:
     """A sandbox that has just been seen to work here.
 
-    sandbox: "bubblewrap", "process", or "auto" for the first of them that works. Raises BadInput with the reason where
-    the one that was asked for does not.
+    sandbox: one of MODES, or "auto" for the first of them that works. Raises BadInput with the reason where the one
+    that was asked for does not.
     """
-    modes = {"auto": ("bubblewrap", "process"), "bubblewrap": ("bubblewrap",), "process": ("process",)}
+    modes = {"auto": MODES} | {mode: (mode,) for mode in MODES}
     if sandbox not in modes:
         raise BadInput(f"--sandbox {sandbox}: unknown; known are {', '.join(modes)}")
     reasons = []

@@ -31,9 +31,13 @@ __all__ = ["Call", "Calls", "Limits", "Malformed", "Outcome", "Reply", "Run", "T
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may use. Times are in seconds; memory is what it may take besides Python and its packages."""
+    """What one submission may use, all its processes together. Memory is what it may take besides Python and packages.
+
+    time_limit: seconds by the clock. cpu_limit: seconds of processor time; as many, unless said otherwise.
+    """
 
     time_limit: float = 10.0
+    cpu_limit: float = 0.0
     memory_mib: int = 1024
     output_bytes: int = 64 << 20
     output_kept: int = 64 << 10
@@ -42,6 +46,10 @@ class Limits:
     files: int = 5000
     processes: int = 32
     descriptors: int = 64
+
+    def __post_init__(self) -> None:
+        if not self.cpu_limit:
+            object.__setattr__(self, "cpu_limit", self.time_limit)
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,8 @@ class Run:
 
     state: ok, or error, timeout, memory, crashed, forbidden, ungradable. replies: one a call, whatever happened.
     functions: the public names that the program defines and that can be called. output: what it printed, cut, with
-    control characters escaped. sandbox: which mode was in force.
+    control characters escaped. seconds, cpu: how long it ran by the clock, and the processor time that it used.
+    sandbox: which mode was in force.
     """
 
     state: str
@@ -95,6 +104,7 @@ class Run:
     line: int | None = None
     output: str = ""
     seconds: float = 0.0
+    cpu: float = 0.0
     sandbox: str = ""
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from verify.isolation.inside.totals import LOOK_SECONDS
 from verify.isolation.protocol import Call, Calls, IsolationError, Limits, Malformed, Outcome, Reply, Run, Transcript
 from verify.submissions.submission import Submission, shown
 
@@ -30,15 +31,20 @@ class Cause(StrEnum):
     TIMEOUT = "timeout"
     FLOOD = "flood"
     FORGED = "forged"
+    EXCESS = "excess"
 
 
 @dataclass(frozen=True)
 class End:
-    """How a worker ended: exit status or minus its signal, its memory, and whether it overflowed its folder."""
+    """How a worker ended: exit status or minus its signal, its memory and processor time.
+
+    excess: the total that it was ended for: "memory", "cpu", "processes", "overflow" (of its folder); "" for none.
+    """
 
     status: int | None
     resident_kib: int = 0
-    overflow: bool = False
+    cpu: float = 0.0
+    excess: str = ""
 
 
 class Running(Protocol):
@@ -47,6 +53,15 @@ class Running(Protocol):
     @property
     def ended(self) -> int:
         """A descriptor that can be read once its process has ended."""
+        ...
+
+    @property
+    def looks(self) -> bool:
+        """Whether it must be looked at, several times a second, for its totals to be kept."""
+        ...
+
+    def look(self, base: int) -> str:
+        """The total that it exceeds; "" for none. base: bytes that it had in memory before the student's code came."""
         ...
 
     def stop(self) -> End:
@@ -98,15 +113,17 @@ class Watch:
         for descriptor in self._open:
             os.set_blocking(descriptor, False)
 
-    def listen(self, ended: int) -> Cause:
+    def listen(self, worker: Running) -> Cause:
         """The first cause to stop; what was written until then has been read."""
-        poll = select.poll()
+        poll, ended = select.poll(), worker.ended
         for descriptor in (*self._open, ended):
             poll.register(descriptor, select.POLLIN)
-        deadline = self.began + _BOOT_SECONDS
+        deadline, looked = self.began + _BOOT_SECONDS, time.monotonic()
         while True:
             was_ready, was_open = self.transcript.ready, set(self._open)
-            ready = {descriptor for descriptor, _ in poll.poll(max(0.0, deadline - time.monotonic()) * 1000 + 1)}
+            patience = max(0.0, deadline - time.monotonic())
+            patience = min(patience, LOOK_SECONDS) if worker.looks else patience
+            ready = {descriptor for descriptor, _ in poll.poll(patience * 1000 + 1)}
             cause = self._read(ready)
             for descriptor in was_open - self._open:
                 poll.unregister(descriptor)
@@ -118,6 +135,9 @@ class Watch:
                 deadline = self.began + self.limits.time_limit
             if cause is None and ended in ready:
                 cause = self._last_words()
+            if cause is None and worker.looks and was_ready and time.monotonic() - looked >= LOOK_SECONDS:
+                looked = time.monotonic()
+                cause = Cause.EXCESS if worker.look(self.transcript.resident) else None
             if cause is None and time.monotonic() >= deadline:
                 cause = Cause.TIMEOUT if self._reply in self._open else Cause.ENDED
             if cause is not None:
@@ -182,6 +202,7 @@ def conclude(submission: Submission, calls: Calls, watch: Watch, cause: Cause, e
         line=line,
         output=watch.output.text(),
         seconds=watch.seconds,
+        cpu=end.cpu,
         sandbox=sandbox,
     )
 
@@ -229,12 +250,20 @@ def _place(calls: Calls, heard: Transcript) -> str:
 
 def _stopped(calls: Calls, watch: Watch, cause: Cause, end: End) -> tuple[str, str]:
     place, limits = _place(calls, watch.transcript), watch.limits
-    if end.overflow:
+    if end.excess == "overflow":
         return "crashed", f"filled its folder: {limits.disk_bytes >> 20} MiB or {limits.files} files, {place}"
+    if end.excess == "processes":
+        return "crashed", f"started more than {limits.processes} processes, {place}"
+    if end.excess == "memory":
+        return "memory", f"needed more than {limits.memory_mib} MiB, {place}"
+    if end.excess == "cpu":
+        return "timeout", f"used more than {limits.cpu_limit:g} s of processor time, {place}"
     if cause is Cause.FLOOD:
         return "crashed", f"printed more than {limits.output_bytes >> 20} MiB, {place}"
     if cause is Cause.FORGED:
         return "crashed", f"wrote to the grader's own channel ({watch.forgery}), {place}"
+    if cause is not Cause.TIMEOUT and _ran_out_of_time(watch, end) and end.cpu > limits.cpu_limit * _NEARLY:
+        return "timeout", f"used more than {limits.cpu_limit:g} s of processor time, {place}"
     if cause is Cause.TIMEOUT or _ran_out_of_time(watch, end):
         return "timeout", f"did not finish within {limits.time_limit:g} s, {place}"
     if _ran_out_of_memory(watch, end):
@@ -245,7 +274,8 @@ def _stopped(calls: Calls, watch: Watch, cause: Cause, end: End) -> tuple[str, s
 def _ran_out_of_time(watch: Watch, end: End) -> bool:
     """Whether the kernel's own clock, of processor time, was first."""
     killed = end.status in (-signal.SIGXCPU, -signal.SIGKILL)
-    return killed and watch.seconds > watch.limits.time_limit * _NEARLY
+    limits = watch.limits
+    return killed and (watch.seconds > limits.time_limit * _NEARLY or end.cpu > limits.cpu_limit * _NEARLY)
 
 
 def _ran_out_of_memory(watch: Watch, end: End) -> bool:

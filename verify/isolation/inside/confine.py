@@ -1,6 +1,6 @@
 """What a process gives up before it runs a student's code. Nothing here can be taken back afterwards."""
 
-# ruff: noqa: PTH110, PTH123, PTH208
+# ruff: noqa: PTH123, PTH208
 # os works on open folders, and pathlib would cost time before a student's clock starts.
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import ctypes
 import math
 import os
 import resource
-import stat
-import struct
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
@@ -38,10 +36,22 @@ def die_with_parent() -> None:
     _prctl(_PR_SET_PDEATHSIG, 9)
 
 
-def gain_nothing() -> None:
-    """No program that is run later can bring rights along, and no other process can look into this one."""
+def gain_nothing(*, seen: bool = False) -> None:
+    """No program that is run later can bring rights along, and no other process can look into this one.
+
+    seen: its server may, to count its memory, where it is shut off from all others' processes otherwise.
+    """
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    _prctl(_PR_SET_DUMPABLE, 0)
+    _prctl(_PR_SET_DUMPABLE, int(seen))
+
+
+def close_all_but(kept: Collection[int]) -> None:
+    """Closes every descriptor but the three standard ones and these."""
+    last = 2
+    for descriptor in sorted(kept):
+        os.closerange(last + 1, descriptor)
+        last = max(last, descriptor)
+    os.closerange(last + 1, 1 << 16)
 
 
 def leave_network() -> bool:
@@ -107,7 +117,7 @@ def limit(limits: dict[str, Any], before: dict[str, int], address_space: bool) -
     addresses than memory (CUDA).
     """
     used = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = math.ceil(used.ru_utime + used.ru_stime + limits["time_limit"]) + 1
+    seconds = math.ceil(used.ru_utime + used.ru_stime + limits["cpu_limit"]) + 1
     memory = limits["memory_mib"] << 20
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_CPU, seconds, seconds + 1)
@@ -119,61 +129,3 @@ def limit(limits: dict[str, Any], before: dict[str, int], address_space: bool) -
     _lower(resource.RLIMIT_NPROC, before["tasks"] + limits["processes"])
     if hasattr(resource, "RLIMIT_MSGQUEUE"):
         _lower(resource.RLIMIT_MSGQUEUE, 0)
-
-
-# Landlock ------------------------------------------------------------------------------------------------------------
-
-_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
-_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
-_READ = _EXECUTE | _READ_FILE | _READ_DIR
-# The rights that the first version knows, then those that later versions add, but those for reading.
-_WRITE = {1: ((1 << 13) - 1) & ~_READ, 2: 1 << 13, 3: 1 << 14, 5: 1 << 15}
-_OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | 1 << 14 | 1 << 15
-
-
-def landlock_version() -> int:
-    """The kernel's version of Landlock, 0 where it has none."""
-    try:
-        version = _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
-    except AttributeError:
-        return 0
-    return max(0, version)
-
-
-def landlock_reading(paths: Sequence[str], version: int) -> int:
-    """A rule for `landlock`, as a descriptor: nothing can be read but what lies under these paths. Raises OSError."""
-    descriptors = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in paths if os.path.exists(path)]
-    try:
-        return _ruleset(_READ, descriptors, version)
-    finally:
-        for descriptor in descriptors:
-            os.close(descriptor)
-
-
-def landlock(reading: int, writable: Sequence[int], version: int) -> None:
-    """Shuts all files but those that `reading` names and those under the open folders, which may be written.
-
-    Newer kernels shut TCP, and signals to anyone outside, as well. Raises OSError.
-    """
-    writing = _ruleset(sum(rights for since, rights in _WRITE.items() if version >= since), writable, version)
-    for ruleset in (reading, writing):
-        _checked(_libc.syscall(_RESTRICT_SELF, ruleset, 0))
-    os.close(writing)
-
-
-def _ruleset(rights: int, descriptors: Sequence[int], version: int) -> int:
-    network = 3 if version >= 4 else 0
-    scoped = 3 if version >= 6 else 0
-    attributes = struct.pack("QQQ", rights, network, scoped)[: 24 if version >= 6 else 16 if version >= 4 else 8]
-    ruleset = _checked(_libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0)))
-    for descriptor in descriptors:
-        fitting = rights if stat.S_ISDIR(os.fstat(descriptor).st_mode) else rights & _OF_FILES
-        _checked(_libc.syscall(_ADD_RULE, ruleset, 1, struct.pack("=Qi", fitting, descriptor), 0))
-    return ruleset
-
-
-def _checked(result: int) -> int:
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    return result

@@ -111,8 +111,13 @@ def others_reach(path: str) -> bool:
         path = os.path.dirname(path)
 
 
+# The descriptors that folders are named by: nobody may close them who still imports.
+opened: list[int] = []
+
+
 def _opened(path: str) -> int:
-    return os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_PATH", 0))
+    opened.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_PATH", 0)))
+    return opened[-1]
 
 
 def move_imports(old: Sequence[str], new: Sequence[str]) -> None:

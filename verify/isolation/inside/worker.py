@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.isolation.inside import confine, imports, noautograd
+from verify.isolation.inside import confine, imports, noautograd, syscalls
 from verify.isolation.inside.codec import (
     PREFIX_BYTES,
     TOKEN_BYTES,
@@ -68,6 +68,7 @@ def once(job: int, calls: int, reply: int, config: dict[str, Any]) -> None:
     os.close(job)
     os.close(calls)
     os.set_inheritable(reply, False)
+    confine.close_all_but([reply])
     if header["user"] is not None:
         confine.switch_user(header["user"])
     with contextlib.suppress(OSError):
@@ -94,6 +95,7 @@ def work(
         refused = imports.refuse(job["refused"])
         before = before or confine.usage(of_user=False)
         confine.limit(job["limits"], before, address_space=job["device"] == "cpu")
+        syscalls.shut()
         send({"ready": True, "resident": before["resident"]})
         _Program(job, backend, refused, send).run(*calls)
     except MemoryError:
