@@ -157,6 +157,10 @@ class Gradebook:
             if page is not None:
                 self._files[f"{stem}.md"] = _Kept.of(page)
 
+    def content(self, name: str) -> bytes | None:
+        """The bytes of a file in the folder; None where there is none."""
+        return _content(self.folder / name)
+
     def complete(self, stem: str) -> bool:
         """Whether both its files are there, as they were found."""
         names = f"{stem}.json", f"{stem}.md"
