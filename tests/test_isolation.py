@@ -19,47 +19,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.hostile_runs import CALLS, HONEST, HOSTILE, LIMITS, all_right, right
 from verify import isolation
 from verify.errors import BadInput
 from verify.isolation import Call, Calls, Limits, Outcome, Run, Sandbox, Unusable, choose, run, servers
 from verify.isolation.inside import cleaning, landlock
 from verify.submissions.submission import Submission, read_submission
 
-HOSTILE = Path(__file__).parent / "hostile"
-HONEST = Submission(
-    "honest.py",
-    "def gradients(W, b, x, t, activation, lam):\n    return [2 * w for w in W], [2 * v for v in b]\n",
-    "honest.py",
-)
-LIMITS = Limits(time_limit=10.0, memory_mib=256, output_bytes=16 << 20, disk_bytes=32 << 20, files=2000)
 SHORT = Limits(time_limit=1.0, memory_mib=256, output_bytes=16 << 20, disk_bytes=32 << 20, files=2000)
-
-
-def problem(layers: int) -> Call:
-    """A call of gradients with small whole numbers."""
-    W = [np.arange(6.0).reshape(2, 3) + layer if layer == 0 else np.eye(3) * layer for layer in range(layers)]
-    b = [np.full(3, float(layer)) for layer in range(layers)]
-    return Call("gradients", (W, b, np.ones((4, 2)), np.eye(4, 3), "relu", 0.25))
-
-
-CALLS = Calls([problem(1), problem(2), problem(1)])
-
-
-def right(value: Any, call: Call) -> bool:
-    """Whether dW and db are twice W and b, as the honest program's are, to the last bit."""
-    W, b = call.arguments[:2]
-    dW, db = value[:2]
-    return all(
-        type(got) is np.ndarray and got.dtype == np.float64 and np.array_equal(got, 2 * given)
-        for got, given in zip([*dW, *db], [*W, *b], strict=True)
-    )
-
-
-def all_right(result: Run) -> bool:
-    return result.state == "ok" and all(
-        right(reply.value, call) for reply, call in zip(result.replies, CALLS, strict=True)
-    )
-
 
 # Sandboxes -----------------------------------------------------------------------------------------------------------
 
@@ -170,90 +137,7 @@ def hostile(
     return result
 
 
-# Every program and its state -----------------------------------------------------------------------------------------
-
-# name: state, and what the message says.
-STATES: dict[str, tuple[str, str]] = {
-    "exit_on_import.py": ("crashed", "ended early with exit status 0, on import"),
-    "exit_in_call.py": ("crashed", "ended early with exit status 0, in gradients, call 2 of 3"),
-    "sys_exit_on_import.py": ("crashed", "on import, line 5: SystemExit: 0"),
-    "sys_exit_in_call.py": ("crashed", "gradients, line 5: SystemExit: 0"),
-    "atexit_then_raise.py": ("error", "on import, line 7: ValueError: nothing here"),
-    "signal_sigkill.py": ("crashed", "ended by SIGKILL, on import"),
-    "signal_sigterm.py": ("crashed", "ended by SIGTERM, on import"),
-    "signal_sigabrt.py": ("crashed", "ended by SIGABRT, on import"),
-    "segfault.py": ("crashed", "ended by SIGSEGV, in gradients, call 1 of 3"),
-    "recursion.py": ("error", "gradients, line 5: RecursionError"),
-    "writes_to_descriptors.py": ("crashed", "wrote to the grader's own channel"),
-    "writes_and_goes_on.py": ("crashed", "wrote to the grader's own channel"),
-    "forges_the_end.py": ("crashed", "ended early, in gradients, call 1 of 3"),
-    "forges_answers.py": ("crashed", "wrote to the grader's own channel"),
-    "imports_torch.py": ("forbidden", "on import, line 3: ModuleNotFoundError: No module named 'torch'"),
-    "imports_jax.py": ("forbidden", "line 3"),
-    "imports_tensorflow.py": ("forbidden", "line 3"),
-    "imports_autograd.py": ("forbidden", "line 3"),
-    "imports_torch_late.py": ("forbidden", "gradients, line 7: ModuleNotFoundError: No module named 'torch'"),
-    "fork_bomb_once.py": ("error", "line 6: BlockingIOError"),
-    "many_descriptors.py": ("error", "line 5: OSError"),
-    "huge_file.py": ("error", "OSError"),
-    "floods_stdout.py": ("crashed", "printed more than 16 MiB, on import"),
-    "floods_stderr.py": ("crashed", "printed more than 16 MiB, on import"),
-    "memory_lists.py": ("memory", "MemoryError"),
-    "memory_numpy.py": ("memory", "gradients, line 9"),
-    "memory_shared.py": ("memory", "on import, line"),
-    "ten_thousand_threads.py": ("error", "RuntimeError: can't start new thread"),
-    "hostile_message.py": ("error", "<script>alert(1)</script>\\n# [x](javascript:1)\\x1b[31m\\u202eyyy"),
-    "hostile_exception.py": ("error", "Odd"),
-}
-TIMEOUTS: dict[str, str] = {
-    "signal_sigstop.py": "did not finish within 1 s, on import",
-    "fork_bomb.py": "on import",
-    "endless_loop.py": "did not finish within 1 s, on import",
-    "endless_in_call.py": "did not finish within 1 s, in gradients, call 2 of 3",
-    "endless_numpy.py": "in gradients, call 1 of 3",
-    "sleeps.py": "on import",
-    "deaf_to_time.py": "on import",
-}
-# Programs whose answers are right, whatever else they do.
-RIGHT = [
-    "kill_everyone.py",
-    "atexit_hook.py",
-    "forged_output.py",
-    "imports_torch_maybe.py",
-    "forks_and_answers.py",
-    "prints_much.py",
-    "daemon.py",
-    "subprocesses.py",
-    "deep_folders.py",
-    "writes_into_inputs.py",
-    "changes_lists.py",
-]
-
-
-@pytest.mark.parametrize("name", STATES)
-def test_state(name: str, sandbox: Sandbox, traces: Traces) -> None:
-    state, says = STATES[name]
-    result = hostile(name, sandbox)
-    assert (result.state, says in result.message) == (state, True), result.message
-
-
-@pytest.mark.parametrize("name", TIMEOUTS)
-def test_timeouts(name: str, sandbox: Sandbox, traces: Traces) -> None:
-    result = hostile(name, sandbox, limits=SHORT)
-    assert (result.state, TIMEOUTS[name] in result.message) == ("timeout", True), result.message
-    assert 1.0 <= result.seconds < 5.0
-
-
-@pytest.mark.parametrize("name", RIGHT)
-def test_right_answers_stay_right(name: str, sandbox: Sandbox, traces: Traces) -> None:
-    result = hostile(name, sandbox)
-    assert all_right(result), (result.state, result.message, result.output)
-
-
-def test_shared_memory_is_refused(sandbox: Sandbox, traces: Traces) -> None:
-    result = hostile("shared_memory.py", sandbox)
-    assert all_right(result)
-    assert "segment -1" in result.output
+# Every program is in tests/test_hostile.py; here is what has more to it ---------------------------------------------
 
 
 def test_answers_before_the_end_are_kept(sandbox: Sandbox, traces: Traces) -> None:
@@ -274,20 +158,6 @@ def test_closing_the_channel_is_no_end(sandbox: Sandbox, traces: Traces) -> None
 
 def test_memory_that_is_never_given_back(sandbox: Sandbox, traces: Traces) -> None:
     assert hostile("memory_caught.py", sandbox, limits=SHORT).state in ("memory", "timeout")
-
-
-@pytest.mark.parametrize(
-    ("name", "wrapped"), [("full_disk.py", "error"), ("full_disk_quietly.py", "timeout"), ("many_files.py", "many")]
-)
-def test_full_disk(name: str, wrapped: str, sandbox: Sandbox, traces: Traces) -> None:
-    """In bubblewrap the folder is a small disk of its own; elsewhere a process is ended when its folder overflows."""
-    result = hostile(name, sandbox, limits=LIMITS if sandbox.mode == "process" else SHORT)
-    if sandbox.mode != "process":
-        # A room's disk ends at a number of files; bwrap's has no such end, and is looked at.
-        many = {"namespaces": "error", "bubblewrap": "crashed"}[sandbox.mode]
-        assert result.state == (many if wrapped == "many" else wrapped), result.message
-    else:
-        assert (result.state, "filled its folder: 32 MiB or 2000 files" in result.message) == ("crashed", True)
 
 
 # Taking over ---------------------------------------------------------------------------------------------------------
