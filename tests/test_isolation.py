@@ -18,12 +18,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.hostile_runs import CALLS, HONEST, HOSTILE, LIMITS, all_right, right
 from verify import isolation
 from verify.errors import BadInput
-from verify.isolation import Call, Calls, Limits, Outcome, Run, Sandbox, Unusable, choose, run, servers
+from verify.isolation import Call, Calls, IsolationError, Limits, Outcome, Run, Sandbox, Unusable, choose, run, servers
 from verify.isolation.inside import cleaning, landlock
+from verify.isolation.inside.engine import ENDED
 from verify.submissions.submission import Submission, read_submission
 
 SHORT = Limits(time_limit=1.0, memory_mib=256, output_bytes=16 << 20, disk_bytes=32 << 20, files=2000)
@@ -401,6 +403,52 @@ def test_catching_the_refusal_does_not_help(sandbox: Sandbox) -> None:
         if sandbox.mode == "bubblewrap":
             # One is enough to see that it is the same there, where torch is imported anew for each.
             break
+
+
+def test_autograds_engine_cannot_run(sandbox: Sandbox) -> None:
+    """By ways past every name that is guarded, in the program itself and in a child of it."""
+    if sandbox.mode == "bubblewrap":
+        ways = [("0", "")]  # torch is imported anew for each
+    else:
+        ways = [(number, child) for number in "01" for child in ("", "child")]
+    for number, child in ways:
+        calls = [Call("gradients", (number, child))]
+        result = run(
+            read_submission(HOSTILE / "torch_engine.py"), calls, limits=LIMITS, backend="torch", sandbox=sandbox
+        )
+        if child:
+            assert (result.state, result.replies[0].value) == ("ok", ENDED), result.message
+        else:
+            assert result.state == "forbidden", result.message
+            assert "autograd's engine was started; autograd is forbidden here, in gradients" in result.message
+
+
+def test_a_device_that_does_not_start_is_the_graders_fault() -> None:
+    sandbox = available("process")
+    if torch.cuda.is_available():
+        pytest.skip("here it does start")
+    with pytest.raises(IsolationError, match=f"{sandbox.mode} sandbox did not start"):
+        run(HONEST, CALLS, limits=LIMITS, backend="torch", device="cuda", sandbox=sandbox)
+
+
+def test_what_cudas_driver_reads_can_be_read_and_nothing_else(sandbox: Sandbox) -> None:
+    """No GPU is needed: the files are there, or not, and a numpy program asks for them."""
+    source = """
+def gradients(*paths):
+    found = []
+    for path in paths:
+        try:
+            open(path).close()
+            found.append(path)
+        except OSError:
+            pass
+    return found
+"""
+    wanted = ["/proc/self/status", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu/online"]
+    shut = ["/etc/passwd", "/etc/shadow", "/root/.profile", str(Path(__file__))]
+    calls = [Call("gradients", (*wanted, *shut))]
+    submission = Submission("a.py", source, "a.py")
+    assert run(submission, calls, limits=LIMITS, device="cuda", sandbox=sandbox).replies[0].value == wanted
 
 
 def test_torch_values(sandbox: Sandbox) -> None:

@@ -87,6 +87,12 @@ def usage(of_user: bool) -> dict[str, int]:
     }
 
 
+def usage_with_device(before: dict[str, int]) -> dict[str, int]:
+    """The same once a device's driver has started in this process, with its threads and open files."""
+    threads, files = len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+    return usage(of_user=False) | {"tasks": before["tasks"] + threads - 1, "files": files}
+
+
 def _count_own_tasks() -> int:
     """Processes and threads of this user, as the limit on processes counts them."""
     tasks = 0
@@ -125,7 +131,7 @@ def limit(limits: dict[str, Any], before: dict[str, int], address_space: bool) -
     if address_space:
         _lower(resource.RLIMIT_AS, before["addresses"] + memory)
     _lower(resource.RLIMIT_FSIZE, limits["file_bytes"])
-    _lower(resource.RLIMIT_NOFILE, limits["descriptors"])
+    _lower(resource.RLIMIT_NOFILE, limits["descriptors"] + before.get("files", 0))
     _lower(resource.RLIMIT_NPROC, before["tasks"] + limits["processes"])
     if hasattr(resource, "RLIMIT_MSGQUEUE"):
         _lower(resource.RLIMIT_MSGQUEUE, 0)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.isolation.inside import confine, imports, noautograd, syscalls
+from verify.isolation.inside import confine, engine, imports, noautograd, syscalls
 from verify.isolation.inside.codec import (
     PREFIX_BYTES,
     TOKEN_BYTES,
@@ -94,6 +94,8 @@ def work(
         backend = _Torch(job) if job["backend"] == "torch" else _Numpy()
         refused = imports.refuse(job["refused"])
         before = before or confine.usage(of_user=False)
+        if job["device"] != "cpu":
+            before = confine.usage_with_device(before)
         confine.limit(job["limits"], before, address_space=job["device"] == "cpu")
         syscalls.shut()
         send({"ready": True, "resident": before["resident"]})
@@ -293,6 +295,11 @@ class _Torch(_Numpy):
         self.torch = torch
         self.device = job["device"]
         self.guard = noautograd.install(os.path.basename(job["entry"]))
+        if self.device != "cpu":
+            # The driver starts now, on the grader's account: with its threads, files and memory. Raises where it fails.
+            value = torch.ones(2, 2, device=self.device)
+            (value @ value).cpu()
+        engine.disable()
 
     def argument(self, value: Any) -> Any:
         if isinstance(value, list):
