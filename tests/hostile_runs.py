@@ -23,7 +23,8 @@ import numpy as np
 from verify.errors import BadInput
 from verify.isolation import Call, Calls, IsolationError, Limits, Sandbox, choose, run, servers
 from verify.isolation.inside import syscalls
-from verify.submissions.submission import Submission, read_submission
+from verify.submissions.reading import read_submission
+from verify.submissions.submission import Submission
 
 HOSTILE = Path(__file__).parent / "hostile"
 ROOT = Path(__file__).resolve().parents[1]
@@ -112,11 +113,13 @@ KINDS: dict[str, Kind] = {
     "writes_into_inputs.py": RIGHT,
     "changes_lists.py": RIGHT,
     # not doing the work
-    "imports_torch.py": Kind("forbidden", "on import, line 3: ModuleNotFoundError: No module named 'torch'"),
-    "imports_jax.py": Kind("forbidden", "line 3"),
-    "imports_tensorflow.py": Kind("forbidden", "line 3"),
-    "imports_autograd.py": Kind("forbidden", "line 3"),
-    "imports_torch_late.py": Kind("forbidden", "gradients, line 7: ModuleNotFoundError: No module named 'torch'"),
+    "imports_torch.py": RIGHT,
+    "imports_tensorflow.py": RIGHT,
+    "imports_jax.py": Kind("forbidden", "gradients, line 7: ModuleNotFoundError: No module named 'jax' (autograd is"),
+    "imports_autograd.py": Kind("forbidden", "gradients, line 8: ModuleNotFoundError: No module named 'autograd'"),
+    "imports_torch_late.py": Kind(
+        "error", "gradients, line 7: ModuleNotFoundError: No module named 'torch' (it is not"
+    ),
     "imports_torch_maybe.py": RIGHT,
     # time
     "endless_loop.py": Kind("timeout", "did not finish within 1.5 s, on import", SHORT),

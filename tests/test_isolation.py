@@ -26,7 +26,8 @@ from verify.errors import BadInput
 from verify.isolation import Call, Calls, IsolationError, Limits, Outcome, Run, Sandbox, Unusable, choose, run, servers
 from verify.isolation.inside import cleaning, landlock
 from verify.isolation.inside.engine import ENDED
-from verify.submissions.submission import Submission, read_submission
+from verify.submissions.reading import read_submission
+from verify.submissions.submission import Submission
 
 SHORT = Limits(time_limit=1.0, memory_mib=256, output_bytes=16 << 20, disk_bytes=32 << 20, files=2000)
 
@@ -555,7 +556,7 @@ _ENDLESS = """
 import sys
 from pathlib import Path
 from verify.isolation import Limits, choose, run
-from verify.submissions.submission import read_submission
+from verify.submissions.reading import read_submission
 sandbox = choose(sys.argv[1])
 print("begins", flush=True)
 run(read_submission(Path(sys.argv[2])), [], limits=Limits(time_limit=300.0), sandbox=sandbox)

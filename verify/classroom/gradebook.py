@@ -23,7 +23,7 @@ from types import TracebackType
 
 import msgspec
 
-from verify.errors import BadInput
+from verify.errors import BadInput, Unwritten
 from verify.grading.record import SCHEMA, FindingRecord
 from verify.submissions.submission import shown
 
@@ -174,8 +174,24 @@ class Gradebook:
         return row
 
     def _put(self, name: str, data: bytes) -> None:
-        write_whole(self.folder / name, data)
+        self.put(name, data)
         self._files[name] = _Kept.of(data)
+
+    def put(self, name: str, data: bytes) -> None:
+        """A file of the folder, in one step. Raises Unwritten where the disk takes no more."""
+        try:
+            write_whole(self.folder / name, data)
+        except OSError as error:
+            raise self._unwritten(name, error) from None
+
+    def _unwritten(self, name: str, error: OSError) -> Unwritten:
+        kept = f"{len(self.rows)} record{'' if len(self.rows) == 1 else 's'}"
+        return Unwritten(
+            shown(
+                f"--out {self.folder}: {name} cannot be written ({error.strerror or error}); {kept} in it are kept: "
+                "make room and give the same command again"
+            )
+        )
 
     def _keep_aside(self, stem: str, record: bytes) -> None:
         """The record that gives way to this one, in history/, where it says something else."""
@@ -190,8 +206,11 @@ class Gradebook:
         with contextlib.suppress(FileNotFoundError):
             graded = datetime.fromtimestamp(path.stat(follow_symlinks=False).st_mtime, UTC)
             name = f"{stem}.{graded:%Y%m%dT%H%M%SZ}-{hashlib.sha256(old).hexdigest()[:8]}.json"
-            (self.folder / HISTORY).mkdir(mode=0o700, exist_ok=True)
-            write_whole(self.folder / HISTORY / name, old)
+            try:
+                (self.folder / HISTORY).mkdir(mode=0o700, exist_ok=True)
+            except OSError as error:
+                raise self._unwritten(HISTORY, error) from None
+            self.put(f"{HISTORY}/{name}", old)
 
     def restore(self) -> list[str]:
         """Puts right every file that is no longer as it was written, or found; returns their names.
@@ -202,7 +221,7 @@ class Gradebook:
         for name in changed:
             with contextlib.suppress(OSError):
                 _clear_the_way(self.folder / name)
-            write_whole(self.folder / name, self._files[name].data)
+            self.put(name, self._files[name].data)
         return sorted([*changed, *self._put_away_strangers()])
 
     def _put_away_strangers(self) -> Iterator[str]:
