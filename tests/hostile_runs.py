@@ -168,7 +168,7 @@ def ran(mode: str, names: list[str]) -> dict[str, Any]:
     try:
         sandbox = choose(mode)
     except BadInput as reason:
-        return {"skip": str(reason)}
+        return {"skip": f"{reason}{' (apt-get install bubblewrap)' if mode == 'bubblewrap' else ''}"}
     with ThreadPoolExecutor(2) as pool:
         found = dict(zip(names, pool.map(lambda name: _one(name, sandbox), names), strict=True))
     tried = _tried(sandbox)

@@ -44,7 +44,8 @@ def available(mode: str) -> Sandbox:
     try:
         return choose(mode)
     except BadInput as reason:
-        pytest.skip(f"no {mode} sandbox on this machine: {reason}")
+        line = " (apt-get install bubblewrap)" if mode == "bubblewrap" else ""
+        pytest.skip(f"no {mode} sandbox on this machine: {reason}{line}")
 
 
 @pytest.fixture(params=["namespaces", "process", "bubblewrap"])

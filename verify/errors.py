@@ -9,4 +9,4 @@ class BadInput(Exception):
 
 
 class Unwritten(Exception):
-    """What was worked out cannot be written, as on a disk that is full. Its message is the one line that the user sees."""
+    """What was worked out cannot be written, as on a full disk. Its message is the one line that the user sees."""

@@ -8,7 +8,6 @@ out and put right before the run ends.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -181,17 +180,10 @@ class Gradebook:
         """A file of the folder, in one step. Raises Unwritten where the disk takes no more."""
         try:
             write_whole(self.folder / name, data)
-        except OSError as error:
-            raise self._unwritten(name, error) from None
-
-    def _unwritten(self, name: str, error: OSError) -> Unwritten:
-        kept = f"{len(self.rows)} record{'' if len(self.rows) == 1 else 's'}"
-        return Unwritten(
-            shown(
-                f"--out {self.folder}: {name} cannot be written ({error.strerror or error}); {kept} in it are kept: "
-                "make room and give the same command again"
-            )
-        )
+        except Unwritten as error:
+            count = len(self.rows)
+            kept = "1 record in the folder is kept" if count == 1 else f"{count} records in the folder are kept"
+            raise Unwritten(f"{error}; {kept}: make room and give the same command again") from None
 
     def _keep_aside(self, stem: str, record: bytes) -> None:
         """The record that gives way to this one, in history/, where it says something else."""
@@ -206,10 +198,8 @@ class Gradebook:
         with contextlib.suppress(FileNotFoundError):
             graded = datetime.fromtimestamp(path.stat(follow_symlinks=False).st_mtime, UTC)
             name = f"{stem}.{graded:%Y%m%dT%H%M%SZ}-{hashlib.sha256(old).hexdigest()[:8]}.json"
-            try:
+            with contextlib.suppress(OSError):  # put() says what is wrong
                 (self.folder / HISTORY).mkdir(mode=0o700, exist_ok=True)
-            except OSError as error:
-                raise self._unwritten(HISTORY, error) from None
             self.put(f"{HISTORY}/{name}", old)
 
     def restore(self) -> list[str]:
@@ -236,6 +226,9 @@ class Gradebook:
 
 
 def _lock(descriptor: int, folder: Path) -> None:
+    # Here, for Windows has none, where all else can be imported.
+    import fcntl
+
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -263,7 +256,14 @@ def _clear_the_way(path: Path) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """The file in one step: until all of it is on the disk the old one stays. Raises OSError."""
+    """The file in one step: until all of it is on the disk the old one stays. Raises Unwritten."""
+    try:
+        _write_whole(path, data)
+    except OSError as error:
+        raise Unwritten(shown(f"{path}: cannot be written ({error.strerror or error})")) from None
+
+
+def _write_whole(path: Path, data: bytes) -> None:
     begin, end = _TEMPORARY
     descriptor, temporary = tempfile.mkstemp(end, begin, path.parent)
     try:

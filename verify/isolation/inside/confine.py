@@ -8,7 +8,6 @@ import contextlib
 import ctypes
 import math
 import os
-import resource
 from collections.abc import Collection
 from typing import Any
 
@@ -19,7 +18,13 @@ _PR_SET_NO_NEW_PRIVS = 38
 _CLONE_NEWIPC = 0x08000000
 _CLONE_NEWNET = 0x40000000
 
-_libc = ctypes.CDLL(None, use_errno=True)
+try:
+    import resource
+except ImportError:  # Windows: nothing here is called
+    resource: Any = None
+
+# Any: elsewhere than on POSIX nothing here is called.
+_libc: Any = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
 
 
 def _prctl(option: int, value: int) -> bool:

@@ -23,7 +23,8 @@ _READ_ONLY_NO_SETUID = 1 | 2
 # Another user than any that owns something: bubblewrap gives its own the same number.
 NOBODY = 65534
 
-_libc = ctypes.CDLL(None, use_errno=True)
+# Any: elsewhere than on POSIX nothing here is called.
+_libc: Any = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
 
 
 def _checked(result: int, what: str) -> None:
