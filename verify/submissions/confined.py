@@ -242,4 +242,5 @@ class _Helper:
 
 _reader = _Reader()
 atexit.register(_reader.close)
-os.register_at_fork(after_in_child=_reader.forget)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reader.forget)
