@@ -14,7 +14,7 @@ from typing import Protocol
 from verify.isolation.inside.engine import ENDED
 from verify.isolation.inside.totals import LOOK_SECONDS
 from verify.isolation.protocol import Call, Calls, IsolationError, Limits, Malformed, Outcome, Reply, Run, Transcript
-from verify.submissions.submission import Submission, shown
+from verify.submissions.submission import Submission, no_command, shown
 
 # Until the worker says that it is ready no line of the student's has run: this clock is the grader's own.
 _BOOT_SECONDS = 120.0
@@ -96,6 +96,7 @@ class Output:
         text = b"".join(self._parts).decode(errors="backslashreplace").replace("\r\n", "\n")
         visible = "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
         dropped = self.total - self.kept
+        visible = no_command(visible)
         return visible + (f"\n[{dropped} more bytes were dropped]\n" if dropped > 0 else "")
 
 
