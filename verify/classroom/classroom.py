@@ -22,7 +22,7 @@ from verify.classroom.class_record import (
     students_of,
 )
 from verify.classroom.crew import Crew, Died, processes
-from verify.classroom.gradebook import SUMMARY, TABLE, Gradebook, Row, stems, write_whole
+from verify.classroom.gradebook import SUMMARY, TABLE, Gradebook, Row, stems
 from verify.classroom.sitting import (
     GRADER_ERROR,
     Graded,
@@ -196,6 +196,6 @@ class Classroom:
             seed=self.sitting.seed,
             digests=self._digests(),
         )
-        write_whole(self.gradebook.folder / SUMMARY, record.json().encode())
-        write_whole(self.gradebook.folder / TABLE, record.csv().encode())
+        self.gradebook.put(SUMMARY, record.json().encode())
+        self.gradebook.put(TABLE, record.csv().encode())
         return record
