@@ -117,9 +117,11 @@ def pytest_collection(session: pytest.Session) -> bool | None:
     """The items of all submissions, in place of any tests."""
     if _CLASS not in session.config.stash:
         return None
+    from verify.submissions.submission import typed
+
     session.items = []
     for entry in session.config.stash[_CLASS].entries:
-        node = GradedSubmission.from_parent(session, name=entry.name, nodeid=entry.name, entry=entry)
+        node = GradedSubmission.from_parent(session, name=entry.name, nodeid=typed(entry.name), entry=entry)
         session.items += session.genitems(node)
     session.items = _asked_for(session.items, session.config)
     hook = session.config.hook
@@ -162,7 +164,9 @@ class Class:
         if entry.name not in self._records:
             from verify.classroom.sitting import Work, read, record_of
 
-            self._records[entry.name] = record_of(Work(entry, read(entry), self.sitting))
+            self._records[entry.name] = record_of(
+                Work(entry, read(entry, self.sitting.assignment.program), self.sitting)
+            )
         return self._records[entry.name]
 
 
