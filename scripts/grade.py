@@ -101,10 +101,13 @@ def _options(assignment: Path | None, sandbox: str, seed: int | None, device: st
 
 
 def _graded(job: GradeJob, sitting: Sitting, regrade: bool, formats: list[str] | tuple[()]) -> ClassRecord:
-    entries = job.entries()
+    handed = job.handed()
     with _graders(job) as graders, Gradebook(job.out) as gradebook:
-        with _progress(len(entries)) as report:
-            record = Classroom(gradebook, sitting, graders, regrade=regrade, report=report).grade(entries)
+        with _progress(len(handed.entries)) as report:
+            room = Classroom(
+                gradebook, sitting, graders, regrade=regrade, passed_over=handed.passed_over, report=report
+            )
+            record = room.grade(handed.entries)
         for name in formats:
             export(name, record, gradebook.folder)
     return record
