@@ -58,7 +58,9 @@ AssignmentFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="of a submission or --explain; without it deck 000's")
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="work a small problem line by line, in numbers")]
-SandboxName = Annotated[str, typer.Option(metavar="MODE", help="of a submission: auto, bubblewrap or process")]
+SandboxName = Annotated[
+    str, typer.Option(metavar="MODE", help="of a submission: auto, namespaces, bubblewrap or process")
+]
 
 
 @app.command(cls=OneLineCommand, help=__doc__)

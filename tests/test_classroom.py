@@ -24,7 +24,7 @@ from verify.classroom.sitting import Sitting
 from verify.errors import BadInput
 from verify.grading.assignment import Assignment, Points
 from verify.isolation import choose
-from verify.submissions.submission import find_submissions
+from verify.submissions.confined import find_submissions
 
 STATES = {
     "alice.py": "correct", "bob.py": "wrong", "carol.py": "wrong", "dora.py": "ungradable", "emil.py": "error",
@@ -377,7 +377,7 @@ NEIGHBOURS = {
 }
 
 
-@pytest.mark.parametrize("mode", ["process", "bubblewrap"])
+@pytest.mark.parametrize("mode", ["process", "namespaces", "bubblewrap"])
 def test_hostile_neighbours_change_no_honest_record(graded: Path, tmp_path: Path, mode: str) -> None:
     try:
         choose(mode)

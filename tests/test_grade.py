@@ -121,7 +121,7 @@ REFUSED = [
     (["@class", "--out", "@out", "--seed", "9" * 30], "allowed is a whole number from 0 to"),
     (
         ["@class", "--out", "@out", "--sandbox", "docker"],
-        "--sandbox docker: is not known; allowed are auto, bubblewrap",
+        "--sandbox docker: is not known; allowed are auto, namespaces, bubblewrap",
     ),
     (["@class", "--out", "@out", "--device", "tpu"], "--device tpu: is not known; allowed are cpu, cuda"),
     (["@class", "--out", "@out", "--format", "excel"], "--format excel: is not known; allowed are gradescope, canvas"),
@@ -304,7 +304,7 @@ from verify.classroom import sitting
 from verify.grading.assignment import Assignment
 from verify.classroom.gradebook import Gradebook
 from verify.grading.record import encode, without_run
-from verify.submissions.submission import find_submissions
+from verify.submissions.confined import find_submissions
 
 def grade(work):
     record = without_run(work.entry.name, "wrong", work.read.digest * 100, Assignment(), 0)

@@ -18,49 +18,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from tests.hostile_runs import CALLS, HONEST, HOSTILE, LIMITS, all_right, right
 from verify import isolation
 from verify.errors import BadInput
-from verify.isolation import Call, Calls, Limits, Outcome, Run, Sandbox, Unusable, choose, run
-from verify.isolation import sandbox as sandbox_module
-from verify.isolation.inside import confine, zygote
-from verify.submissions.submission import Submission, read_submission
+from verify.isolation import Call, Calls, IsolationError, Limits, Outcome, Run, Sandbox, Unusable, choose, run, servers
+from verify.isolation.inside import cleaning, landlock
+from verify.isolation.inside.engine import ENDED
+from verify.submissions.reading import read_submission
+from verify.submissions.submission import Submission
 
-HOSTILE = Path(__file__).parent / "hostile"
-HONEST = Submission(
-    "honest.py",
-    "def gradients(W, b, x, t, activation, lam):\n    return [2 * w for w in W], [2 * v for v in b]\n",
-    "honest.py",
-)
-LIMITS = Limits(time_limit=10.0, memory_mib=256, output_bytes=16 << 20, disk_bytes=32 << 20, files=2000)
 SHORT = Limits(time_limit=1.0, memory_mib=256, output_bytes=16 << 20, disk_bytes=32 << 20, files=2000)
-
-
-def problem(layers: int) -> Call:
-    """A call of gradients with small whole numbers."""
-    W = [np.arange(6.0).reshape(2, 3) + layer if layer == 0 else np.eye(3) * layer for layer in range(layers)]
-    b = [np.full(3, float(layer)) for layer in range(layers)]
-    return Call("gradients", (W, b, np.ones((4, 2)), np.eye(4, 3), "relu", 0.25))
-
-
-CALLS = Calls([problem(1), problem(2), problem(1)])
-
-
-def right(value: Any, call: Call) -> bool:
-    """Whether dW and db are twice W and b, as the honest program's are, to the last bit."""
-    W, b = call.arguments[:2]
-    dW, db = value[:2]
-    return all(
-        type(got) is np.ndarray and got.dtype == np.float64 and np.array_equal(got, 2 * given)
-        for got, given in zip([*dW, *db], [*W, *b], strict=True)
-    )
-
-
-def all_right(result: Run) -> bool:
-    return result.state == "ok" and all(
-        right(reply.value, call) for reply, call in zip(result.replies, CALLS, strict=True)
-    )
-
 
 # Sandboxes -----------------------------------------------------------------------------------------------------------
 
@@ -75,10 +44,11 @@ def available(mode: str) -> Sandbox:
     try:
         return choose(mode)
     except BadInput as reason:
-        pytest.skip(f"no {mode} sandbox on this machine: {reason}")
+        line = " (apt-get install bubblewrap)" if mode == "bubblewrap" else ""
+        pytest.skip(f"no {mode} sandbox on this machine: {reason}{line}")
 
 
-@pytest.fixture(params=["process", "bubblewrap"])
+@pytest.fixture(params=["namespaces", "process", "bubblewrap"])
 def sandbox(request: pytest.FixtureRequest) -> Sandbox:
     return available(request.param)
 
@@ -137,16 +107,16 @@ def traces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Traces]:
     CALLS.descriptor()
     before = descriptors()
     yield Traces(users)
-    users |= {int(entry.told["user"] or 0) for idle in sandbox_module._pool._idle.values() for entry in idle}
+    users |= {int(entry.told["user"] or 0) for idle in servers.pool._idle.values() for entry in idle}
     users -= {0}
     left = Traces(users)
     assert left.processes() == []
     assert left.files() == []
     assert left.segments() == []
     # A fork server more, and its two descriptors, may have been started.
-    servers = sum(len(idle) for idle in sandbox_module._pool._idle.values())
-    assert descriptors() <= before + 2 * servers
-    for idle in sandbox_module._pool._idle.values():
+    started = sum(len(idle) for idle in servers.pool._idle.values())
+    assert descriptors() <= before + 2 * started
+    for idle in servers.pool._idle.values():
         for entry in idle:
             children = Path(f"/proc/{entry.process.pid}/task/{entry.process.pid}/children")
             assert not children.exists() or children.read_text() == ""
@@ -171,93 +141,7 @@ def hostile(
     return result
 
 
-# Every program and its state -----------------------------------------------------------------------------------------
-
-# name: state, and what the message says.
-STATES: dict[str, tuple[str, str]] = {
-    "exit_on_import.py": ("crashed", "ended early with exit status 0, on import"),
-    "exit_in_call.py": ("crashed", "ended early with exit status 0, in gradients, call 2 of 3"),
-    "sys_exit_on_import.py": ("crashed", "on import, line 5: SystemExit: 0"),
-    "sys_exit_in_call.py": ("crashed", "gradients, line 5: SystemExit: 0"),
-    "atexit_then_raise.py": ("error", "on import, line 7: ValueError: nothing here"),
-    "signal_sigkill.py": ("crashed", "ended by SIGKILL, on import"),
-    "signal_sigterm.py": ("crashed", "ended by SIGTERM, on import"),
-    "signal_sigabrt.py": ("crashed", "ended by SIGABRT, on import"),
-    "segfault.py": ("crashed", "ended by SIGSEGV, in gradients, call 1 of 3"),
-    "recursion.py": ("error", "gradients, line 5: RecursionError"),
-    "writes_to_descriptors.py": ("crashed", "wrote to the grader's own channel"),
-    "writes_and_goes_on.py": ("crashed", "wrote to the grader's own channel"),
-    "forges_the_end.py": ("crashed", "ended early, in gradients, call 1 of 3"),
-    "forges_answers.py": ("crashed", "wrote to the grader's own channel"),
-    "imports_torch.py": ("forbidden", "on import, line 3: ModuleNotFoundError: No module named 'torch'"),
-    "imports_jax.py": ("forbidden", "line 3"),
-    "imports_tensorflow.py": ("forbidden", "line 3"),
-    "imports_autograd.py": ("forbidden", "line 3"),
-    "imports_torch_late.py": ("forbidden", "gradients, line 7: ModuleNotFoundError: No module named 'torch'"),
-    "fork_bomb_once.py": ("error", "line 6: BlockingIOError"),
-    "many_descriptors.py": ("error", "line 5: OSError"),
-    "huge_file.py": ("error", "OSError"),
-    "floods_stdout.py": ("crashed", "printed more than 16 MiB, on import"),
-    "floods_stderr.py": ("crashed", "printed more than 16 MiB, on import"),
-    "memory_lists.py": ("memory", "MemoryError"),
-    "memory_numpy.py": ("memory", "gradients, line 9"),
-    "memory_shared.py": ("memory", "on import, line"),
-    "ten_thousand_threads.py": ("error", "RuntimeError: can't start new thread"),
-    "hostile_message.py": ("error", "<script>alert(1)</script>\\n# [x](javascript:1)\\x1b[31m\\u202eyyy"),
-    "hostile_exception.py": ("error", "Odd"),
-}
-TIMEOUTS: dict[str, str] = {
-    "signal_sigstop.py": "did not finish within 1 s, on import",
-    "fork_bomb.py": "on import",
-    "endless_loop.py": "did not finish within 1 s, on import",
-    "endless_in_call.py": "did not finish within 1 s, in gradients, call 2 of 3",
-    "endless_numpy.py": "in gradients, call 1 of 3",
-    "sleeps.py": "on import",
-    "deaf_to_time.py": "on import",
-}
-# Programs whose answers are right, whatever else they do.
-RIGHT = [
-    "kill_everyone.py",
-    "atexit_hook.py",
-    "forged_output.py",
-    "imports_torch_maybe.py",
-    "forks_and_answers.py",
-    "prints_much.py",
-    "daemon.py",
-    "subprocesses.py",
-    "deep_folders.py",
-    "writes_into_inputs.py",
-    "changes_lists.py",
-]
-
-
-@pytest.mark.parametrize("name", STATES)
-def test_state(name: str, sandbox: Sandbox, traces: Traces) -> None:
-    state, says = STATES[name]
-    result = hostile(name, sandbox)
-    assert (result.state, says in result.message) == (state, True), result.message
-
-
-@pytest.mark.parametrize("name", TIMEOUTS)
-def test_timeouts(name: str, sandbox: Sandbox, traces: Traces) -> None:
-    result = hostile(name, sandbox, limits=SHORT)
-    assert (result.state, TIMEOUTS[name] in result.message) == ("timeout", True), result.message
-    assert 1.0 <= result.seconds < 5.0
-
-
-@pytest.mark.parametrize("name", RIGHT)
-def test_right_answers_stay_right(name: str, sandbox: Sandbox, traces: Traces) -> None:
-    result = hostile(name, sandbox)
-    assert all_right(result), (result.state, result.message, result.output)
-
-
-def test_shared_memory_ends_with_the_program(sandbox: Sandbox, traces: Traces) -> None:
-    if sandbox.mode == "process" and os.geteuid() != 0:
-        pytest.skip("without root, process mode leaves System V segments to the system")
-    result = hostile("shared_memory.py", sandbox)
-    assert all_right(result)
-    assert "segment" in result.output
-    assert "segment -1" not in result.output, "no segment was made, so none could be left"
+# Every program is in tests/test_hostile.py; here is what has more to it ---------------------------------------------
 
 
 def test_answers_before_the_end_are_kept(sandbox: Sandbox, traces: Traces) -> None:
@@ -278,18 +162,6 @@ def test_closing_the_channel_is_no_end(sandbox: Sandbox, traces: Traces) -> None
 
 def test_memory_that_is_never_given_back(sandbox: Sandbox, traces: Traces) -> None:
     assert hostile("memory_caught.py", sandbox, limits=SHORT).state in ("memory", "timeout")
-
-
-@pytest.mark.parametrize(
-    ("name", "wrapped"), [("full_disk.py", "error"), ("full_disk_quietly.py", "timeout"), ("many_files.py", "timeout")]
-)
-def test_full_disk(name: str, wrapped: str, sandbox: Sandbox, traces: Traces) -> None:
-    """In bubblewrap the folder is a small disk of its own; elsewhere a process is ended when its folder overflows."""
-    result = hostile(name, sandbox, limits=SHORT if sandbox.mode == "bubblewrap" else LIMITS)
-    if sandbox.mode == "bubblewrap":
-        assert result.state == wrapped, result.message
-    else:
-        assert (result.state, "filled its folder: 32 MiB or 2000 files" in result.message) == ("crashed", True)
 
 
 # Taking over ---------------------------------------------------------------------------------------------------------
@@ -359,7 +231,7 @@ def open_folder() -> Iterator[Path]:
 def test_nothing_of_the_graders_is_within_reach(
     sandbox: Sandbox, open_folder: Path, monkeypatch: pytest.MonkeyPatch, traces: Traces
 ) -> None:
-    if sandbox.mode == "process" and not confine.landlock_version():
+    if sandbox.mode == "process" and not landlock.version():
         pytest.skip("this kernel has no Landlock, without which process mode shuts no file that everyone can read")
     secret = "the-expected-" + "value-4711"
     monkeypatch.setenv("BACKPROOF_SECRET", secret)
@@ -379,7 +251,7 @@ def test_what_looks_around_finds_what_is_there(open_folder: Path) -> None:
     assert result.replies[0].value == [str(open_folder / "answers.txt")]
 
 
-@pytest.mark.parametrize("mode", ["process", "process-by-user", "bubblewrap"])
+@pytest.mark.parametrize("mode", ["namespaces", "process", "process-by-user", "bubblewrap"])
 def test_files_do_not_reach_the_next_submission(mode: str, traces: Traces) -> None:
     for _ in range(2):
         result = hostile("leaves_files.py", available(mode))
@@ -535,6 +407,52 @@ def test_catching_the_refusal_does_not_help(sandbox: Sandbox) -> None:
             break
 
 
+def test_autograds_engine_cannot_run(sandbox: Sandbox) -> None:
+    """By ways past every name that is guarded, in the program itself and in a child of it."""
+    if sandbox.mode == "bubblewrap":
+        ways = [("0", "")]  # torch is imported anew for each
+    else:
+        ways = [(number, child) for number in "01" for child in ("", "child")]
+    for number, child in ways:
+        calls = [Call("gradients", (number, child))]
+        result = run(
+            read_submission(HOSTILE / "torch_engine.py"), calls, limits=LIMITS, backend="torch", sandbox=sandbox
+        )
+        if child:
+            assert (result.state, result.replies[0].value) == ("ok", ENDED), result.message
+        else:
+            assert result.state == "forbidden", result.message
+            assert "autograd's engine was started; autograd is forbidden here, in gradients" in result.message
+
+
+def test_a_device_that_does_not_start_is_the_graders_fault() -> None:
+    sandbox = available("process")
+    if torch.cuda.is_available():
+        pytest.skip("here it does start")
+    with pytest.raises(IsolationError, match=f"{sandbox.mode} sandbox did not start"):
+        run(HONEST, CALLS, limits=LIMITS, backend="torch", device="cuda", sandbox=sandbox)
+
+
+def test_what_cudas_driver_reads_can_be_read_and_nothing_else(sandbox: Sandbox) -> None:
+    """No GPU is needed: the files are there, or not, and a numpy program asks for them."""
+    source = """
+def gradients(*paths):
+    found = []
+    for path in paths:
+        try:
+            open(path).close()
+            found.append(path)
+        except OSError:
+            pass
+    return found
+"""
+    wanted = ["/proc/self/status", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu/online"]
+    shut = ["/etc/passwd", "/etc/shadow", "/root/.profile", str(Path(__file__))]
+    calls = [Call("gradients", (*wanted, *shut))]
+    submission = Submission("a.py", source, "a.py")
+    assert run(submission, calls, limits=LIMITS, device="cuda", sandbox=sandbox).replies[0].value == wanted
+
+
 def test_torch_values(sandbox: Sandbox) -> None:
     assert hostile("torch_returns_leaf.py", sandbox, backend="torch").state == "forbidden"
     value = first("torch_subclass.py", sandbox, backend="torch").value
@@ -617,7 +535,7 @@ def test_daemons_without_a_user_of_their_own() -> None:
     family = Sandbox("process", own_user=False)
     for name in ("daemon.py", "subprocesses.py"):
         assert all_right(hostile(name, family))
-    [server] = sandbox_module._pool._idle[("numpy", True, False)]
+    [server] = servers.pool._idle[family.kind()]
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
     assert children == ""
 
@@ -627,7 +545,7 @@ def test_a_server_that_was_ended_is_replaced() -> None:
     ended = []
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: run(HONEST, CALLS, sandbox=process), range(4)))
-    for server in sandbox_module._pool._idle[("numpy", True, True)]:
+    for server in servers.pool._idle[process.kind()]:
         server.process.kill()
         server.process.wait()
         ended.append(server)
@@ -639,7 +557,7 @@ _ENDLESS = """
 import sys
 from pathlib import Path
 from verify.isolation import Limits, choose, run
-from verify.submissions.submission import read_submission
+from verify.submissions.reading import read_submission
 sandbox = choose(sys.argv[1])
 print("begins", flush=True)
 run(read_submission(Path(sys.argv[2])), [], limits=Limits(time_limit=300.0), sandbox=sandbox)
@@ -681,9 +599,9 @@ def _seconds(pid: int) -> float:
 
 
 def test_choosing() -> None:
-    assert choose("auto").mode in ("bubblewrap", "process")
+    assert choose("auto").mode in ("namespaces", "bubblewrap", "process")
     assert choose("process").notes
-    with pytest.raises(BadInput, match=r"--sandbox jail: unknown; known are auto, bubblewrap, process"):
+    with pytest.raises(BadInput, match=r"--sandbox jail: unknown; known are auto, namespaces, bubblewrap, process"):
         choose("jail")
 
 
@@ -695,7 +613,7 @@ def test_a_sandbox_that_does_not_work_is_refused_with_the_reason(monkeypatch: py
     ) as caught:
         choose("bubblewrap")
     assert len(str(caught.value).splitlines()) == 1
-    assert choose("auto").mode == "process"
+    assert choose("auto").mode in ("namespaces", "process")
     isolation._tried.cache_clear()
 
 
@@ -709,7 +627,7 @@ def test_removing_a_folder_follows_no_link(tmp_path: Path) -> None:
     (doomed / "link").symlink_to(kept / "file")
     os.mkfifo(doomed / "a" / "b" / "pipe")
     (doomed / "a").chmod(0)
-    zygote.remove(str(doomed))
+    cleaning.remove(str(doomed))
     assert not doomed.exists()
     assert (kept / "file").read_text() == "x"
 

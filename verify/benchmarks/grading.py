@@ -21,7 +21,7 @@ from verify.benchmarks.tables import Settings, Table, at_least, at_most, none_of
 
 _ROOT = Path(__file__).resolve().parents[2]
 _RIGHT = Path(__file__).with_name("submission.py")
-_MODES = ("process", "bubblewrap")
+_MODES = ("process", "namespaces", "bubblewrap")
 _CORES = 2
 _LONG, _SHORT_OF_LONG = 1000, 100
 _KILLS = 20

@@ -86,9 +86,10 @@ class Crew:
                 yield task, future.result()
         for future, task in finished:
             if _lost(future):
-                yield task, self._alone(function, task)
+                yield task, self.alone(function, task)
 
-    def _alone(self, function: Callable[[Task], Result], task: Task) -> Result | Died:
+    def alone(self, function: Callable[[Task], Result], task: Task) -> Result | Died:
+        """What one task gives, with nothing beside it, or that its process died of it."""
         try:
             return self.first(function, task)
         except Exception as error:  # whatever the executor makes of the end of its worker

@@ -20,7 +20,10 @@ from verify.classroom.crew import at_most
 from verify.errors import BadInput
 from verify.grading.assignment import Assignment
 from verify.grading.record import GradeRecord, encode, without_run
-from verify.submissions.submission import Entry, Submission, Ungradable, shown
+from verify.submissions import confined
+from verify.submissions.confined import Unread
+from verify.submissions.reading import Entry
+from verify.submissions.submission import Submission, shown
 
 if TYPE_CHECKING:
     from verify.grading.grade import Examination
@@ -31,8 +34,9 @@ _COMPUTING = ("numpy", "torch")
 _SOURCES = ("manual", "verify")
 _NOT_GRADING = frozenset({"__pycache__", "benchmarks"})
 # Far beyond what anything takes that goes on: only what stands still takes longer.
-_READING_SECONDS = 300.0
 _GRADING_SECONDS = 900.0
+# A processor that is shared with nobody gives a busy program all of its time but what the clocks differ by.
+_MOST_OF_IT = 0.9
 
 
 @dataclass(frozen=True)
@@ -50,27 +54,22 @@ class Sitting:
 
 
 @dataclass(frozen=True)
-class Unread:
-    """Why a submission cannot be read as Python."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
 class Work:
-    """One submission to grade: what was read of it, or why nothing was."""
+    """One submission to grade: what was read of it, or why nothing was. alone: it ran out of time beside others."""
 
     entry: Entry
     read: Submission | Unread
     sitting: Sitting
+    alone: bool = False
 
 
 @dataclass(frozen=True)
 class Graded:
-    """A record as it is written, and its page."""
+    """A record as it is written, and its page. starved: others may have taken the time that it ran out of."""
 
     record: bytes
     page: bytes
+    starved: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,13 +80,9 @@ class Ground:
     version: str
 
 
-def read(entry: Entry) -> Submission | Unread:
-    """The submission of an entry."""
-    with at_most(_READING_SECONDS):
-        try:
-            return entry.read()
-        except Ungradable as reason:
-            return Unread(str(reason))
+def read(entry: Entry, wanted: str = "") -> Submission | Unread:
+    """The submission of an entry, read where it can do no harm."""
+    return confined.read(entry, wanted)
 
 
 def ground(sitting: Sitting) -> Ground:
@@ -127,7 +122,22 @@ def _judged(work: Work) -> GradeRecord:
     examination = _examination(msgspec.json.encode(sitting.assignment), sitting.seed)
     if isinstance(work.read, Unread):
         return ungradable(work.entry.name, work.read.reason, examination)
-    return grade_submission(work.read, examination, choose(sitting.sandbox), device=sitting.device)
+    record = grade_submission(work.read, examination, choose(sitting.sandbox), device=sitting.device)
+    return _said_of_second_run(record) if work.alone else record
+
+
+def _said_of_second_run(record: GradeRecord) -> GradeRecord:
+    """The record of a submission that had run out of time beside others before it ran alone."""
+    record.timings = {**record.timings, "runs": 2}
+    if record.state == "timeout":
+        record.message += " (twice: beside others, and alone)"
+    return record
+
+
+def _starved(record: GradeRecord, sitting: Sitting) -> bool:
+    """Whether it ran out of time by the clock without having had the processor for most of it."""
+    limit = sitting.assignment.cpu_limit or sitting.assignment.time_limit
+    return record.state == "timeout" and record.timings.get("cpu", 0.0) < _MOST_OF_IT * limit
 
 
 @functools.cache
@@ -156,7 +166,8 @@ def failed(name: str, reason: str, sitting: Sitting) -> GradeRecord:
 def finished(record: GradeRecord, sitting: Sitting) -> Graded:
     """The record with the grader's version, and the page, as they are written."""
     record.digests = {**record.digests, "grader": sitting.version}
-    return Graded(encode(record), _page(record).encode(errors="backslashreplace"))
+    page = _page(record).encode(errors="backslashreplace")
+    return Graded(encode(record), page, _starved(record, sitting))
 
 
 def _page(record: GradeRecord) -> str:

@@ -15,6 +15,7 @@ from verify.isolation.packages import packages_for
 from verify.isolation.protocol import (
     Call,
     Calls,
+    Failed,
     IsolationError,
     Job,
     Limits,
@@ -24,13 +25,15 @@ from verify.isolation.protocol import (
     Transcript,
     Unusable,
 )
-from verify.isolation.sandbox import Sandbox, candidates, notes, user_for
+from verify.isolation.sandbox import MODES, Sandbox, candidates, notes, user_for
 from verify.isolation.supervision import Watch, conclude
 from verify.submissions.submission import Submission
 
 __all__ = [
+    "MODES",
     "Call",
     "Calls",
+    "Failed",
     "IsolationError",
     "Limits",
     "Outcome",
@@ -76,8 +79,8 @@ def run(
             # Only the worker may hold the writing ends, or their end would never be seen.
             replies.close_writing()
             output.close_writing()
-            watch = Watch(replies.read, output.read, transcript, limits)
-            cause = watch.listen(worker.ended)
+            watch = Watch(replies.read, output.read, transcript, limits, autograd_ends=backend == "torch")
+            cause = watch.listen(worker)
         finally:
             end = worker.stop()
     return conclude(submission, calls, watch, cause, end, sandbox.mode)
@@ -106,10 +109,10 @@ def _pipe() -> contextlib.closing[_Pipe]:
 def choose(sandbox: str = "auto") -> Sandbox:
     """A sandbox that has just been seen to work here.
 
-    sandbox: "bubblewrap", "process", or "auto" for the first of them that works. Raises BadInput with the reason where
-    the one that was asked for does not.
+    sandbox: one of MODES, or "auto" for the first of them that works. Raises BadInput with the reason where the one
+    that was asked for does not.
     """
-    modes = {"auto": ("bubblewrap", "process"), "bubblewrap": ("bubblewrap",), "process": ("process",)}
+    modes = {"auto": MODES} | {mode: (mode,) for mode in MODES}
     if sandbox not in modes:
         raise BadInput(f"--sandbox {sandbox}: unknown; known are {', '.join(modes)}")
     reasons = []

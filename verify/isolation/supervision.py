@@ -7,12 +7,14 @@ import os
 import select
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
+from verify.isolation.inside.engine import ENDED
+from verify.isolation.inside.totals import LOOK_SECONDS
 from verify.isolation.protocol import Call, Calls, IsolationError, Limits, Malformed, Outcome, Reply, Run, Transcript
-from verify.submissions.submission import Submission, shown
+from verify.submissions.submission import Submission, no_command, shown
 
 # Until the worker says that it is ready no line of the student's has run: this clock is the grader's own.
 _BOOT_SECONDS = 120.0
@@ -30,15 +32,20 @@ class Cause(StrEnum):
     TIMEOUT = "timeout"
     FLOOD = "flood"
     FORGED = "forged"
+    EXCESS = "excess"
 
 
 @dataclass(frozen=True)
 class End:
-    """How a worker ended: exit status or minus its signal, its memory, and whether it overflowed its folder."""
+    """How a worker ended: exit status or minus its signal, its memory and processor time.
+
+    excess: the total that it was ended for: "memory", "cpu", "processes", "overflow" (of its folder); "" for none.
+    """
 
     status: int | None
     resident_kib: int = 0
-    overflow: bool = False
+    cpu: float = 0.0
+    excess: str = ""
 
 
 class Running(Protocol):
@@ -47,6 +54,15 @@ class Running(Protocol):
     @property
     def ended(self) -> int:
         """A descriptor that can be read once its process has ended."""
+        ...
+
+    @property
+    def looks(self) -> bool:
+        """Whether it must be looked at, several times a second, for its totals to be kept."""
+        ...
+
+    def look(self, base: int) -> str:
+        """The total that it exceeds; "" for none. base: bytes that it had in memory before the student's code came."""
         ...
 
     def stop(self) -> End:
@@ -80,14 +96,18 @@ class Output:
         text = b"".join(self._parts).decode(errors="backslashreplace").replace("\r\n", "\n")
         visible = "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
         dropped = self.total - self.kept
+        visible = no_command(visible)
         return visible + (f"\n[{dropped} more bytes were dropped]\n" if dropped > 0 else "")
 
 
 class Watch:
     """Listens to one worker until it has said all, has ended, or must be ended."""
 
-    def __init__(self, reply: int, output: int, transcript: Transcript, limits: Limits) -> None:
+    def __init__(
+        self, reply: int, output: int, transcript: Transcript, limits: Limits, *, autograd_ends: bool = False
+    ) -> None:
         self.transcript = transcript
+        self.autograd_ends = autograd_ends
         self.limits = limits
         self.output = Output(limits.output_kept, limits.output_bytes)
         self.began = time.monotonic()
@@ -98,15 +118,17 @@ class Watch:
         for descriptor in self._open:
             os.set_blocking(descriptor, False)
 
-    def listen(self, ended: int) -> Cause:
+    def listen(self, worker: Running) -> Cause:
         """The first cause to stop; what was written until then has been read."""
-        poll = select.poll()
+        poll, ended = select.poll(), worker.ended
         for descriptor in (*self._open, ended):
             poll.register(descriptor, select.POLLIN)
-        deadline = self.began + _BOOT_SECONDS
+        deadline, looked = self.began + _BOOT_SECONDS, time.monotonic()
         while True:
             was_ready, was_open = self.transcript.ready, set(self._open)
-            ready = {descriptor for descriptor, _ in poll.poll(max(0.0, deadline - time.monotonic()) * 1000 + 1)}
+            patience = max(0.0, deadline - time.monotonic())
+            patience = min(patience, LOOK_SECONDS) if worker.looks else patience
+            ready = {descriptor for descriptor, _ in poll.poll(patience * 1000 + 1)}
             cause = self._read(ready)
             for descriptor in was_open - self._open:
                 poll.unregister(descriptor)
@@ -118,6 +140,9 @@ class Watch:
                 deadline = self.began + self.limits.time_limit
             if cause is None and ended in ready:
                 cause = self._last_words()
+            if cause is None and worker.looks and was_ready and time.monotonic() - looked >= LOOK_SECONDS:
+                looked = time.monotonic()
+                cause = Cause.EXCESS if worker.look(self.transcript.resident) else None
             if cause is None and time.monotonic() >= deadline:
                 cause = Cause.TIMEOUT if self._reply in self._open else Cause.ENDED
             if cause is not None:
@@ -173,16 +198,19 @@ def conclude(submission: Submission, calls: Calls, watch: Watch, cause: Cause, e
     if not heard.ready:
         raise IsolationError(f"the {sandbox} sandbox did not start: {shown(watch.output.text().strip(), 300) or cause}")
     state, message, line = _judged(submission, calls, watch, cause, end)
+    replies = [replace(reply, place=submission.place(reply.line)) if reply.line else reply for reply in heard.replies]
     missing = (Reply(Outcome.NOT_RUN),) * (len(calls) - len(heard.replies))
     return Run(
         state=state,
-        replies=(*heard.replies, *missing),
+        replies=(*replies, *missing),
         functions=heard.functions,
         message=shown(message),
         line=line,
         output=watch.output.text(),
         seconds=watch.seconds,
+        cpu=end.cpu,
         sandbox=sandbox,
+        failed=heard.failed,
     )
 
 
@@ -229,23 +257,38 @@ def _place(calls: Calls, heard: Transcript) -> str:
 
 def _stopped(calls: Calls, watch: Watch, cause: Cause, end: End) -> tuple[str, str]:
     place, limits = _place(calls, watch.transcript), watch.limits
-    if end.overflow:
-        return "crashed", f"filled its folder: {limits.disk_bytes >> 20} MiB or {limits.files} files, {place}"
+    if watch.autograd_ends and end.status == ENDED:
+        return "forbidden", f"autograd's engine was started; autograd is forbidden here, {place}"
+    if end.excess:
+        return _exceeded(end.excess, limits, place)
     if cause is Cause.FLOOD:
         return "crashed", f"printed more than {limits.output_bytes >> 20} MiB, {place}"
     if cause is Cause.FORGED:
         return "crashed", f"wrote to the grader's own channel ({watch.forgery}), {place}"
     if cause is Cause.TIMEOUT or _ran_out_of_time(watch, end):
+        if cause is not Cause.TIMEOUT and watch.seconds < limits.time_limit * _NEARLY:
+            return _exceeded("cpu", limits, place)
         return "timeout", f"did not finish within {limits.time_limit:g} s, {place}"
     if _ran_out_of_memory(watch, end):
         return "memory", f"needed more than {limits.memory_mib} MiB, {place}"
     return "crashed", f"{_ending(end.status)}, {place}"
 
 
+def _exceeded(excess: str, limits: Limits, place: str) -> tuple[str, str]:
+    """State and message of a total that was beyond its limit."""
+    return {
+        "overflow": ("crashed", f"filled its folder: {limits.disk_bytes >> 20} MiB or {limits.files} files, {place}"),
+        "processes": ("crashed", f"started more than {limits.processes} processes, {place}"),
+        "memory": ("memory", f"needed more than {limits.memory_mib} MiB, {place}"),
+        "cpu": ("timeout", f"used more than {limits.cpu_limit:g} s of processor time, {place}"),
+    }[excess]
+
+
 def _ran_out_of_time(watch: Watch, end: End) -> bool:
     """Whether the kernel's own clock, of processor time, was first."""
     killed = end.status in (-signal.SIGXCPU, -signal.SIGKILL)
-    return killed and watch.seconds > watch.limits.time_limit * _NEARLY
+    limits = watch.limits
+    return killed and (watch.seconds > limits.time_limit * _NEARLY or end.cpu > limits.cpu_limit * _NEARLY)
 
 
 def _ran_out_of_memory(watch: Watch, end: End) -> bool:

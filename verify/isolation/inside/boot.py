@@ -30,8 +30,10 @@ def boot(descriptors: list[int]) -> None:
         sys.modules[module.__name__] = module
         setattr(sys.modules[package], name, module)
         exec(code, module.__dict__)
-        if name == "imports":
-            _arrange_imports(module, config)
+        if name == "rooms":
+            if config["room"] is not None:
+                module.enter(config["room"])
+            _arrange_imports(sys.modules[f"{package}.imports"], config)
     start = getattr(sys.modules[f"{package}.{config['start'][0]}"], config["start"][1])
     # From here on nothing of the grader's can be imported by name.
     for name in [name for name in sys.modules if name.split(".")[0] == "verify"]:

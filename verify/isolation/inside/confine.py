@@ -1,6 +1,6 @@
 """What a process gives up before it runs a student's code. Nothing here can be taken back afterwards."""
 
-# ruff: noqa: PTH110, PTH123, PTH208
+# ruff: noqa: PTH123, PTH208
 # os works on open folders, and pathlib would cost time before a student's clock starts.
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ import contextlib
 import ctypes
 import math
 import os
-import resource
-import stat
-import struct
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
@@ -21,7 +18,13 @@ _PR_SET_NO_NEW_PRIVS = 38
 _CLONE_NEWIPC = 0x08000000
 _CLONE_NEWNET = 0x40000000
 
-_libc = ctypes.CDLL(None, use_errno=True)
+try:
+    import resource
+except ImportError:  # Windows: nothing here is called
+    resource: Any = None
+
+# Any: elsewhere than on POSIX nothing here is called.
+_libc: Any = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
 
 
 def _prctl(option: int, value: int) -> bool:
@@ -38,10 +41,22 @@ def die_with_parent() -> None:
     _prctl(_PR_SET_PDEATHSIG, 9)
 
 
-def gain_nothing() -> None:
-    """No program that is run later can bring rights along, and no other process can look into this one."""
+def gain_nothing(*, seen: bool = False) -> None:
+    """No program that is run later can bring rights along, and no other process can look into this one.
+
+    seen: its server may, to count its memory, where it is shut off from all others' processes otherwise.
+    """
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    _prctl(_PR_SET_DUMPABLE, 0)
+    _prctl(_PR_SET_DUMPABLE, int(seen))
+
+
+def close_all_but(kept: Collection[int]) -> None:
+    """Closes every descriptor but the three standard ones and these."""
+    last = 2
+    for descriptor in sorted(kept):
+        os.closerange(last + 1, descriptor)
+        last = max(last, descriptor)
+    os.closerange(last + 1, 1 << 16)
 
 
 def leave_network() -> bool:
@@ -77,6 +92,12 @@ def usage(of_user: bool) -> dict[str, int]:
     }
 
 
+def usage_with_device(before: dict[str, int]) -> dict[str, int]:
+    """The same once a device's driver has started in this process, with its threads and open files."""
+    threads, files = len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+    return usage(of_user=False) | {"tasks": before["tasks"] + threads - 1, "files": files}
+
+
 def _count_own_tasks() -> int:
     """Processes and threads of this user, as the limit on processes counts them."""
     tasks = 0
@@ -107,7 +128,7 @@ def limit(limits: dict[str, Any], before: dict[str, int], address_space: bool) -
     addresses than memory (CUDA).
     """
     used = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = math.ceil(used.ru_utime + used.ru_stime + limits["time_limit"]) + 1
+    seconds = math.ceil(used.ru_utime + used.ru_stime + limits["cpu_limit"]) + 1
     memory = limits["memory_mib"] << 20
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_CPU, seconds, seconds + 1)
@@ -115,65 +136,7 @@ def limit(limits: dict[str, Any], before: dict[str, int], address_space: bool) -
     if address_space:
         _lower(resource.RLIMIT_AS, before["addresses"] + memory)
     _lower(resource.RLIMIT_FSIZE, limits["file_bytes"])
-    _lower(resource.RLIMIT_NOFILE, limits["descriptors"])
+    _lower(resource.RLIMIT_NOFILE, limits["descriptors"] + before.get("files", 0))
     _lower(resource.RLIMIT_NPROC, before["tasks"] + limits["processes"])
     if hasattr(resource, "RLIMIT_MSGQUEUE"):
         _lower(resource.RLIMIT_MSGQUEUE, 0)
-
-
-# Landlock ------------------------------------------------------------------------------------------------------------
-
-_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
-_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
-_READ = _EXECUTE | _READ_FILE | _READ_DIR
-# The rights that the first version knows, then those that later versions add, but those for reading.
-_WRITE = {1: ((1 << 13) - 1) & ~_READ, 2: 1 << 13, 3: 1 << 14, 5: 1 << 15}
-_OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | 1 << 14 | 1 << 15
-
-
-def landlock_version() -> int:
-    """The kernel's version of Landlock, 0 where it has none."""
-    try:
-        version = _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
-    except AttributeError:
-        return 0
-    return max(0, version)
-
-
-def landlock_reading(paths: Sequence[str], version: int) -> int:
-    """A rule for `landlock`, as a descriptor: nothing can be read but what lies under these paths. Raises OSError."""
-    descriptors = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in paths if os.path.exists(path)]
-    try:
-        return _ruleset(_READ, descriptors, version)
-    finally:
-        for descriptor in descriptors:
-            os.close(descriptor)
-
-
-def landlock(reading: int, writable: Sequence[int], version: int) -> None:
-    """Shuts all files but those that `reading` names and those under the open folders, which may be written.
-
-    Newer kernels shut TCP, and signals to anyone outside, as well. Raises OSError.
-    """
-    writing = _ruleset(sum(rights for since, rights in _WRITE.items() if version >= since), writable, version)
-    for ruleset in (reading, writing):
-        _checked(_libc.syscall(_RESTRICT_SELF, ruleset, 0))
-    os.close(writing)
-
-
-def _ruleset(rights: int, descriptors: Sequence[int], version: int) -> int:
-    network = 3 if version >= 4 else 0
-    scoped = 3 if version >= 6 else 0
-    attributes = struct.pack("QQQ", rights, network, scoped)[: 24 if version >= 6 else 16 if version >= 4 else 8]
-    ruleset = _checked(_libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0)))
-    for descriptor in descriptors:
-        fitting = rights if stat.S_ISDIR(os.fstat(descriptor).st_mode) else rights & _OF_FILES
-        _checked(_libc.syscall(_ADD_RULE, ruleset, 1, struct.pack("=Qi", fitting, descriptor), 0))
-    return ruleset
-
-
-def _checked(result: int) -> int:
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    return result

@@ -4,32 +4,28 @@ It knows no expected value and no submission: what a child runs, the child alone
 when it has ended everything that it started, wrote or left behind is gone before the grader hears of it.
 """
 
-# ruff: noqa: PTH101, PTH106, PTH108, PTH110, PTH112, PTH123, PTH208
+# ruff: noqa: PTH116, PTH101, PTH110, PTH123
 # os works on open folders, and pathlib would cost time before a student's clock starts.
 from __future__ import annotations
 
 import contextlib
 import gc
-import itertools
 import json
 import os
-import secrets
 import select
 import signal
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-from verify.isolation.inside import confine, imports, worker
+from verify.isolation.inside import cleaning, confine, imports, landlock, rooms, syscalls, totals, worker
 
 # Whole ranges of users that no system gives away; what a child starts has one of them, and so is found again.
 _FIRST_USER = 1_880_000_000
 _FIRST_KILLER = 1_890_000_000
 _FEW_USERS = 8192
-_LOOK_SECONDS = 0.25
 _WORLD_WRITABLE = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock", "/var/lock", "/var/crash")
 
 
@@ -38,26 +34,25 @@ def serve(control_descriptor: int, config: dict[str, Any]) -> None:
     control = socket.socket(fileno=control_descriptor)
     confine.become_subreaper()
     wakeup = _wake_on_child()
-    config["scratch"] = tempfile.mkdtemp(prefix="backproof-", dir=_temporary(config))
+    config["scratch"] = "" if config["room"] else tempfile.mkdtemp(prefix="backproof-", dir=_temporary(config))
     try:
-        os.chmod(config["scratch"], 0o711)
+        if config["scratch"]:
+            os.chmod(config["scratch"], 0o711)
         state = _State(config)
-        _say(
-            control,
-            {"scratch": config["scratch"], "network": state.network, "user": state.user, "landlock": state.landlock},
-        )
+        _say(control, state.told())
         while True:
             message, descriptors, _, _ = socket.recv_fds(control, 4096, 4)
             if not message:
                 break
             # A message without descriptors is a "stop" that came too late: the child had ended by itself.
             if descriptors:
-                bounds = json.loads(message.splitlines()[-1])
-                _say(control, _one(state, control, wakeup, descriptors, bounds))
+                limits = json.loads(message.splitlines()[-1])
+                _say(control, _one(state, control, wakeup, descriptors, limits))
     except (BrokenPipeError, ConnectionResetError):
         pass
     finally:
-        remove(config["scratch"])
+        if config["scratch"]:
+            cleaning.remove(config["scratch"])
 
 
 def _temporary(config: dict[str, Any]) -> str:
@@ -71,16 +66,34 @@ class _State:
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
-        self.network = os.geteuid() == 0 and confine.leave_network()
+        self.rooms = config["room"] is not None
+        # In a room each child has a network, and mounts, of its own.
+        self.network = self.rooms or (os.geteuid() == 0 and confine.leave_network())
         self.user, self.killer = _users() if config["switch_user"] else (None, None)
-        self.landlock = confine.landlock_version() if config["landlock"] else 0
+        self.landlock = landlock.version() if config["landlock"] else 0
         self.reading, self.devices = -1, []
         if self.landlock:
-            shared = [*config["readable"], *config["devices"], config["scratch"]]
-            self.reading = confine.landlock_reading(shared, self.landlock)
+            self.reading = self.reading_rule()
             self.devices = [_open_path(path) for path in config["devices"] if os.path.exists(path)]
+        # Made here, once for all children.
+        self.filtered = syscalls.filter_here() is not None
         gc.collect()
         gc.freeze()
+
+    def reading_rule(self, *more: str) -> int:
+        """What Landlock lets be read, as a descriptor."""
+        config = self.config
+        return landlock.reading([*config["readable"], *config["devices"], config["scratch"], *more], self.landlock)
+
+    def told(self) -> dict[str, Any]:
+        """What the grader is told of this server."""
+        return {
+            "scratch": self.config["scratch"],
+            "network": self.network,
+            "user": self.user,
+            "landlock": self.landlock,
+            "filtered": self.filtered,
+        }
 
 
 def _users() -> tuple[int, int]:
@@ -117,51 +130,87 @@ def _wake_on_child() -> int:
 
 
 def _one(
-    state: _State, control: socket.socket, wakeup: int, descriptors: list[int], bounds: dict[str, int]
+    state: _State, control: socket.socket, wakeup: int, descriptors: list[int], limits: dict[str, float]
 ) -> dict[str, Any]:
     """Runs one job in a child and cleans up; how the child ended and what it used."""
-    scratch = tempfile.mkdtemp(prefix="submission-", dir=state.config["scratch"])
+    scratch = "" if state.rooms else tempfile.mkdtemp(prefix="submission-", dir=state.config["scratch"])
+    hear, say = os.pipe()
+    began = time.monotonic()
     child = os.fork()
     if child == 0:
-        _child(state, scratch, [control.fileno(), wakeup], descriptors)
-    for descriptor in descriptors:
+        start = _room if state.rooms else _child
+        start(state, scratch, descriptors, limits, say)
+    for descriptor in (*descriptors, say):
         os.close(descriptor)
     try:
-        cause = _watch(control, wakeup, child, scratch, bounds)
+        look = _Look(state, child, scratch, limits)
+        cause = _watch(control, wakeup, child, look)
     finally:
         # Before the child is reaped: its number stands for its session, and may be another's afterwards.
         _kill(state, child)
     _, status, used = os.wait4(child, 0)
     _clean(state, child, scratch)
-    return {"ended": cause, "status": os.waitstatus_to_exitcode(status), "resident_kib": used.ru_maxrss}
+    ended = _Ended(os.waitstatus_to_exitcode(status), used.ru_maxrss, used.ru_utime + used.ru_stime)
+    if state.rooms:
+        ended = _told_of_room(hear)
+    os.close(hear)
+    return {
+        "ended": cause,
+        "status": ended.status,
+        "resident_kib": max(ended.resident_kib, look.resident >> 10),
+        "cpu": min(max(ended.cpu, look.cpu), (time.monotonic() - began) * (os.cpu_count() or 1)),
+    }
 
 
-def _child(state: _State, scratch: str, private: list[int], descriptors: list[int]) -> None:
+class _Ended(NamedTuple):
+    """How a submission's first process ended: exit status or minus its signal; its memory and processor time."""
+
+    status: int | None
+    resident_kib: int
+    cpu: float
+
+
+def _told_of_room(hear: int) -> _Ended:
+    """What the room's first process wrote before it ended; nothing where it was ended itself."""
+    words = os.read(hear, 256).split()
+    return _Ended(int(words[0]), int(words[1]), float(words[2])) if len(words) == 3 else _Ended(None, 0, 0.0)
+
+
+def _child(state: _State, scratch: str, descriptors: list[int], limits: dict[str, float], say: int) -> None:
     """The child's side: gives up everything, then works. Never returns."""
+    job, calls, reply, output = descriptors
     try:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        job, calls, reply, output = descriptors
-        for descriptor in private:
-            os.close(descriptor)
-        os.setsid()
-        for standard in (1, 2):
-            os.dup2(output, standard)
-        os.close(output)
+        _stand_alone(output)
         os.set_inheritable(reply, False)
         token, header, files = worker.read_frame(job)
-        before = confine.usage(of_user=state.user is None)
-        _confine(state, scratch)
         _, described, arrays = worker.read_frame(calls)
-        os.close(job)
-        os.close(calls)
+        if state.rooms:
+            before = confine.usage(of_user=False) | {"tasks": 0 if state.user is not None else _ROOM_TASKS}
+            _confine_in_room(state)
+        else:
+            before = confine.usage(of_user=state.user is None)
+            _confine(state, scratch)
+        confine.close_all_but([reply, *imports.opened])
         worker.work(header, files, (described, arrays), worker.sender(reply, token), before)
     except BaseException as error:
-        with contextlib.suppress(BaseException):
-            sys.stderr.write(f"the sandbox failed: {error!r}\n")
-            sys.stderr.flush()
+        _failed(error)
     finally:
         os._exit(70)
+
+
+def _failed(error: BaseException) -> None:
+    with contextlib.suppress(BaseException):
+        sys.stderr.write(f"the sandbox failed: {error!r}\n")
+        sys.stderr.flush()
+
+
+def _stand_alone(output: int) -> None:
+    """Takes leave of the server's signals and terminal; what is printed goes to the grader."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    for standard in (1, 2):
+        os.dup2(output, standard)
 
 
 def _confine(state: _State, scratch: str) -> None:
@@ -172,168 +221,162 @@ def _confine(state: _State, scratch: str) -> None:
         confine.leave_shared_memory()
         confine.switch_user(state.user)
     confine.die_with_parent()
-    confine.gain_nothing()
+    # Where both are one user the server must look into it; with Landlock no other submission can.
+    confine.gain_nothing(seen=state.user is None and bool(state.landlock))
     if state.landlock:
-        confine.landlock(state.reading, [own, *state.devices], state.landlock)
-    os.close(own)
+        # A device's driver looks at its own process, which has its number only now.
+        reading = state.reading_rule("/proc/self") if state.config["with_device"] else state.reading
+        landlock.shut(reading, [own, *state.devices], state.landlock)
 
 
-def _watch(control: socket.socket, wakeup: int, child: int, scratch: str, bounds: dict[str, int]) -> str:
-    """Waits for the first of three: the child ends, the grader says stop or hangs up, the scratch folder overflows."""
+# A child in a room ---------------------------------------------------------------------------------------------------
+
+# Where they are the same user's: the process that opened the room, and the first one in it.
+_ROOM_TASKS = 2
+
+
+def _room(state: _State, scratch: str, descriptors: list[int], limits: dict[str, float], say: int) -> None:
+    """Opens a room, starts its first process, and ends with it. Never returns."""
+    server = os.getppid()
+    try:
+        confine.die_with_parent()
+        _stand_alone(descriptors[-1])
+        rooms.open_room(state.config["room"]["user"])
+        alive, opener = os.pipe()
+        first = os.fork()
+        if first == 0:
+            os.close(opener)
+            _first(state, scratch, descriptors, limits, say, alive)
+        confine.close_all_but([opener])
+        _say_nothing_more()
+        if os.getppid() == server:
+            os.waitpid(first, 0)
+    except BaseException as error:
+        _failed(error)
+    finally:
+        os._exit(70)
+
+
+def _first(state: _State, scratch: str, descriptors: list[int], limits: dict[str, float], say: int, alive: int) -> None:
+    """A room's first process, with which the kernel ends all others in it: starts the submission, says how it ended."""
+    try:
+        confine.die_with_parent()
+        if select.select([alive], [], [], 0)[0]:
+            return  # Who opened the room had ended before it could take this one along.
+        rooms.furnish(int(limits["disk_bytes"]), int(limits["files"]))
+        child = os.fork()
+        if child == 0:
+            _child(state, scratch, descriptors, limits, say)
+        confine.close_all_but([say])
+        _say_nothing_more()
+        # Orphans come here, too, and would be counted for as long as nobody took leave of them.
+        ended, status, used = os.wait3(0)
+        while ended != child:
+            ended, status, used = os.wait3(0)
+        text = f"{os.waitstatus_to_exitcode(status)} {used.ru_maxrss} {used.ru_utime + used.ru_stime}"
+        os.write(say, text.encode())
+    except BaseException as error:
+        _failed(error)
+    finally:
+        os._exit(70)
+
+
+def _say_nothing_more() -> None:
+    """Gives the grader's pipe back, so that its end is seen when the submission's own processes have ended."""
+    nothing = os.open("/dev/null", os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nothing, standard)
+    os.close(nothing)
+
+
+def _confine_in_room(state: _State) -> None:
+    if state.user is not None:
+        confine.switch_user(state.user)
+    rooms.drop_rights()
+    confine.die_with_parent()
+    confine.gain_nothing(seen=state.user is None)
+
+
+# What it holds -------------------------------------------------------------------------------------------------------
+
+
+# More than CUDA's driver and libraries hold in a process that has only begun.
+_DRIVER_BYTES = 4 << 30
+
+
+class _Look:
+    """Looks at a child's totals."""
+
+    def __init__(self, state: _State, child: int, scratch: str, limits: dict[str, float]) -> None:
+        self.state, self.child, self.scratch, self.limits = state, child, scratch, limits
+        self.device = os.stat(scratch or "/").st_dev
+        self.resident, self.cpu = 0, 0.0
+        self.base = confine.usage(of_user=False)["resident"]
+        if state.config["with_device"]:
+            self.base += _DRIVER_BYTES
+
+    def excess(self) -> str:
+        """Which total is beyond its limit; "" for none."""
+        # Orphans come to the server, which has no other children while one runs.
+        members = totals.family(self.child if self.state.rooms else os.getpid())[0 if self.state.rooms else 1 :]
+        seen = totals.totals(members)
+        self.resident, self.cpu = max(self.resident, seen.resident), max(self.cpu, seen.cpu)
+        ours = _ROOM_TASKS if self.state.rooms else 0
+        found = totals.excess(members, seen, self.limits, base=self.base, ours=ours)
+        if not found and not self.state.rooms:
+            hidden = totals.nameless(members, self.device)
+            if cleaning.overflows(self.scratch, int(self.limits["disk_bytes"]) - hidden, int(self.limits["files"])):
+                return "overflow"
+        return found
+
+
+def _watch(control: socket.socket, wakeup: int, child: int, look: _Look) -> str:
+    """Waits for the first of three: the child ends, the grader says stop or hangs up, a total is exceeded."""
     poll = select.poll()
     poll.register(control, select.POLLIN)
     poll.register(wakeup, select.POLLIN)
     looked = time.monotonic()
     while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        ready = [descriptor for descriptor, _ in poll.poll(_LOOK_SECONDS * 1000)]
+        ready = [descriptor for descriptor, _ in poll.poll(totals.LOOK_SECONDS * 1000)]
         if wakeup in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wakeup, 4096)
         if control.fileno() in ready:
             control.recv(4096)
             return "stopped"
-        if time.monotonic() - looked > _LOOK_SECONDS:
+        if time.monotonic() - looked > totals.LOOK_SECONDS:
             looked = time.monotonic()
-            if _overflows(scratch, bounds["disk_bytes"], bounds["files"]):
-                return "overflow"
+            if excess := look.excess():
+                return excess
     return "itself"
-
-
-def _overflows(folder: str, most_bytes: int, most_files: int) -> bool:
-    """Whether a folder holds more than it may. The look itself is bounded: it ends where the answer is yes."""
-    used = files = 0
-    pending = [folder]
-    while pending:
-        with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                files += 1
-                if files > most_files or used > most_bytes:
-                    return True
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(entry.path)
-                else:
-                    used += entry.stat(follow_symlinks=False).st_blocks * 512
-    return used > most_bytes
 
 
 # Cleaning up ---------------------------------------------------------------------------------------------------------
 
 
 def _kill(state: _State, child: int) -> None:
-    if state.user is not None:
-        _kill_user(state.user, state.killer or 0)
+    if state.rooms:
+        # The first process inside, which takes the others along, and the one that opened the room.
+        for process in reversed(totals.family(child)[:2]):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
+        cleaning.kill_family(child)
+    elif state.user is not None:
+        cleaning.kill_user(state.user, state.killer or 0)
     else:
-        _kill_family(child)
+        cleaning.kill_family(child)
 
 
 def _clean(state: _State, child: int, scratch: str) -> None:
     """Takes leave of every process that the child left, and removes its files."""
     for _ in range(5000):
-        if _reaped():
+        if cleaning.reaped():
             break
         _kill(state, child)
     else:
         raise RuntimeError("a process of a submission cannot be ended")
-    remove(scratch)
-    if state.user is not None and not state.landlock:
+    if scratch:
+        cleaning.remove(scratch)
+    if state.user is not None and not state.landlock and not state.rooms:
         for folder in {*_WORLD_WRITABLE, state.config["temporary"]}:
-            _sweep(folder, state.user)
-
-
-def _reaped() -> bool:
-    """Whether all descendants have ended: where a parent of theirs has, they are children of this process."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        return True
-    return False
-
-
-def _kill_user(user: int, killer: int) -> None:
-    """Kills all processes of a user at once, so that none can fork in between.
-
-    The one that kills is of a user of its own in the eyes of those it kills, so that they cannot kill it first.
-    """
-    pid = os.fork()
-    if pid == 0:
-        with contextlib.suppress(BaseException):
-            os.setgroups([])
-            os.setresgid(killer, killer, killer)
-            os.setresuid(killer, user, killer)
-            # -1 is everyone whom this process may kill: it must be nobody but that user, and hold no right to more.
-            if os.getresuid() == (killer, user, killer) and min(user, killer) > 1000 and _holds_no_rights():
-                os.kill(-1, signal.SIGKILL)
-        os._exit(0)
-    os.waitpid(pid, 0)
-
-
-def _holds_no_rights() -> bool:
-    with open("/proc/self/status") as stream:
-        rights = [line.split()[1] for line in stream if line.startswith(("CapEff", "CapPrm"))]
-    return len(rights) == 2 and all(int(right, 16) == 0 for right in rights)
-
-
-def _kill_family(child: int) -> None:
-    """Kills the child and all other children of this process, where no user of their own marks them."""
-    for target in (child, -child, *_children()):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(target, signal.SIGKILL)
-
-
-def _children() -> Iterator[int]:
-    own = os.getpid()
-    for name in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc/self") else []):
-        with contextlib.suppress(OSError, ValueError), open(f"/proc/{name}/stat", "rb") as stream:
-            # pid (name) state parent: the name may hold anything, so count from its last bracket.
-            if int(stream.read().rpartition(b")")[2].split()[1]) == own:
-                yield int(name)
-
-
-def remove(root: str) -> None:
-    """Removes a folder however deep it is, whatever its permissions, following no link."""
-    with contextlib.suppress(OSError):
-        os.chmod(root, 0o700)
-        top = os.open(root, _FOLDER)
-        try:
-            # Names that cannot be there already.
-            names = (f"{secrets.token_hex(8)}.{number}" for number in itertools.count())
-            pending = _emptied(top, top, names)
-            while pending:
-                name = pending.pop()
-                folder = os.open(name, _FOLDER, dir_fd=top)
-                try:
-                    pending += _emptied(folder, top, names)
-                finally:
-                    os.close(folder)
-                os.rmdir(name, dir_fd=top)
-        finally:
-            os.close(top)
-        os.rmdir(root)
-
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-def _emptied(folder: int, top: int, names: Iterator[str]) -> list[str]:
-    """Removes a folder's files and moves its folders up into `top`, so that none is ever too deep; their new names."""
-    moved = []
-    with os.scandir(folder) as entries:
-        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    for name, is_folder in found:
-        if is_folder:
-            os.chmod(name, 0o700, dir_fd=folder)
-            moved.append(next(names))
-            os.rename(name, moved[-1], src_dir_fd=folder, dst_dir_fd=top)
-        else:
-            os.unlink(name, dir_fd=folder)
-    return moved
-
-
-def _sweep(folder: str, user: int) -> None:
-    """Removes what a user left in a folder that everyone can write to."""
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                if entry.stat(follow_symlinks=False).st_uid == user:
-                    remove(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
+            cleaning.sweep(folder, state.user)
