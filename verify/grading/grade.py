@@ -25,7 +25,18 @@ from verify.grading.judging import Judge, Judged
 from verify.grading.passed_over import passed_over
 from verify.grading.record import GradeRecord, LineRecord, task_of, without_run
 from verify.grading.scoring import Scoring, absent, settled
-from verify.grading.sentences import advice, finding_record, first_wrong, message_of, other_findings, raised
+from verify.grading.sentences import (
+    advice,
+    advice_said,
+    finding_record,
+    first_wrong,
+    message_of,
+    no_answer,
+    no_gradients,
+    other_findings,
+    raised_on,
+    said_records,
+)
 from verify.grading.told import told
 from verify.isolation import Call, Calls, Limits, Outcome, Reply, Run, Sandbox
 from verify.isolation import run as run_isolated
@@ -156,11 +167,18 @@ def grade(name: str, run: Run, exam: Examination) -> GradeRecord:
         if run.state == "ok":
             absent = "gradients" in missing
             record.state = "incomplete" if absent else "error"
-            found = ", ".join(sorted(run.functions)) or "no function"
-            record.message = f"The function gradients is missing; found {found}." if absent else raised(answers[0])
+            record.message = _without_answers(record, run, exam.assignment, answers if not absent else [])
         return record
     _judge(record, exam, run, answers, missing)
     return record
+
+
+def _without_answers(record: GradeRecord, run: Run, assignment: Assignment, answers: Sequence[Answer]) -> str:
+    if answers:
+        return no_answer(answers, assignment)
+    sentences = no_gradients(run, assignment)
+    record.message_said = said_records(sentences)
+    return " ".join(s.text for s in sentences)
 
 
 def _answers(drawn: Fixture, run: Run) -> list[Answer]:
@@ -193,16 +211,19 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
     marks = Scoring(drawn, answers, diagnosis, list(found.values()), len(failed) / len(graded)).marks(judged)
     _take(record, [*marks.lines, *absent(a, missing)])
     named = sorted(found.values(), key=lambda f: rank(f.mistake))
-    record.raised = [f"{case.problem.label}: {raised(answer)}" for case, answer in failed][:5]
+    free = [f"{f.mistake}: {f.says}" for f in named if not marks.prices[f.mistake]]
+    record.raised = raised_on(failed)
     record.diagnosis = [finding_record(f, a) for f in named if marks.prices[f.mistake] > 0]
     record.detection_limit = exam.judge.detection_limit(answers, float32=float32)
-    free = [f"{f.mistake}: {f.says}" for f in named if not marks.prices[f.mistake]]
     record.advice = [*advice(drawn, answers, float32), *said, *free]
+    record.advice_said = said_records(advice_said(drawn, answers, float32))
     state = _state(record, missing)
-    if state == "wrong":
-        record.known = list(diagnosis.known)
+    if state in ("wrong", "incomplete"):
+        record.known = [s.text for s in (*diagnosis.fails, *diagnosis.known_said)]
+        record.known_said = said_records((*diagnosis.fails, *diagnosis.known_said))
         record.first_wrong_line = first_wrong(record, drawn, answers)
-        record.counterexample = counterexample(drawn, answers)
+        wrong = bool(failed) or any(j.wrong for j in judged)
+        record.counterexample = counterexample(drawn, answers, diagnosis) if wrong else None
     else:
         record.advice += told(drawn, answers, judged)
     record.state = state if run.state == "ok" else run.state
