@@ -6,6 +6,7 @@ import mmap
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,6 +59,15 @@ def test_what_several_share_counts_once() -> None:
     assert seen.resident > 230 * MIB
 
 
+def test_many_processes_step_back_behind_others() -> None:
+    with program(PARENT) as first:
+        members = totals.family(first)
+        totals.step_back(members[:2], Totals(2))
+        assert [os.getpriority(os.PRIO_PROCESS, process) for process in members] == [os.nice(0)] * 3
+        totals.step_back(members, Totals(3))
+        assert [os.getpriority(os.PRIO_PROCESS, process) for process in members] == [19] * 3
+
+
 LIMITS = {"memory_mib": 100, "cpu_limit": 2.0, "processes": 8}
 
 
@@ -90,16 +100,29 @@ def test_where_the_kernel_does_not_tell_what_is_shared_the_beginnings_are_taken_
 def test_files_without_a_name(tmp_path: Path) -> None:
     path, device = tmp_path / "file", tmp_path.stat().st_dev
     own = [os.getpid()]
-    before = totals.nameless(own, device)
+
+    def nameless() -> int:
+        found = totals.nameless(own, device)
+        assert found is not None
+        return found
+
+    before = nameless()
     with path.open("w+b") as stream:
         stream.write(bytes(2 * MIB))
         stream.flush()
         os.fsync(stream.fileno())
-        assert totals.nameless(own, device) == before
+        assert nameless() == before
         path.unlink()
-        assert totals.nameless(own, device) - before >= 2 * MIB
+        assert nameless() - before >= 2 * MIB
         mapped = mmap.mmap(stream.fileno(), 2 * MIB)
     # Closed, and still there.
-    assert totals.nameless(own, device) - before >= 2 * MIB
+    assert nameless() - before >= 2 * MIB
     mapped.close()
-    assert totals.nameless(own, device) == before
+    assert nameless() == before
+
+
+def test_a_look_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel shows the maps of a process only while it stands still."""
+    monkeypatch.setattr(totals, "_PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(totals, "_memory", lambda _: time.sleep(0.2) or 5)
+    assert totals.memory([1]) is None
