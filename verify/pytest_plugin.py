@@ -7,7 +7,7 @@ when the first of its items is due. A run without --grade costs nothing: what gr
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +91,21 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.dist = "loadfile"
 
 
+@pytest.fixture
+def check_backward() -> Callable[..., Any]:
+    """check_backward(function, inputs, reference, …, allow=()): fails the test with the report unless it is right."""
+
+    def check(*args: Any, allow: Sequence[str] = (), **options: Any) -> Any:
+        __tracebackhide__ = True
+        from verify.commands.checking import check_backward
+
+        report = check_backward(*args, **options)
+        report.raise_if_wrong(allow)
+        return report
+
+    return check
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
     if _CLASS not in config.stash:
         return []
@@ -102,9 +117,11 @@ def pytest_collection(session: pytest.Session) -> bool | None:
     """The items of all submissions, in place of any tests."""
     if _CLASS not in session.config.stash:
         return None
+    from verify.submissions.submission import typed
+
     session.items = []
     for entry in session.config.stash[_CLASS].entries:
-        node = GradedSubmission.from_parent(session, name=entry.name, nodeid=entry.name, entry=entry)
+        node = GradedSubmission.from_parent(session, name=entry.name, nodeid=typed(entry.name), entry=entry)
         session.items += session.genitems(node)
     session.items = _asked_for(session.items, session.config)
     hook = session.config.hook
@@ -147,7 +164,9 @@ class Class:
         if entry.name not in self._records:
             from verify.classroom.sitting import Work, read, record_of
 
-            self._records[entry.name] = record_of(Work(entry, read(entry), self.sitting))
+            self._records[entry.name] = record_of(
+                Work(entry, read(entry, self.sitting.assignment.program), self.sitting)
+            )
         return self._records[entry.name]
 
 

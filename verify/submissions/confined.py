@@ -100,6 +100,10 @@ def _find(paths: list[Path]) -> Handed | _Refused:
         return find(paths)
     except BadInput as reason:
         return _Refused(str(reason))
+    except OSError as error:
+        return _Refused(shown(f"{error.filename or paths[0]}: cannot be read ({error.strerror})"))
+    except Exception as error:
+        return _Refused(shown(f"{paths[0]}: cannot be looked through ({type(error).__name__}: {error})"))
 
 
 _TASKS: dict[str, Callable[..., Any]] = {"read": _read, "find": _find}
