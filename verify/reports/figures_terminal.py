@@ -77,7 +77,7 @@ def _logistic(record: dict[str, Any]) -> list[str]:
     dead = record["dead"]
     return [
         f"w = {_row(record['w'])}, b = {record['b']:.3g}; {record['right']:.0%} of the samples are right",
-        f"dead ReLU units of {dead['units']}: {dead['count'][0]} at bias 0, {dead['count'][-1]} at {dead['bias'][-1]:g}",
+        f"dead of {dead['units']} ReLU units: {dead['count'][0]} at bias 0, {dead['count'][-1]} at {dead['bias'][-1]:g}",
     ]
 
 
