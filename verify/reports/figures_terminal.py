@@ -75,9 +75,10 @@ def _numerical(record: dict[str, Any]) -> list[str]:
 
 def _logistic(record: dict[str, Any]) -> list[str]:
     dead = record["dead"]
+    ends = f"{dead['count'][0]} at bias 0, {dead['count'][-1]} at {dead['bias'][-1]:g}"
     return [
         f"w = {_row(record['w'])}, b = {record['b']:.3g}; {record['right']:.0%} of the samples are right",
-        f"dead of {dead['units']} ReLU units: {dead['count'][0]} at bias 0, {dead['count'][-1]} at {dead['bias'][-1]:g}",
+        f"dead of {dead['units']} ReLU units: {ends}",
     ]
 
 
