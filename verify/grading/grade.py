@@ -24,7 +24,18 @@ from verify.grading.judging import Judge, Judged
 from verify.grading.passed_over import passed_over
 from verify.grading.record import GradeRecord, task_of, without_run
 from verify.grading.scoring import absent, line_records
-from verify.grading.sentences import advice, finding_record, first_wrong, message_of, other_findings, raised
+from verify.grading.sentences import (
+    advice,
+    advice_said,
+    finding_record,
+    first_wrong,
+    message_of,
+    no_answer,
+    no_gradients,
+    other_findings,
+    raised_on,
+    said_records,
+)
 from verify.isolation import Call, Calls, Limits, Outcome, Reply, Run, Sandbox
 from verify.isolation import run as run_isolated
 from verify.lessons.network.diagnosis import Diagnosis, diagnose
@@ -151,11 +162,18 @@ def grade(name: str, run: Run, exam: Examination) -> GradeRecord:
         if run.state == "ok":
             absent = "gradients" in missing
             record.state = "incomplete" if absent else "error"
-            found = ", ".join(sorted(run.functions)) or "no function"
-            record.message = f"The function gradients is missing; found {found}." if absent else raised(answers[0])
+            record.message = _without_answers(record, run, exam.assignment, answers if not absent else [])
         return record
     _judge(record, exam, run, answers, missing)
     return record
+
+
+def _without_answers(record: GradeRecord, run: Run, assignment: Assignment, answers: Sequence[Answer]) -> str:
+    if answers:
+        return no_answer(answers, assignment)
+    sentences = no_gradients(run, assignment)
+    record.message_said = said_records(sentences)
+    return " ".join(s.text for s in sentences)
 
 
 def _answers(drawn: Fixture, run: Run) -> list[Answer]:
@@ -195,16 +213,18 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
         msgspec.structs.replace(line, points=round(line.points, 6), max_points=round(line.max_points, 6))
         for line in lines
     ]
-    record.raised = [f"{case.problem.label}: {raised(answer)}" for case, answer in failed][:5]
+    record.raised = raised_on(failed)
     record.diagnosis = [
         finding_record(f, exam.assignment) for f in sorted(found.values(), key=lambda f: rank(f.mistake))
     ]
-    record.known = list(diagnosis.known)
+    record.known = [s.text for s in (*diagnosis.fails, *diagnosis.known_said)]
+    record.known_said = said_records((*diagnosis.fails, *diagnosis.known_said))
     record.first_wrong_line = first_wrong(record, drawn, answers)
     record.detection_limit = exam.judge.detection_limit(answers, float32=float32)
     record.advice = advice(drawn, answers, float32)
+    record.advice_said = said_records(advice_said(drawn, answers, float32))
     wrong = bool(failed) or any(j.wrong for j in judged)
-    record.counterexample = counterexample(drawn, answers) if wrong else None
+    record.counterexample = counterexample(drawn, answers, diagnosis) if wrong else None
     if run.state == "ok":
         record.state = "incomplete" if missing else "wrong" if wrong or found else "correct"
     record.message = message_of(record, run, missing)

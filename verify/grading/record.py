@@ -25,6 +25,13 @@ class Worst(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
+class SaidRecord(msgspec.Struct, frozen=True):
+    """A sentence of the record without its language: the key of its text, and the values that stand in it."""
+
+    key: str
+    values: dict[str, str | float] = {}
+
+
 class LineRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A line over all problems of the run."""
 
@@ -54,6 +61,7 @@ class FindingRecord(msgspec.Struct, frozen=True, kw_only=True):
     only: list[str] = []
     number: float | None = None
     also: list[str] = []
+    said: list[SaidRecord] = []
 
 
 class WorkingLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,10 +124,13 @@ class GradeRecord(msgspec.Struct, kw_only=True):
     first_wrong_line: str | None = None
     diagnosis: list[FindingRecord] = []
     known: list[str] = []
+    known_said: list[SaidRecord] = []
     counterexample: Counterexample | None = None
     detection_limit: float | None = None
     message: str = ""
+    message_said: list[SaidRecord] = []
     advice: list[str] = []
+    advice_said: list[SaidRecord] = []
     raised: list[str] = []
     hidden_mistakes: list[str] = []
     output: str = ""
