@@ -16,15 +16,18 @@ LAMBDA, SIGMA, NU = 10.0, 0.3, 0.5
 
 def topic() -> dict[str, Any]:
     """w* of every degree, w* of ridge at λ = 10 and degree 9, how MAP compares, the fits as curves, a descent."""
-    x, t = torch.arange(len(T), dtype=torch.float64) / 9, torch.tensor(T, dtype=torch.float64)
-    grid = torch.linspace(0, 1, 101, dtype=torch.float64)
+    x, t = (
+        torch.arange(len(T), dtype=torch.float64, device="cpu") / 9,
+        torch.tensor(T, dtype=torch.float64, device="cpu"),
+    )
+    grid = torch.linspace(0, 1, 101, dtype=torch.float64, device="cpu")
     w = {str(M): regression.least_squares(regression.powers(x, M), t) for M in DEGREES}
     ridge = regression.ridge(regression.powers(x, 9), t, LAMBDA)
     cubic = regression.powers(x, 3)
     map_ = regression.maximum_a_posteriori(cubic, t, SIGMA, NU)
     same = regression.ridge(cubic, t, SIGMA**2 / NU**2)
     line = regression.powers(x, 1)
-    path = regression.descent(line, t, torch.zeros(2, dtype=torch.float64), 0.1, 300)
+    path = regression.descent(line, t, torch.zeros(2, dtype=torch.float64, device="cpu"), 0.1, 300)
     curve = lambda w: regression.predictions(regression.powers(grid, len(w) - 1), w).tolist()
     return {
         "x": x.tolist(),

@@ -14,7 +14,7 @@ _ROUNDS = 200
 
 
 def _tensor(rows: list) -> Tensor:
-    return torch.tensor(rows, dtype=torch.float64)
+    return torch.tensor(rows, dtype=torch.float64, device="cpu")
 
 
 # Deck 002 "感知机实现样例" and "感知器 - 失败算例" give the first and the last; the other pictures' points
@@ -49,15 +49,19 @@ def _example(name: str, x: Tensor, labels: Tensor) -> dict[str, Any]:
 def logistic_topic() -> dict[str, Any]:
     """Descent on the cross-entropy of two clouds, and the count of dead units when a ReLU layer's biases fall."""
     rng = torch.Generator().manual_seed(0)
-    draw = lambda *shape: torch.randn(*shape, generator=rng, dtype=torch.float64)
+    draw = lambda *shape: torch.randn(*shape, generator=rng, dtype=torch.float64, device="cpu")
     x, t = torch.cat([draw(40, 2) + 1.2, draw(40, 2) - 1.2]), _tensor([1.0] * 40 + [0.0] * 40)
-    w, b, history = torch.zeros(2, dtype=torch.float64), torch.zeros((), dtype=torch.float64), []
+    w, b, history = (
+        torch.zeros(2, dtype=torch.float64, device="cpu"),
+        torch.zeros((), dtype=torch.float64, device="cpu"),
+        [],
+    )
     for _ in range(200):
         history.append(float(logistic.error(w, b, x, t)))
         dw, db = logistic.gradients(w, b, x, t)
         w, b = w - 0.5 * dw, b - 0.5 * db
     right = float(((logistic.probability(w, b, x) > 0.5) == (t > 0.5)).double().mean())
-    layer, offsets = draw(2, 50), torch.linspace(0, -6, 25, dtype=torch.float64)
+    layer, offsets = draw(2, 50), torch.linspace(0, -6, 25, dtype=torch.float64, device="cpu")
     dead = [int(logistic.dead(x @ layer + offset).sum()) for offset in offsets]
     return {
         "x": x.tolist(), "t": t.tolist(), "w": w.tolist(), "b": float(b), "loss": history, "right": right,
@@ -69,7 +73,7 @@ def svm_topic() -> dict[str, Any]:
     """The three losses of deck 004 "损失函数可视化" and their mean, along the weight of the first class."""
     x, y = svm.three_samples()
     w = _tensor([[0.0], [0.5], [-0.5]])
-    a = torch.linspace(-3, 3, 121, dtype=torch.float64)
+    a = torch.linspace(-3, 3, 121, dtype=torch.float64, device="cpu")
     rows = [torch.cat([_tensor([[float(v)]]), w[1:]]) for v in a]
     return {
         "x": x.tolist(), "y": y.tolist(), "w": w.tolist(), "a": a.tolist(),

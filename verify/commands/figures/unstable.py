@@ -23,7 +23,7 @@ Params = tuple[list[Tensor], list[Tensor]]
 
 def _samples() -> tuple[Tensor, Tensor]:
     batch = read_batch("mnist", _IMAGES, seed=0)
-    return batch.images, torch.eye(CLASSES, dtype=torch.float64)[batch.labels]
+    return batch.images, torch.eye(CLASSES, dtype=torch.float64, device="cpu")[batch.labels]
 
 
 def _layers(hidden: int) -> list[int]:
@@ -54,7 +54,7 @@ def vanishing_topic() -> dict[str, Any]:
         history.append(_speeds(list(reversed(net.db.values()))))
         W = [w - _ETA * net.dW[l] for l, w in enumerate(W, 1)]
         b = [v - _ETA * net.db[l] for l, v in enumerate(b, 1)]
-    a = torch.linspace(-8, 8, 161, dtype=torch.float64)
+    a = torch.linspace(-8, 8, 161, dtype=torch.float64, device="cpu")
     return {
         "speeds": at_first,
         "ratio": {hidden: speeds[0] / speeds[-2] for hidden, speeds in at_first.items() if len(speeds) > 2},

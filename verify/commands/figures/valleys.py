@@ -17,19 +17,22 @@ _LAM = 0.001
 def _svm() -> tuple[Any, Any, Tensor]:
     """The SVM loss of 100 images with its bias trick, its gradient, and weights to begin with (10, 785)."""
     batch = read_batch("fashion-mnist", 100, seed=0)
-    x = torch.cat([batch.images.T, torch.ones(1, 100, dtype=torch.float64)])
+    x = torch.cat([batch.images.T, torch.ones(1, 100, dtype=torch.float64, device="cpu")])
     loss = lambda W: svm.loss(W, x, batch.labels, lam=_LAM)
     gradient = lambda W: svm.gradient(W, x, batch.labels, lam=_LAM)
     rng = torch.Generator().manual_seed(0)
-    return loss, gradient, 0.0001 * torch.randn(10, 785, generator=rng, dtype=torch.float64)
+    return loss, gradient, 0.0001 * torch.randn(10, 785, generator=rng, dtype=torch.float64, device="cpu")
 
 
 def slices_topic() -> dict[str, Any]:
     """L(W + aW₁) as a curve, L(W + aW₁ + bW₂) as a surface: deck 004 "□ 举个栗子" and "□ 第二个栗子"."""
     loss, _, W = _svm()
     rng = torch.Generator().manual_seed(1)
-    W1, W2 = (0.02 * torch.randn(W.shape, generator=rng, dtype=torch.float64) for _ in range(2))
-    a, b = torch.linspace(-5, 5, 81, dtype=torch.float64), torch.linspace(-5, 5, 25, dtype=torch.float64)
+    W1, W2 = (0.02 * torch.randn(W.shape, generator=rng, dtype=torch.float64, device="cpu") for _ in range(2))
+    a, b = (
+        torch.linspace(-5, 5, 81, dtype=torch.float64, device="cpu"),
+        torch.linspace(-5, 5, 25, dtype=torch.float64, device="cpu"),
+    )
     curve = slices.curve(loss, W, W1, a)
     return {
         "a": a.tolist(), "curve": curve.tolist(), "convex": slices.bends_upwards(curve),
@@ -56,7 +59,10 @@ def searches_topic() -> dict[str, Any]:
 
 def numerical_topic() -> dict[str, Any]:
     """The error of four formulas for exp at 0.7 against the step, with what rounding and truncation explain."""
-    x, steps = torch.tensor(0.7, dtype=torch.float64), torch.logspace(-15, -1, 113, dtype=torch.float64)
+    x, steps = (
+        torch.tensor(0.7, dtype=torch.float64, device="cpu"),
+        torch.logspace(-15, -1, 113, dtype=torch.float64, device="cpu"),
+    )
     slope, value = math.exp(0.7), math.exp(0.9)
     factor = {"one-sided": 1 / 2, "central": 1 / 6, "five-point": 1 / 30, "complex-step": 1 / 6}
     found = numerical.errors(torch.exp, slope, x, steps)
