@@ -9,9 +9,10 @@ import torch
 
 from verify.grading.answers import Answer, columns_name
 from verify.grading.assignment import Assignment
+from verify.grading.carrying import delta_is_wrong
 from verify.grading.fixtures import Case, Fixture
 from verify.grading.functions import Heard, step_findings
-from verify.grading.judging import Judged, delta_is_wrong
+from verify.grading.judging import Judged
 from verify.grading.record import FindingRecord, GradeRecord, SaidRecord
 from verify.grading.sentence import Said, count, said
 from verify.isolation import Run
