@@ -109,7 +109,8 @@ def _normalised(how: str) -> dict[str, Any]:
     held = [W, b, ones(1.0), ones(0.0)]
     measured: dict[str, Any] = {"loss": []}
     for epoch in range(_EPOCHS):
-        net = normalised.work(*held, x, t, f, of)
+        W, b, gamma, beta = held
+        net = normalised.work(W, b, gamma, beta, x, t, f, of)
         measured["loss"].append(float(net.E))
         if epoch == 0:
             # A bias in front of a normalisation changes nothing, so β's gradient stands for it.
