@@ -7,7 +7,7 @@ when the first of its items is due. A run without --grade costs nothing: what gr
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +89,21 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "dist", "no") == "load":
         # All items of a submission on one worker: it is graded there, once.
         config.option.dist = "loadfile"
+
+
+@pytest.fixture
+def check_backward() -> Callable[..., Any]:
+    """check_backward(function, inputs, reference, …, allow=()): fails the test with the report unless it is right."""
+
+    def check(*args: Any, allow: Sequence[str] = (), **options: Any) -> Any:
+        __tracebackhide__ = True
+        from verify.commands.checking import check_backward
+
+        report = check_backward(*args, **options)
+        report.raise_if_wrong(allow)
+        return report
+
+    return check
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
