@@ -114,6 +114,7 @@ def test_nothing_decided_is_no_agreement(monkeypatch: pytest.MonkeyPatch) -> Non
         return replace(witness, bars={name: bar + float("inf") for name, bar in witness.bars.items()})
 
     monkeypatch.setattr(main_job, "CHECKS", (main_job.Check(open_everywhere),))
+    monkeypatch.setattr(main_job, "shared_rounding", lambda problem, first, second: None)
     record = run(msgspec.structs.replace(SMALL, sweep=0))
     assert {line.verdict for line in record.lines} == {"inconclusive"}
     assert not record.agree

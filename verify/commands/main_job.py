@@ -47,11 +47,10 @@ class Check:
 
     witness: Callable[[Problem], Witness]
     unavailable: Callable[[Problem], str | None] = lambda problem: None
-    shows_all: bool = False  # has every line, each computed from its own lines before it
 
 
 CHECKS: tuple[Check, ...] = (
-    Check(autograd_witness, shows_all=True),
+    Check(autograd_witness),
     Check(differences_witness),
     Check(complex_step_witness, complex_step.unavailable),
 )
@@ -88,7 +87,7 @@ def judge(problem: Problem) -> Outcome:
         if check.unavailable(problem) is not None:
             continue
         other = check.witness(problem)
-        shared = shared_rounding(problem, manual, other) if check.shows_all else None
+        shared = shared_rounding(problem, manual, other)
         outcome.witnesses.append(other)
         outcome.comparisons += set_against(manual, other, shared)
         outcome.limits[f"{manual.name}/{other.name}"] = detection_limit(manual, other, shared)

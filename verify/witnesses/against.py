@@ -15,21 +15,28 @@ from manual import work
 from verify.bounds.bounded import unit_roundoff
 from verify.bounds.budget import FLOAT64, budgets, lines_of, shared_budgets
 from verify.bounds.comparison import Comparison, compare, median_limit, smallest_flagged
+from verify.bounds.known import Known, known_budgets
 from verify.problems.lines import kind_and_layer, names
 from verify.problems.problem import Problem
+from verify.witnesses.columns import base_of
 from verify.witnesses.complex_step import complex_step
 from verify.witnesses.differences import MEMORY, Estimate, differences
 
 
 @dataclass(frozen=True)
 class Witness:
-    """What one witness says: lines by name, how far each entry can be off, and which entries it leaves undecided."""
+    """What one witness says: lines by name, how far each entry can be off, and which entries it leaves undecided.
+
+    `known`, where a witness has it, says more than the bars: its lines with how far they are off the exact ones at a
+    point that it names, the a(l) and z(l) among them.
+    """
 
     name: str
     lines: Mapping[str, NDArray]
     bars: Mapping[str, NDArray]
     seconds: float
     undecided: Mapping[str, NDArray] = field(default_factory=dict)
+    known: Known | None = None
 
     @property
     def inconclusive(self) -> int:
@@ -67,7 +74,10 @@ def autograd_witness(problem: Problem) -> Witness:
 
 
 def differences_witness(problem: Problem, memory: int = MEMORY) -> Witness:
-    """Finite differences in float64. Bars: each estimate's own, and the rounding of the point it is taken at."""
+    """Finite differences in float64. Bars: each estimate's own, and the rounding of the point it is taken at.
+
+    What it knows has the estimate's own bars alone: they hold at the stored pre-activations.
+    """
     return _estimated("finite-differences", problem, lambda: differences(problem, memory))
 
 
@@ -85,6 +95,19 @@ def _estimated(name: str, problem: Problem, compute: Callable[[], dict[str, Esti
         _arrays({line: e.bar + point[line] for line, e in estimates.items()}),
         seconds,
         _arrays({line: e.undecided for line, e in estimates.items()}),
+        _at_stored_point(problem, estimates),
+    )
+
+
+def _at_stored_point(problem: Problem, estimates: Mapping[str, Estimate]) -> Known:
+    base = base_of(problem)
+    point = {f"a{l}": v for l, v in base.a.items()} | {f"z{l}": v for l, v in base.z.items() if l > 0}
+    return Known(
+        {**point, **{line: e.value for line, e in estimates.items()}},
+        {
+            **{line: torch.zeros_like(v) for line, v in point.items()},
+            **{line: torch.where(e.undecided, torch.inf, e.bar) for line, e in estimates.items()},
+        },
     )
 
 
@@ -128,9 +151,14 @@ def detection_limit(first: Witness, second: Witness, shared: Mapping[str, NDArra
 
 
 def shared_rounding(problem: Problem, first: Witness, second: Witness) -> dict[str, NDArray]:
-    """What rounding can explain in each line of two witnesses with all lines, given how far the earlier ones differ."""
+    """What rounding can explain in each line of two witnesses, given how far the earlier ones differ.
+
+    `first` has all lines, `second` all or what it knows. Tighter than the sum of their bars, or no number.
+    """
     tensors = lambda w: {name: torch.as_tensor(line, device=problem.device) for name, line in w.lines.items()}
-    return _arrays(shared_budgets(problem, tensors(first), tensors(second)))
+    if second.known is None:
+        return _arrays(shared_budgets(problem, tensors(first), tensors(second)))
+    return _arrays(known_budgets(problem, tensors(first), second.known))
 
 
 def _timed(problem: Problem, compute: Callable[[], Mapping]) -> tuple[Mapping, float]:
