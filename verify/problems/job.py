@@ -38,12 +38,12 @@ class Job(msgspec.Struct, frozen=True):
         """BadInput, with the value and what is allowed, for whatever no run could serve."""
         check_names(self.activation, self.output, self.loss)
         check_lam(self.lam)
-        _check_layers(self.layers)
-        _check_whole("batch", self.batch, 1)
-        _check_whole("sweep", self.sweep, 0, MOST_SWEEP)
-        _check_whole("seed", self.seed, 0, MOST_SEED)
-        _check_known("device", self.device, DEVICES)
-        _check_known("dtype", self.dtype, DTYPES)
+        check_layers(self.layers)
+        check_whole("batch", self.batch, 1)
+        check_whole("sweep", self.sweep, 0, MOST_SWEEP)
+        check_whole("seed", self.seed, 0, MOST_SEED)
+        check_known("device", self.device, DEVICES)
+        check_known("dtype", self.dtype, DTYPES)
 
 
 def layers_of(text: str) -> tuple[int, ...]:
@@ -58,9 +58,9 @@ def layers_of(text: str) -> tuple[int, ...]:
 
 def check_names(activation: str, output: str, loss: str) -> None:
     """BadInput for an unknown activation, output or loss, or an output and loss that are no pair."""
-    _check_known("activation", activation, ACTIVATIONS)
-    _check_known("output", output, OUTPUTS)
-    _check_known("loss", loss, LOSSES)
+    check_known("activation", activation, ACTIVATIONS)
+    check_known("output", output, OUTPUTS)
+    check_known("loss", loss, LOSSES)
     outputs = {"cross-entropy": ("softmax",), "binary-cross-entropy": ("sigmoid",)}.get(loss, ACTIVATIONS)
     if output not in outputs:
         raise BadInput(f"output {output!r} with loss {loss!r}: allowed with {loss} is {', '.join(outputs)}")
@@ -72,7 +72,8 @@ def check_lam(lam: float) -> None:
         raise BadInput(f"lam {lam!r}: allowed is a finite number, 0 or more")
 
 
-def _check_layers(layers: tuple[int, ...]) -> None:
+def check_layers(layers: tuple[int, ...]) -> None:
+    """BadInput for layers that are no network, or too large a one."""
     shown = ",".join(map(str, layers))
     if len(layers) < 2 or min(layers) < 1:
         raise BadInput(
@@ -83,12 +84,14 @@ def _check_layers(layers: tuple[int, ...]) -> None:
         raise BadInput(f"layers {shown!r}: {parameters:,} parameters; allowed are up to {MOST_PARAMETERS:,}")
 
 
-def _check_known(what: str, value: str, known: tuple[str, ...]) -> None:
+def check_known(what: str, value: str, known: tuple[str, ...]) -> None:
+    """BadInput for a word that is not among the known ones."""
     if value not in known:
         raise BadInput(f"{what} {value!r} is not known; allowed are {', '.join(known)}")
 
 
-def _check_whole(what: str, value: int, least: int, most: int | None = None) -> None:
+def check_whole(what: str, value: int, least: int, most: int | None = None) -> None:
+    """BadInput for a number outside of its limits."""
     if value < least or (most is not None and value > most):
         upper = "" if most is None else f" to {most}"
         raise BadInput(f"{what} {value}: allowed is a whole number from {least}{upper or ' on'}")
