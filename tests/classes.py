@@ -11,7 +11,7 @@ from verify.classroom.classroom import Classroom, Graders
 from verify.classroom.gradebook import Gradebook
 from verify.classroom.sitting import Sitting
 from verify.grading.assignment import Assignment
-from verify.submissions.submission import find_submissions
+from verify.submissions.confined import find_submissions
 
 RIGHT = """
 import numpy as np

@@ -24,7 +24,7 @@ from verify.classroom.sitting import Sitting
 from verify.errors import BadInput
 from verify.grading.assignment import Assignment, Points
 from verify.isolation import choose
-from verify.submissions.submission import find_submissions
+from verify.submissions.confined import find_submissions
 
 STATES = {
     "alice.py": "correct", "bob.py": "wrong", "carol.py": "wrong", "dora.py": "ungradable", "emil.py": "error",

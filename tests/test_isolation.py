@@ -23,7 +23,8 @@ from verify import isolation
 from verify.errors import BadInput
 from verify.isolation import Call, Calls, Limits, Outcome, Run, Sandbox, Unusable, choose, run, servers
 from verify.isolation.inside import cleaning, landlock
-from verify.submissions.submission import Submission, read_submission
+from verify.submissions.reading import read_submission
+from verify.submissions.submission import Submission
 
 HOSTILE = Path(__file__).parent / "hostile"
 HONEST = Submission(
@@ -188,11 +189,9 @@ STATES: dict[str, tuple[str, str]] = {
     "writes_and_goes_on.py": ("crashed", "wrote to the grader's own channel"),
     "forges_the_end.py": ("crashed", "ended early, in gradients, call 1 of 3"),
     "forges_answers.py": ("crashed", "wrote to the grader's own channel"),
-    "imports_torch.py": ("forbidden", "on import, line 3: ModuleNotFoundError: No module named 'torch'"),
-    "imports_jax.py": ("forbidden", "line 3"),
-    "imports_tensorflow.py": ("forbidden", "line 3"),
-    "imports_autograd.py": ("forbidden", "line 3"),
-    "imports_torch_late.py": ("forbidden", "gradients, line 7: ModuleNotFoundError: No module named 'torch'"),
+    "imports_jax.py": ("forbidden", "gradients, line 7: ModuleNotFoundError: No module named 'jax' (autograd is"),
+    "imports_autograd.py": ("forbidden", "gradients, line 8: ModuleNotFoundError: No module named 'autograd'"),
+    "imports_torch_late.py": ("error", "gradients, line 7: ModuleNotFoundError: No module named 'torch' (it is not"),
     "fork_bomb_once.py": ("error", "line 6: BlockingIOError"),
     "many_descriptors.py": ("error", "line 5: OSError"),
     "huge_file.py": ("error", "OSError"),
@@ -219,6 +218,8 @@ RIGHT = [
     "kill_everyone.py",
     "atexit_hook.py",
     "forged_output.py",
+    "imports_tensorflow.py",
+    "imports_torch.py",
     "imports_torch_maybe.py",
     "forks_and_answers.py",
     "prints_much.py",
@@ -637,7 +638,7 @@ _ENDLESS = """
 import sys
 from pathlib import Path
 from verify.isolation import Limits, choose, run
-from verify.submissions.submission import read_submission
+from verify.submissions.reading import read_submission
 sandbox = choose(sys.argv[1])
 print("begins", flush=True)
 run(read_submission(Path(sys.argv[2])), [], limits=Limits(time_limit=300.0), sandbox=sandbox)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from verify.classroom.sitting import Sitting
     from verify.grading.assignment import Assignment
     from verify.grading.record import GradeRecord, LineRecord
-    from verify.submissions.submission import Entry
+    from verify.submissions.reading import Entry
 
 _STATE = "state"
 _WIDTH = 100
@@ -130,7 +130,7 @@ class Class:
         from verify.classroom.sitting import ground
         from verify.commands.one_submission import OneJob
         from verify.isolation import choose
-        from verify.submissions.submission import find_submissions
+        from verify.submissions.confined import find_submissions
 
         asked = config.option
         paths = [Path(path) for path in asked.grade]

@@ -1,7 +1,8 @@
 """Lets autograd do the work."""
 
-import autograd
+import autograd.numpy as np
+from autograd import elementwise_grad
 
 
 def gradients(W, b, x, t, activation, lam):
-    return [2 * w for w in W], [2 * v for v in b]
+    return elementwise_grad(np.sum)(W), [2 * v for v in b]

@@ -1,7 +1,7 @@
 """Lets jax do the work."""
 
-import jax
+from jax import grad
 
 
 def gradients(W, b, x, t, activation, lam):
-    return [2 * w for w in W], [2 * v for v in b]
+    return grad(lambda w: w)(W), [2 * v for v in b]

@@ -1,13 +1,13 @@
 """Grades a class: each submission on its own, over an executor, into a gradebook that a killed run can go on with.
 
-Submissions are read in one process, run in a sandbox, and judged in others, so that none of them reaches this one: here
-records are handed on, written and counted.
+Submissions are read in a process that the kernel bounds, run in a sandbox, and judged in others, so that none of them
+reaches this one: here records are handed on, written and counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from verify.classroom.class_record import ClassRecord, Regraded, groups_of, scores_of, states_of, students_of
@@ -18,7 +18,6 @@ from verify.classroom.sitting import (
     Graded,
     Ground,
     Sitting,
-    Unread,
     Work,
     failed,
     finished,
@@ -28,7 +27,9 @@ from verify.classroom.sitting import (
     version,
 )
 from verify.errors import BadInput
-from verify.submissions.submission import Entry, Submission
+from verify.submissions.confined import Unread
+from verify.submissions.reading import Entry
+from verify.submissions.submission import Submission
 
 # Read ahead of those that grade, and no further: what was read is held until it is graded.
 _READ_AHEAD = 4
@@ -36,9 +37,9 @@ _READ_AHEAD = 4
 Report = Callable[[int, int, dict[str, int]], None]
 
 
-def one_process() -> Executor:
-    """What reads: a process that a submission may bring down."""
-    return processes(1)
+def one_reader() -> Executor:
+    """Who reads: a thread that waits for the process in which files are opened."""
+    return ThreadPoolExecutor(1)
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Graders:
     hire: Callable[[], Executor]
     ahead: int
     elsewhere: str = ""
-    readers: Callable[[], Executor] = one_process
+    readers: Callable[[], Executor] = one_reader
 
 
 def local(jobs: int) -> Graders:

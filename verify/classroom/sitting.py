@@ -20,7 +20,10 @@ from verify.classroom.crew import at_most
 from verify.errors import BadInput
 from verify.grading.assignment import Assignment
 from verify.grading.record import GradeRecord, encode, without_run
-from verify.submissions.submission import Entry, Submission, Ungradable, shown
+from verify.submissions import confined
+from verify.submissions.confined import Unread
+from verify.submissions.reading import Entry
+from verify.submissions.submission import Submission, shown
 
 if TYPE_CHECKING:
     from verify.grading.grade import Examination
@@ -31,7 +34,6 @@ _COMPUTING = ("numpy", "torch")
 _SOURCES = ("manual", "verify")
 _NOT_GRADING = frozenset({"__pycache__", "benchmarks"})
 # Far beyond what anything takes that goes on: only what stands still takes longer.
-_READING_SECONDS = 300.0
 _GRADING_SECONDS = 900.0
 # A processor that is shared with nobody gives a busy program all of its time but what the clocks differ by.
 _MOST_OF_IT = 0.9
@@ -49,13 +51,6 @@ class Sitting:
     sandbox: str = "auto"
     device: str = "cpu"
     version: str = ""
-
-
-@dataclass(frozen=True)
-class Unread:
-    """Why a submission cannot be read as Python."""
-
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -85,13 +80,9 @@ class Ground:
     version: str
 
 
-def read(entry: Entry) -> Submission | Unread:
-    """The submission of an entry."""
-    with at_most(_READING_SECONDS):
-        try:
-            return entry.read()
-        except Ungradable as reason:
-            return Unread(str(reason))
+def read(entry: Entry, wanted: str = "") -> Submission | Unread:
+    """The submission of an entry, read where it can do no harm."""
+    return confined.read(entry, wanted)
 
 
 def ground(sitting: Sitting) -> Ground:

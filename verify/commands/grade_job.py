@@ -9,7 +9,9 @@ from pathlib import Path
 
 from verify.errors import BadInput
 from verify.problems.job import DEVICES, MOST_SEED
-from verify.submissions.submission import Entry, find_submissions, shown
+from verify.submissions.confined import find_submissions
+from verify.submissions.reading import Entry
+from verify.submissions.submission import shown
 
 SANDBOXES = ("auto", "namespaces", "bubblewrap", "process")
 MOST_JOBS = 512

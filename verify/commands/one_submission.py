@@ -13,7 +13,8 @@ from verify.errors import BadInput
 from verify.grading.assignment import read_assignment
 from verify.grading.record import GradeRecord
 from verify.problems.job import DEVICES, MOST_SEED
-from verify.submissions.submission import Entry, safe_name, shown
+from verify.submissions.reading import Entry
+from verify.submissions.submission import safe_name, shown
 
 CORRECT, OTHER, GRADER_FAILED = 0, 1, 3
 

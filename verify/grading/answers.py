@@ -20,7 +20,7 @@ class Answer:
 
     lines: Mapping[str, Tensor] = field(default_factory=dict)  # of any shape: the comparison judges shapes
     failed: str = ""  # the message of what was raised, or what was wrong with the form of the result
-    line: int | None = None  # of the student's file
+    place: str = ""  # where in the student's program it failed
     faults: Mapping[str, str] = field(default_factory=dict)  # line -> why its value is no array of floats
     float32: bool = False  # something came back in single precision
     integers: bool = False  # something came back in integers

@@ -21,6 +21,7 @@ from verify.grading.counterexample import counterexample
 from verify.grading.fixtures import GRADED, Fixture, fixture
 from verify.grading.functions import ETA, OPTIONAL, Heard, judge_functions
 from verify.grading.judging import Judge, Judged
+from verify.grading.passed_over import passed_over
 from verify.grading.record import GradeRecord, task_of, without_run
 from verify.grading.scoring import absent, line_records
 from verify.grading.sentences import advice, finding_record, first_wrong, message_of, other_findings, raised
@@ -103,6 +104,7 @@ def grade_submission(
     limits = Limits(time_limit=a.time_limit, cpu_limit=a.cpu_limit, memory_mib=a.memory_mib)
     ran = run_isolated(submission, exam.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
     record = grade(submission.name, ran, exam)
+    record.advice += passed_over(submission, ran)
     record.digests = {"submission": submission.digest, "assignment": a.digest()}
     return record
 
@@ -123,7 +125,7 @@ def grader_error(name: str, reason: str, exam: Examination) -> GradeRecord:
 def _answer(fixture: Fixture, asked: Asked, reply: Reply) -> Answer:
     L = fixture.cases[asked.case].problem.L
     if reply.outcome is not Outcome.RETURNED:
-        return Answer(failed=reply.message or reply.outcome.value, line=reply.line)
+        return Answer(failed=reply.message or reply.outcome.value, place=reply.place)
     columns = fixture.assignment.convention == "columns"
     return gradients_answer(reply.value, L, columns=columns, inputs_changed=reply.inputs_changed)
 

@@ -42,7 +42,7 @@ def other_findings(
 
 
 def raised(answer: Answer) -> str:
-    return answer.failed + (f" (line {answer.line})" if answer.line else "")
+    return answer.failed + (f" ({answer.place})" if answer.place else "")
 
 
 def finding_record(f: Finding, assignment: Assignment) -> FindingRecord:

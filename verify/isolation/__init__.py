@@ -15,6 +15,7 @@ from verify.isolation.packages import packages_for
 from verify.isolation.protocol import (
     Call,
     Calls,
+    Failed,
     IsolationError,
     Job,
     Limits,
@@ -32,6 +33,7 @@ __all__ = [
     "MODES",
     "Call",
     "Calls",
+    "Failed",
     "IsolationError",
     "Limits",
     "Outcome",

@@ -26,7 +26,7 @@ from verify.isolation.inside.codec import (
 )
 from verify.submissions.submission import Submission, shown
 
-__all__ = ["Call", "Calls", "Limits", "Malformed", "Outcome", "Reply", "Run", "Transcript", "Unusable"]
+__all__ = ["Call", "Calls", "Failed", "Limits", "Malformed", "Outcome", "Reply", "Run", "Transcript", "Unusable"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Reply:
 
     value: nested lists, tuples and dicts of plain numpy arrays, Python numbers, text and None; `Unusable` stands in it
     for anything else. line: where in the submission's source it was raised. inputs_changed: the call wrote into its
-    arguments.
+    arguments. place: that line as the student sees it, once it is known whose program it was.
     """
 
     outcome: Outcome
@@ -85,6 +85,20 @@ class Reply:
     message: str = ""
     line: int | None = None
     inputs_changed: bool = False
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A part of a program that failed and was passed over.
+
+    kind: raised, exited, memory, syntax; cut, where it took too long; absent, for a package of that name that is not
+    here. message: what it raised. line: where in the submission's source.
+    """
+
+    kind: str
+    message: str
+    line: int | None
 
 
 @dataclass(frozen=True)
@@ -94,7 +108,7 @@ class Run:
     state: ok, or error, timeout, memory, crashed, forbidden, ungradable. replies: one a call, whatever happened.
     functions: the public names that the program defines and that can be called. output: what it printed, cut, with
     control characters escaped. seconds, cpu: how long it ran by the clock, and the processor time that it used.
-    sandbox: which mode was in force.
+    sandbox: which mode was in force. failed: the parts that were passed over.
     """
 
     state: str
@@ -106,6 +120,7 @@ class Run:
     seconds: float = 0.0
     cpu: float = 0.0
     sandbox: str = ""
+    failed: tuple[Failed, ...] = ()
 
 
 class IsolationError(Exception):
@@ -201,6 +216,7 @@ class Job:
         header = {
             "entry": self.submission.entry,
             "source": self.submission.source,
+            "parts": [[part.first_line, part.text] for part in self.submission.parts],
             "files": [[path, len(data)] for path, data in files.items()],
             "limits": asdict(self.limits),
             "backend": self.backend,
@@ -229,6 +245,7 @@ class Transcript:
         self.imported: Reply | None = None
         self.imported_as = ""
         self.functions: frozenset[str] = frozenset()
+        self.failed: tuple[Failed, ...] = ()
         self.replies: list[Reply] = []
         self.kinds: list[str] = []
         self._buffer = bytearray()
@@ -261,6 +278,7 @@ class Transcript:
             self.imported_as = _one_of(header["imported"], _SAID)
             self.imported = _reply(header, self.imported_as, None)
             self.functions = _names(header.get("functions"))
+            self.failed = _failures(header.get("failed", []))
         elif self.imported is not None and header.get("call") == len(self.replies) < self.calls:
             self._hear_answer(header, payload)
         elif self.imported is not None and header.get("done") is True:
@@ -290,6 +308,8 @@ _SAID = {
     "memory": Outcome.RAISED,
     "syntax": Outcome.RAISED,
 }
+_FAILED = frozenset({"raised", "exited", "memory", "syntax", "forbidden", "cut", "absent"})
+_MOST_FAILED = 64
 
 
 def _size(said: Any) -> int:
@@ -304,10 +324,28 @@ def _one_of(said: Any, known: Mapping[str, Outcome]) -> str:
     return said
 
 
-def _reply(header: dict[str, Any], kind: str, value: Any) -> Reply:
-    message, line = header.get("message", ""), header.get("line")
+def _failures(said: Any) -> tuple[Failed, ...]:
+    if not isinstance(said, list) or len(said) > _MOST_FAILED:
+        raise Malformed("a list of failures that is none")
+    return tuple(_failure(entry) for entry in said)
+
+
+def _failure(said: Any) -> Failed:
+    if not isinstance(said, dict) or said.get("kind") not in _FAILED:
+        raise Malformed("a failure that there is not")
+    message, line = _words(said)
+    return Failed(said["kind"], shown(message), line)
+
+
+def _words(said: Mapping[str, Any]) -> tuple[str, int | None]:
+    message, line = said.get("message", ""), said.get("line")
     if not isinstance(message, str) or not (line is None or (type(line) is int and 0 < line < 1 << 31)):
         raise Malformed("a message without its words")
+    return message, line
+
+
+def _reply(header: dict[str, Any], kind: str, value: Any) -> Reply:
+    message, line = _words(header)
     outcome = _SAID[kind]
     if isinstance(value, Unusable):
         outcome, message = Outcome.UNUSABLE, f"what came back is of type {value.type_name}"

@@ -7,7 +7,7 @@ import os
 import select
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -193,10 +193,11 @@ def conclude(submission: Submission, calls: Calls, watch: Watch, cause: Cause, e
     if not heard.ready:
         raise IsolationError(f"the {sandbox} sandbox did not start: {shown(watch.output.text().strip(), 300) or cause}")
     state, message, line = _judged(submission, calls, watch, cause, end)
+    replies = [replace(reply, place=submission.place(reply.line)) if reply.line else reply for reply in heard.replies]
     missing = (Reply(Outcome.NOT_RUN),) * (len(calls) - len(heard.replies))
     return Run(
         state=state,
-        replies=(*heard.replies, *missing),
+        replies=(*replies, *missing),
         functions=heard.functions,
         message=shown(message),
         line=line,
@@ -204,6 +205,7 @@ def conclude(submission: Submission, calls: Calls, watch: Watch, cause: Cause, e
         seconds=watch.seconds,
         cpu=end.cpu,
         sandbox=sandbox,
+        failed=heard.failed,
     )
 
 

@@ -15,6 +15,7 @@ import mmap
 import os
 import re
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -24,7 +25,7 @@ from pathlib import Path
 
 MAX_MEMBERS = 10_000
 MAX_DEPTH = 32
-MAX_PATH_CHARACTERS = 1000
+MAX_PATH_BYTES = 2000
 MAX_ARCHIVE_BYTES = 1 << 30
 MAX_UNPACKED_BYTES = 256 << 20
 _XZ_MEMORY = 64 << 20
@@ -33,6 +34,14 @@ ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tb
 _STRAY = frozenset({"__macosx", "__pycache__", "thumbs.db", "desktop.ini"})
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
 _CENTRAL_HEADER = re.compile(rb"PK\x01\x02")
+_IS_UTF8 = 0x800
+
+
+# What the library raises where an archive is damaged, or says something impossible.
+_DAMAGES = (
+    OSError, EOFError, ValueError, OverflowError, MemoryError, RecursionError, NotImplementedError, struct.error,
+    zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError,
+)  # fmt: skip
 
 
 class Unreadable(Exception):
@@ -126,7 +135,7 @@ def _clean(name: str) -> str:
     parts = [part for part in re.split(r"[/\\]", name) if part not in ("", ".")]
     if ".." in parts:
         raise Unreadable(f"{name}: the path climbs out of the archive")
-    if len(parts) > MAX_DEPTH or len(name) > MAX_PATH_CHARACTERS:
+    if len(parts) > MAX_DEPTH or len(name.encode(errors="surrogateescape")) > MAX_PATH_BYTES:
         raise Unreadable(f"{name[:80]}...: the path is longer or deeper than any program's")
     return "/".join(parts)
 
@@ -136,13 +145,30 @@ def _zip_members(content: Path | bytes, stack: contextlib.ExitStack) -> Iterator
         _count_zip_headers(content)
         source = io.BytesIO(content) if isinstance(content, bytes) else content
         archive = stack.enter_context(zipfile.ZipFile(source))
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+    except _DAMAGES as error:
         raise Unreadable(f"cannot be opened as a zip archive ({error})") from None
     for info in archive.infolist():
         kind = stat.S_IFMT(info.external_attr >> 16)
-        path = _clean(info.filename)
+        path = _clean(_zip_name(info))
         if path and not info.is_dir() and kind in (0, stat.S_IFREG):
             yield Member(path, info.file_size, _zip_reader(archive, info))
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """A member's name. Only UTF-8 can be marked as such; Finder writes it unmarked, Chinese Windows writes GBK."""
+    if info.flag_bits & _IS_UTF8:
+        return info.filename
+    try:
+        return _decoded(info.filename.encode("cp437"), info.filename)
+    except UnicodeEncodeError:  # a field beside the name says it in Unicode
+        return info.filename
+
+
+def _decoded(name: bytes, otherwise: str) -> str:
+    for encoding in ("utf-8", "gbk"):
+        with contextlib.suppress(UnicodeDecodeError):
+            return name.decode(encoding)
+    return otherwise
 
 
 def _count_zip_headers(content: Path | bytes) -> None:
@@ -171,7 +197,7 @@ def _zip_reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[in
         try:
             with archive.open(info) as stream:
                 return stream.read(most + 1)
-        except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
+        except _DAMAGES as error:
             raise Unreadable(f"{info.filename} is damaged ({error})") from None
 
     return read
@@ -187,17 +213,22 @@ def _tar_members(name: str, content: Path | bytes) -> Iterator[Member]:
                 count += 1
                 if count > MAX_MEMBERS:
                     raise Unreadable(f"holds more than {MAX_MEMBERS} files")
-                path = _clean(info.name)
+                path = _clean(_tar_name(info))
                 if path and info.isreg() and not info.issparse():
                     yield _tar_member(archive, info, path)
-    except (tarfile.TarError, OSError, ValueError, EOFError, RecursionError) as error:
+    except _DAMAGES as error:
         raise Unreadable(f"cannot be opened as a tar archive ({error})") from None
+
+
+def _tar_name(info: tarfile.TarInfo) -> str:
+    name = info.name.encode(errors="surrogateescape")
+    return _decoded(name, info.name)
 
 
 def _tar_member(archive: tarfile.TarFile, info: tarfile.TarInfo, path: str) -> Member:
     stream = archive.extractfile(info)
-    if stream is None or info.size < 0:
-        raise Unreadable(f"{path} is damaged")
+    if stream is None or not 0 <= info.size <= MAX_UNPACKED_BYTES:
+        raise Unreadable(f"{path} is damaged: it says that it has {info.size} bytes")
     data = stream.read(info.size)
     return Member(path, info.size, lambda most: data[: most + 1])
 
@@ -216,7 +247,7 @@ def _inflated(name: str, content: Path | bytes) -> bytes:
             data = unpacker.decompress(packed, MAX_UNPACKED_BYTES + 1)
         else:
             data = packed
-    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+    except _DAMAGES as error:
         raise Unreadable(f"cannot be unpacked ({error})") from None
     if len(data) > MAX_UNPACKED_BYTES:
         raise Unreadable(f"unpacks to more than {MAX_UNPACKED_BYTES >> 20} MiB")

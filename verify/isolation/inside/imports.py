@@ -33,15 +33,19 @@ class Packages:
 class Refusal:
     """Says that a package which differentiates does not exist, whatever lies beside the submission."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], stand_ins: Any) -> None:
         self.names = frozenset(names)
+        self.stand_ins = stand_ins
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name.partition(".")[0] in self.names:
+        if name.partition(".")[0] not in self.names:
+            return None
+        spec = self.stand_ins.find_spec(name, path, target)
+        if spec is None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        return None
+        return spec
 
 
 class Seeded:
@@ -78,10 +82,14 @@ def install(paths: Sequence[str], names: Sequence[str]) -> None:
     sys.meta_path.insert(0, Packages(paths, names))
 
 
-def refuse(names: Sequence[str]) -> Callable[[BaseException], str | None]:
-    """Refuses packages from now on; the function that comes back tells the name that an ImportError is about."""
-    refusal = Refusal(names)
+def refuse(names: Sequence[str], stand_ins: Any) -> Callable[[BaseException], str | None]:
+    """Refuses packages from now on; the function that comes back tells the name that an ImportError is about.
+
+    stand_ins: finds an empty module for what is not here, where one is in place.
+    """
+    refusal = Refusal(names, stand_ins)
     sys.meta_path.insert(0, refusal)
+    sys.meta_path.append(stand_ins)
 
     def refused(error: BaseException) -> str | None:
         name = error.name if type(error) is ModuleNotFoundError else None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import linecache
 import os
 import sys
 import types
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.isolation.inside import confine, imports, noautograd, syscalls
+from verify.isolation.inside import confine, imports, noautograd, program, standins, syscalls
 from verify.isolation.inside.codec import (
     PREFIX_BYTES,
     TOKEN_BYTES,
@@ -34,6 +33,11 @@ from verify.isolation.inside.codec import (
 # How the worker ends where no memory is left to say so.
 OUT_OF_MEMORY = 77
 _MAX_MESSAGE = 1000
+_MOST_ABSENT = 20
+# What of its time a program may take before the first call, where it has defined by then what is called.
+_SHARE_OF_IMPORT = 0.5
+# Packages for other tasks: that they are not offered is no accusation.
+_NOT_OFFERED = frozenset({"torch", "torchvision", "tensorflow", "keras"})
 
 Send = Callable[..., None]
 
@@ -92,12 +96,13 @@ def work(
     try:
         _prepare(job, files)
         backend = _Torch(job) if job["backend"] == "torch" else _Numpy()
-        refused = imports.refuse(job["refused"])
+        stand_ins = standins.StandIns(os.path.basename(job["entry"]), job["parts"] or [(1, job["source"])])
+        refused = imports.refuse(job["refused"], stand_ins)
         before = before or confine.usage(of_user=False)
         confine.limit(job["limits"], before, address_space=job["device"] == "cpu")
         syscalls.shut()
         send({"ready": True, "resident": before["resident"]})
-        _Program(job, backend, refused, send).run(*calls)
+        _Program(job, backend, refused, stand_ins, send).run(*calls)
     except MemoryError:
         leave(OUT_OF_MEMORY)
     leave(0)
@@ -135,11 +140,21 @@ def _write(path: str, data: bytes) -> None:
 class _Program:
     """One submission: its import, its calls, and what is said about each."""
 
-    def __init__(self, job: dict[str, Any], backend: _Numpy | _Torch, refused: Callable, send: Send) -> None:
+    def __init__(
+        self,
+        job: dict[str, Any],
+        backend: _Numpy | _Torch,
+        refused: Callable,
+        stand_ins: standins.StandIns,
+        send: Send,
+    ) -> None:
         self.name = os.path.basename(job["entry"])
         self.source = job["source"]
+        self.parts = job["parts"]
+        self.seconds = job["limits"]["time_limit"] * _SHARE_OF_IMPORT
         self.backend = backend
         self.refused = refused
+        self.stand_ins = stand_ins
         self.send = send
         self.bound = job["answer_bytes"]
         # Given back when memory runs out, so that there is some to say so with.
@@ -147,21 +162,42 @@ class _Program:
 
     def run(self, header: dict[str, Any], payload: bytes) -> None:
         """Sends the import's outcome, an answer to every call, and the last word."""
-        module = types.ModuleType("submission")
+        calls = header["calls"]
+        running = self._program(calls[0]["function"] if calls else "")
+        module = running.module
         with self._spoken({"imported": "returned"}) as said:
-            self._execute(module)
-        self.send({**said, "functions": _functions(module)})
+            running.run()
+        said |= self._outcome(running)
+        self.send({**said, "functions": _functions(module), "failed": self._failed(running)})
         if said["imported"] == "returned":
-            for number, call in enumerate(header["calls"]):
+            for number, call in enumerate(calls):
                 self._answer(module, number, call, payload)
         self.send({"done": True})
 
-    def _execute(self, module: types.ModuleType) -> None:
-        module.__file__ = os.path.join(os.getcwd(), self.name)
-        sys.modules["submission"] = module
-        lines = self.source.splitlines(keepends=True)
-        linecache.cache[self.name] = (len(self.source), None, lines, self.name)
-        exec(compile(self.source, self.name, "exec", dont_inherit=True), module.__dict__)
+    def _program(self, required: str) -> program.Program:
+        module = program.new_module(os.path.join(os.getcwd(), self.name), main=bool(self.parts))
+        standins.surround(module, notebook=bool(self.parts))
+        return program.Program(module, self.name, self.source, self.parts, required, self.seconds)
+
+    def _outcome(self, running: program.Program) -> dict[str, Any]:
+        """What failed parts mean for the whole: nothing where all that counts is there and nothing forbidden was."""
+        said = [self._described("imported", failure.error) for failure in running.failures]
+        refused = [one for one in said if one["imported"] == "forbidden"]
+        return (refused or ([] if running.defined else said) or [{}])[0]
+
+    def _failed(self, running: program.Program) -> list[dict[str, Any]]:
+        """Parts that failed and packages that are not here, as they are told."""
+        absent = [{"kind": "absent", "message": name, "line": line} for name, line in self.stand_ins.given.items()]
+        return [self._failure(failure.error) for failure in running.failures] + absent[:_MOST_ABSENT]
+
+    def _failure(self, error: BaseException) -> dict[str, Any]:
+        if type(error) is program.Cut:
+            return {"kind": "cut", "message": "", "line": self._line(error)}
+        said = self._described("kind", error)
+        if type(error) is SyntaxError or said["kind"] == "syntax":
+            line = getattr(error, "lineno", None)
+            return said | {"line": line if type(line) is int and line > 0 else None}
+        return said
 
     def _answer(self, module: types.ModuleType, number: int, call: dict[str, Any], payload: bytes) -> None:
         function = module.__dict__.get(call["function"])
@@ -219,7 +255,8 @@ class _Program:
         return " (autograd is forbidden here)" if kind == "forbidden" else " (it is not offered to submissions)"
 
     def _kind(self, error: BaseException) -> str:
-        if self.refused(error) is not None or isinstance(error, noautograd.Forbidden):
+        refused = self.refused(error)
+        if (refused and refused.partition(".")[0] not in _NOT_OFFERED) or isinstance(error, noautograd.Forbidden):
             return "forbidden"
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
             return "memory"
@@ -232,12 +269,7 @@ class _Program:
 
     def _line(self, error: BaseException) -> int | None:
         """The last line of the student's own file on the way to where it was raised."""
-        line, trace = None, error.__traceback__
-        while trace is not None:
-            if trace.tb_frame.f_code.co_filename == self.name:
-                line = trace.tb_lineno
-            trace = trace.tb_next
-        return line
+        return max([(0, None), *enumerate(program.lines_of(error.__traceback__, self.name), 1)])[1]
 
 
 def _functions(module: types.ModuleType) -> list[str]:
