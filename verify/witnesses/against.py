@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,13 +16,17 @@ import torch_ref
 from manual import work
 from verify.bounds.bounded import unit_roundoff
 from verify.bounds.budget import FLOAT64, budgets, lines_of, shared_budgets
-from verify.bounds.comparison import Comparison, compare, median_limit, smallest_flagged
+from verify.bounds.comparison import Comparison, compare, largest_of, median_limit, smallest_flagged
 from verify.bounds.known import Known, known_budgets
+from verify.errors import BadInput
 from verify.problems.lines import kind_and_layer, names
 from verify.problems.problem import Problem
 from verify.witnesses.columns import base_of
 from verify.witnesses.complex_step import complex_step
 from verify.witnesses.differences import MEMORY, Estimate, differences
+
+if TYPE_CHECKING:  # python-flint need not be installed
+    from verify.witnesses.balls import Balls
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Witness:
     seconds: float
     undecided: Mapping[str, NDArray] = field(default_factory=dict)
     known: Known | None = None
+    units: Mapping[str, NDArray] = field(default_factory=dict)  # of a line that it has in part: which columns
 
     @property
     def inconclusive(self) -> int:
@@ -99,6 +106,33 @@ def _estimated(name: str, problem: Problem, compute: Callable[[], dict[str, Esti
     )
 
 
+def exact_witness(problem: Problem, seconds: float | None = None) -> tuple[Witness, Balls]:
+    """Every line enclosed in balls: the float64 nearest to each entry, with the ball's size as its bar; and the balls.
+
+    Raises BadInput where python-flint is not installed.
+    """
+    needs_flint()
+    from verify.witnesses.balls import SECONDS, balls
+
+    start = time.perf_counter()
+    found = balls(problem, seconds=SECONDS if seconds is None else seconds)
+    lines = {name: line.value for name, line in found.lines.items()}
+    bars = {name: line.bar for name, line in found.lines.items()}
+    tensors = lambda arrays: {name: torch.as_tensor(v, device=problem.device) for name, v in arrays.items()}
+    known = Known(tensors(lines), tensors(bars))
+    took = time.perf_counter() - start
+    return Witness("exact", lines, bars, took, {}, known, found.units), found
+
+
+def needs_flint() -> None:
+    """BadInput, with the line that installs it, where python-flint is not there."""
+    if importlib.util.find_spec("flint") is None:
+        raise BadInput(
+            "the exact witness needs python-flint, which is not installed; "
+            "this installs it: .venv/bin/pip install -c constraints.txt python-flint"
+        )
+
+
 def _at_stored_point(problem: Problem, estimates: Mapping[str, Estimate]) -> Known:
     base = base_of(problem)
     point = {f"a{l}": v for l, v in base.a.items()} | {f"z{l}": v for l, v in base.z.items() if l > 0}
@@ -126,28 +160,49 @@ def set_against(first: Witness, second: Witness, shared: Mapping[str, NDArray] |
     return [
         compare(
             name, (first.name, second.name),
-            first.lines[name].astype(np.float64), second.lines[name].astype(np.float64),
+            part(first.lines[name], name, second).astype(np.float64), second.lines[name].astype(np.float64),
             _budget(name, first, second, shared), second.undecided.get(name),
         )
         for name in lines
     ]  # fmt: skip
 
 
+def part(line: NDArray, name: str, of: Witness) -> NDArray:
+    """The columns of a line that the witness has: all, but for one that samples the units of a large network."""
+    if name not in of.units or line.ndim == 0 or line.shape[-1] <= of.units[name].max():
+        return line
+    return line[..., of.units[name]]
+
+
 def _budget(name: str, first: Witness, second: Witness, shared: Mapping[str, NDArray] | None) -> NDArray:
-    own = first.bars[name] + second.bars[name]
-    return own if shared is None else np.fmin(own, shared[name])  # fmin: where a line is not finite its own bars stand
+    own = part(first.bars[name], name, second) + second.bars[name]
+    if shared is None or name not in shared:
+        return own
+    return np.fmin(own, shared[name])  # fmin: where a line is not finite its own bars stand
 
 
 def detection_limit(first: Witness, second: Witness, shared: Mapping[str, NDArray] | None = None) -> float:
     """The median over all parameters of the smallest relative error that would have been flagged."""
+    return median_limit(_limits(first, second, shared))
+
+
+def largest_limit(first: Witness, second: Witness, shared: Mapping[str, NDArray] | None = None) -> float:
+    """The largest of these errors; infinite where an entry could not be decided."""
+    return largest_of(_limits(first, second, shared))
+
+
+def _limits(first: Witness, second: Witness, shared: Mapping[str, NDArray] | None) -> NDArray:
     limits = [
         smallest_flagged(
-            first.lines[name], line, _budget(name, first, second, shared), second.undecided.get(name)
+            part(first.lines[name], name, second),
+            line,
+            _budget(name, first, second, shared),
+            second.undecided.get(name),
         ).ravel()
         for name, line in second.lines.items()
         if kind_and_layer(name)[0] in ("dW", "db")
     ]
-    return median_limit(np.concatenate(limits))
+    return np.concatenate(limits)
 
 
 def shared_rounding(problem: Problem, first: Witness, second: Witness) -> dict[str, NDArray]:
