@@ -3,6 +3,9 @@
 Each PATH is a submission, a folder of submissions or an archive of them. A run that was killed goes on where it
 stopped. Exit code 0 where every submission has a state of its own, 2 for a bad command or assignment, 3 where the
 grader failed at one.
+
+With --pytest: the checks as pytest items, and no gradebook. What follows it is for pytest: --pytest -v --lf
+--junitxml=FILE. No configuration of yours or the submissions' is read; the exit code is pytest's.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,15 +22,17 @@ from verify.classroom.classroom import Classroom, Graders, Report, local
 from verify.classroom.exports import FORMATS, export
 from verify.classroom.gradebook import Gradebook
 from verify.classroom.sitting import Sitting
-from verify.commands.command_line import OneLineCommand, check_writable, whole, write_text
+from verify.commands.command_line import OneLineCommand, allow, check_writable, given, whole, write_text
 from verify.commands.grade_job import GradeJob, check_known, cores
+from verify.commands.pytest_run import run
 from verify.grading.assignment import read_assignment
 
 GRADER_FAILED = 3
+_OF_PYTEST = {"paths", "assignment", "sandbox", "seed", "device", "pytest"}
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="submissions, folders or archives of them")]
-Out = Annotated[Path, typer.Option(metavar="DIR", help="the gradebook's folder; made where there is none")]
+Out = Annotated[Path | None, typer.Option(metavar="DIR", help="the gradebook's folder; made where there is none")]
 AssignmentFile = Annotated[Path | None, typer.Option(metavar="FILE", help="the TOML; without it deck 000's network")]
 Jobs = Annotated[int | None, typer.Option(parser=whole, metavar="N", help="submissions at a time; else one a core")]
 SandboxName = Annotated[str, typer.Option(metavar="MODE", help="auto, namespaces, bubblewrap or process")]
@@ -42,10 +47,24 @@ Formats = Annotated[
 ]
 
 
-@app.command(cls=OneLineCommand, help=__doc__)
+Pytest = Annotated[bool, typer.Option("--pytest", help="grade as pytest items; what follows is for pytest")]
+
+
+class GradeCommand(OneLineCommand):
+    """Leaves what follows --pytest to pytest."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if "--pytest" in args:
+            at = args.index("--pytest") + 1
+            ctx.obj, args = args[at:], args[:at]
+        return super().parse_args(ctx, args)
+
+
+@app.command(cls=GradeCommand, help=__doc__)
 def grade(
+    context: typer.Context,
     paths: Paths,
-    out: Out,
+    out: Out = None,
     assignment: AssignmentFile = None,
     jobs: Jobs = None,
     sandbox: SandboxName = "auto",
@@ -55,7 +74,13 @@ def grade(
     device: Device = "cpu",
     json: JsonFile = None,
     formats: Formats = None,
+    pytest: Pytest = False,
 ) -> int:
+    if pytest:
+        allow(given(context), _OF_PYTEST, "--pytest")
+        return run(paths, _options(assignment, sandbox, seed, device), context.obj or [])
+    if out is None:
+        raise typer.BadParameter("is missing; it names the gradebook's folder", param_hint="--out")
     job = GradeJob(tuple(paths), out, cores() if jobs is None else jobs, sandbox, executor, seed, device)
     job.check()
     for name in formats or ():
@@ -68,11 +93,21 @@ def grade(
     return GRADER_FAILED if record.grader_errors else 0
 
 
+def _options(assignment: Path | None, sandbox: str, seed: int | None, device: str) -> list[str]:
+    """What the pytest plug-in is told."""
+    told = [f"--grade-sandbox={sandbox}", f"--device={device}"]
+    told += [f"--assignment={assignment.resolve()}"] if assignment is not None else []
+    return told + ([f"--seed={seed}"] if seed is not None else [])
+
+
 def _graded(job: GradeJob, sitting: Sitting, regrade: bool, formats: list[str] | tuple[()]) -> ClassRecord:
-    entries = job.entries()
+    handed = job.handed()
     with _graders(job) as graders, Gradebook(job.out) as gradebook:
-        with _progress(len(entries)) as report:
-            record = Classroom(gradebook, sitting, graders, regrade=regrade, report=report).grade(entries)
+        with _progress(len(handed.entries)) as report:
+            room = Classroom(
+                gradebook, sitting, graders, regrade=regrade, passed_over=handed.passed_over, report=report
+            )
+            record = room.grade(handed.entries)
         for name in formats:
             export(name, record, gradebook.folder)
     return record

@@ -30,6 +30,7 @@ precision   = "float64"
 seed        = 0
 time_limit  = 10.0
 cpu_limit   = 0.0
+program     = ""
 memory_mib  = 1024
 
 [activation]
@@ -80,6 +81,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     seed = 7
     time_limit = 2
     cpu_limit = 1.5
+        program = "hw3.py"
     memory_mib = 512
     activation = {leaky_relu = 0.2, elu = 0.5, swish = 2}
     [points]
@@ -166,6 +168,8 @@ BAD = [
     ("time_limit = -inf", "time_limit = -inf", "greater than 0"),
     ("time_limit = inf", "time_limit = inf", "at most 3600"),
     ("time_limit = '10'", "time_limit", "a number"),
+    ('program = "../hw.py"', 'program = "../hw.py"', "the name of a .py file"),
+    ("program = 3", "program = 3", "the name of a .py file"),
     ("cpu_limit = -1", "cpu_limit = -1", "at least 0"),
     ("cpu_limit = 4000", "cpu_limit = 4000", "at most 3600"),
     ("memory_mib = 1", "memory_mib = 1", "from 64"),

@@ -17,6 +17,7 @@ from tests.strategies import problems
 from verify.benchmarks.measure import ORDINARY, WIDE, Measurement, measure_budget, random_problem
 from verify.bounds.bounded import unit_roundoff
 from verify.bounds.budget import FLOAT32, FLOAT64, bounded_working, budgets, lines_of, shared_budgets
+from verify.errors import BadInput
 from verify.problems.lines import gradient_names, names
 from verify.problems.problem import Problem
 from verify.problems.samples import Shape, sample, seeded
@@ -175,3 +176,38 @@ def test_the_shared_budget_of_a_line_is_that_of_its_own_equation() -> None:
     assert float(share.min()) >= 1
     assert float(share.max()) <= 2 * (problem.N + 4)
     assert slides.weight_gradient is SLIDES.weight_gradient
+
+
+def test_the_shared_budget_is_the_distance_and_two_roundings() -> None:
+    """Of lines that are far apart, what is seen of that counts once: z apart by d moves a by Σ d|w| and no more."""
+    problem = sample(seeded(0), Shape("", (3, 4, 2), 5), activation="tanh")
+    z = torch.as_tensor(autograd_witness(problem).lines["z1"])
+    moved = _apart(problem, {"z1": z + 1e-6})["a2"]
+    distance = 1e-6 * problem.W[1].abs().sum(dim=0)
+    assert bool((moved >= distance * (1 - 1e-9)).all())
+    assert bool((moved <= distance * (1 + 1e-6)).all())
+
+
+# Targets -------------------------------------------------------------------------------------------------------------
+
+
+def _with_targets(*rows: list[float], loss: str = "cross-entropy", dtype: torch.dtype = torch.float64) -> Problem:
+    t = torch.tensor(rows, dtype=dtype)
+    output = "softmax" if loss == "cross-entropy" else "sigmoid"
+    W = torch.ones(2, t.shape[1], dtype=dtype)
+    return Problem((W,), (W[0],), torch.ones(len(rows), 2, dtype=dtype), t, "tanh", output, loss)
+
+
+def test_targets_that_are_no_distribution_are_refused_under_cross_entropy() -> None:
+    """δ(L) = y − t would not be the derivative of its own E, which is y Σt − t."""
+    with pytest.raises(BadInput, match=r"t of sample 2 adds up to 1\.5: with cross-entropy allowed is 1, as for"):
+        _with_targets([1.0, 0.0, 0.0], [0.5, 0.5, 0.5])
+    with pytest.raises(BadInput, match="adds up to nan"):
+        _with_targets([float("nan"), 0.0])
+
+
+def test_distributions_and_other_losses_are_taken() -> None:
+    tenth = [0.1] * 10  # adds up to 0.9999999999999999
+    assert _with_targets(tenth).N == 1
+    assert _with_targets(tenth, dtype=torch.float32).N == 1
+    assert _with_targets([0.5, 0.9], loss="binary-cross-entropy").N == 1

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from manual import ACTIVATIONS, Constants, activation
 from tests.exact import mp_activation, mp_derivative
+from verify.benchmarks.textbook import ACTIVATION_FORMS
 from verify.bounds import curves
 from verify.bounds.bounded import Bounded
 from verify.bounds.curves import Curve, bounded, curve
@@ -171,6 +172,19 @@ def test_terms_that_are_too_small_are_caught(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(curves, "curve", small)
     assert all(max(shares(name, Constants())) > 1 for name in ("softplus", "tanh", "gelu", "gelu_sigmoid", "elu"))
+
+
+def test_the_terms_of_gelu_by_tanh_where_a_is_large() -> None:
+    """1 − tanh² u keeps roundings of 1, and ½a·u′ is 21 of them at |a| = 7: 4 + |a| was too few for four forms."""
+    a = torch.linspace(-7.3, 7.3, 293, dtype=torch.float64)
+    with mpmath.workdps(30):
+        right = [mp_derivative("gelu_tanh", Constants())(mpmath.mpf(v)) for v in a.tolist()]
+    terms, shares = curve("gelu_tanh", Constants()).derivative_terms(a), []
+    for form in ACTIVATION_FORMS["gelu_tanh"][1].values():
+        off = [float(abs(mpmath.mpf(f) - r)) / U for f, r in zip(form(a, Constants()).tolist(), right, strict=True)]
+        assert max(o / t for o, t in zip(off, terms.tolist(), strict=True)) <= 8
+        shares.append(max(o / (4 + abs(v)) for o, v in zip(off, a.tolist(), strict=True)))
+    assert max(shares) > 8
 
 
 @EVERY

@@ -18,49 +18,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from tests.hostile_runs import CALLS, HONEST, HOSTILE, LIMITS, all_right, right
 from verify import isolation
 from verify.errors import BadInput
-from verify.isolation import Call, Calls, Limits, Outcome, Run, Sandbox, Unusable, choose, run, servers
+from verify.isolation import Call, Calls, IsolationError, Limits, Outcome, Run, Sandbox, Unusable, choose, run, servers
 from verify.isolation.inside import cleaning, landlock
+from verify.isolation.inside.engine import ENDED
 from verify.submissions.reading import read_submission
 from verify.submissions.submission import Submission
 
-HOSTILE = Path(__file__).parent / "hostile"
-HONEST = Submission(
-    "honest.py",
-    "def gradients(W, b, x, t, activation, lam):\n    return [2 * w for w in W], [2 * v for v in b]\n",
-    "honest.py",
-)
-LIMITS = Limits(time_limit=10.0, memory_mib=256, output_bytes=16 << 20, disk_bytes=32 << 20, files=2000)
 SHORT = Limits(time_limit=1.0, memory_mib=256, output_bytes=16 << 20, disk_bytes=32 << 20, files=2000)
-
-
-def problem(layers: int) -> Call:
-    """A call of gradients with small whole numbers."""
-    W = [np.arange(6.0).reshape(2, 3) + layer if layer == 0 else np.eye(3) * layer for layer in range(layers)]
-    b = [np.full(3, float(layer)) for layer in range(layers)]
-    return Call("gradients", (W, b, np.ones((4, 2)), np.eye(4, 3), "relu", 0.25))
-
-
-CALLS = Calls([problem(1), problem(2), problem(1)])
-
-
-def right(value: Any, call: Call) -> bool:
-    """Whether dW and db are twice W and b, as the honest program's are, to the last bit."""
-    W, b = call.arguments[:2]
-    dW, db = value[:2]
-    return all(
-        type(got) is np.ndarray and got.dtype == np.float64 and np.array_equal(got, 2 * given)
-        for got, given in zip([*dW, *db], [*W, *b], strict=True)
-    )
-
-
-def all_right(result: Run) -> bool:
-    return result.state == "ok" and all(
-        right(reply.value, call) for reply, call in zip(result.replies, CALLS, strict=True)
-    )
-
 
 # Sandboxes -----------------------------------------------------------------------------------------------------------
 
@@ -75,7 +44,8 @@ def available(mode: str) -> Sandbox:
     try:
         return choose(mode)
     except BadInput as reason:
-        pytest.skip(f"no {mode} sandbox on this machine: {reason}")
+        line = " (apt-get install bubblewrap)" if mode == "bubblewrap" else ""
+        pytest.skip(f"no {mode} sandbox on this machine: {reason}{line}")
 
 
 @pytest.fixture(params=["namespaces", "process", "bubblewrap"])
@@ -171,90 +141,7 @@ def hostile(
     return result
 
 
-# Every program and its state -----------------------------------------------------------------------------------------
-
-# name: state, and what the message says.
-STATES: dict[str, tuple[str, str]] = {
-    "exit_on_import.py": ("crashed", "ended early with exit status 0, on import"),
-    "exit_in_call.py": ("crashed", "ended early with exit status 0, in gradients, call 2 of 3"),
-    "sys_exit_on_import.py": ("crashed", "on import, line 5: SystemExit: 0"),
-    "sys_exit_in_call.py": ("crashed", "gradients, line 5: SystemExit: 0"),
-    "atexit_then_raise.py": ("error", "on import, line 7: ValueError: nothing here"),
-    "signal_sigkill.py": ("crashed", "ended by SIGKILL, on import"),
-    "signal_sigterm.py": ("crashed", "ended by SIGTERM, on import"),
-    "signal_sigabrt.py": ("crashed", "ended by SIGABRT, on import"),
-    "segfault.py": ("crashed", "ended by SIGSEGV, in gradients, call 1 of 3"),
-    "recursion.py": ("error", "gradients, line 5: RecursionError"),
-    "writes_to_descriptors.py": ("crashed", "wrote to the grader's own channel"),
-    "writes_and_goes_on.py": ("crashed", "wrote to the grader's own channel"),
-    "forges_the_end.py": ("crashed", "ended early, in gradients, call 1 of 3"),
-    "forges_answers.py": ("crashed", "wrote to the grader's own channel"),
-    "imports_jax.py": ("forbidden", "gradients, line 7: ModuleNotFoundError: No module named 'jax' (autograd is"),
-    "imports_autograd.py": ("forbidden", "gradients, line 8: ModuleNotFoundError: No module named 'autograd'"),
-    "imports_torch_late.py": ("error", "gradients, line 7: ModuleNotFoundError: No module named 'torch' (it is not"),
-    "fork_bomb_once.py": ("error", "line 6: BlockingIOError"),
-    "many_descriptors.py": ("error", "line 5: OSError"),
-    "huge_file.py": ("error", "OSError"),
-    "floods_stdout.py": ("crashed", "printed more than 16 MiB, on import"),
-    "floods_stderr.py": ("crashed", "printed more than 16 MiB, on import"),
-    "memory_lists.py": ("memory", "MemoryError"),
-    "memory_numpy.py": ("memory", "gradients, line 9"),
-    "memory_shared.py": ("memory", "on import, line"),
-    "ten_thousand_threads.py": ("error", "RuntimeError: can't start new thread"),
-    "hostile_message.py": ("error", "<script>alert(1)</script>\\n# [x](javascript:1)\\x1b[31m\\u202eyyy"),
-    "hostile_exception.py": ("error", "Odd"),
-}
-TIMEOUTS: dict[str, str] = {
-    "signal_sigstop.py": "did not finish within 1 s, on import",
-    "fork_bomb.py": "on import",
-    "endless_loop.py": "did not finish within 1 s, on import",
-    "endless_in_call.py": "did not finish within 1 s, in gradients, call 2 of 3",
-    "endless_numpy.py": "in gradients, call 1 of 3",
-    "sleeps.py": "on import",
-    "deaf_to_time.py": "on import",
-}
-# Programs whose answers are right, whatever else they do.
-RIGHT = [
-    "kill_everyone.py",
-    "atexit_hook.py",
-    "forged_output.py",
-    "imports_tensorflow.py",
-    "imports_torch.py",
-    "imports_torch_maybe.py",
-    "forks_and_answers.py",
-    "prints_much.py",
-    "daemon.py",
-    "subprocesses.py",
-    "deep_folders.py",
-    "writes_into_inputs.py",
-    "changes_lists.py",
-]
-
-
-@pytest.mark.parametrize("name", STATES)
-def test_state(name: str, sandbox: Sandbox, traces: Traces) -> None:
-    state, says = STATES[name]
-    result = hostile(name, sandbox)
-    assert (result.state, says in result.message) == (state, True), result.message
-
-
-@pytest.mark.parametrize("name", TIMEOUTS)
-def test_timeouts(name: str, sandbox: Sandbox, traces: Traces) -> None:
-    result = hostile(name, sandbox, limits=SHORT)
-    assert (result.state, TIMEOUTS[name] in result.message) == ("timeout", True), result.message
-    assert 1.0 <= result.seconds < 5.0
-
-
-@pytest.mark.parametrize("name", RIGHT)
-def test_right_answers_stay_right(name: str, sandbox: Sandbox, traces: Traces) -> None:
-    result = hostile(name, sandbox)
-    assert all_right(result), (result.state, result.message, result.output)
-
-
-def test_shared_memory_is_refused(sandbox: Sandbox, traces: Traces) -> None:
-    result = hostile("shared_memory.py", sandbox)
-    assert all_right(result)
-    assert "segment -1" in result.output
+# Every program is in tests/test_hostile.py; here is what has more to it ---------------------------------------------
 
 
 def test_answers_before_the_end_are_kept(sandbox: Sandbox, traces: Traces) -> None:
@@ -275,20 +162,6 @@ def test_closing_the_channel_is_no_end(sandbox: Sandbox, traces: Traces) -> None
 
 def test_memory_that_is_never_given_back(sandbox: Sandbox, traces: Traces) -> None:
     assert hostile("memory_caught.py", sandbox, limits=SHORT).state in ("memory", "timeout")
-
-
-@pytest.mark.parametrize(
-    ("name", "wrapped"), [("full_disk.py", "error"), ("full_disk_quietly.py", "timeout"), ("many_files.py", "many")]
-)
-def test_full_disk(name: str, wrapped: str, sandbox: Sandbox, traces: Traces) -> None:
-    """In bubblewrap the folder is a small disk of its own; elsewhere a process is ended when its folder overflows."""
-    result = hostile(name, sandbox, limits=LIMITS if sandbox.mode == "process" else SHORT)
-    if sandbox.mode != "process":
-        # A room's disk ends at a number of files; bwrap's has no such end, and is looked at.
-        many = {"namespaces": "error", "bubblewrap": "crashed"}[sandbox.mode]
-        assert result.state == (many if wrapped == "many" else wrapped), result.message
-    else:
-        assert (result.state, "filled its folder: 32 MiB or 2000 files" in result.message) == ("crashed", True)
 
 
 # Taking over ---------------------------------------------------------------------------------------------------------
@@ -532,6 +405,52 @@ def test_catching_the_refusal_does_not_help(sandbox: Sandbox) -> None:
         if sandbox.mode == "bubblewrap":
             # One is enough to see that it is the same there, where torch is imported anew for each.
             break
+
+
+def test_autograds_engine_cannot_run(sandbox: Sandbox) -> None:
+    """By ways past every name that is guarded, in the program itself and in a child of it."""
+    if sandbox.mode == "bubblewrap":
+        ways = [("0", "")]  # torch is imported anew for each
+    else:
+        ways = [(number, child) for number in "01" for child in ("", "child")]
+    for number, child in ways:
+        calls = [Call("gradients", (number, child))]
+        result = run(
+            read_submission(HOSTILE / "torch_engine.py"), calls, limits=LIMITS, backend="torch", sandbox=sandbox
+        )
+        if child:
+            assert (result.state, result.replies[0].value) == ("ok", ENDED), result.message
+        else:
+            assert result.state == "forbidden", result.message
+            assert "autograd's engine was started; autograd is forbidden here, in gradients" in result.message
+
+
+def test_a_device_that_does_not_start_is_the_graders_fault() -> None:
+    sandbox = available("process")
+    if torch.cuda.is_available():
+        pytest.skip("here it does start")
+    with pytest.raises(IsolationError, match=f"{sandbox.mode} sandbox did not start"):
+        run(HONEST, CALLS, limits=LIMITS, backend="torch", device="cuda", sandbox=sandbox)
+
+
+def test_what_cudas_driver_reads_can_be_read_and_nothing_else(sandbox: Sandbox) -> None:
+    """No GPU is needed: the files are there, or not, and a numpy program asks for them."""
+    source = """
+def gradients(*paths):
+    found = []
+    for path in paths:
+        try:
+            open(path).close()
+            found.append(path)
+        except OSError:
+            pass
+    return found
+"""
+    wanted = ["/proc/self/status", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu/online"]
+    shut = ["/etc/passwd", "/etc/shadow", "/root/.profile", str(Path(__file__))]
+    calls = [Call("gradients", (*wanted, *shut))]
+    submission = Submission("a.py", source, "a.py")
+    assert run(submission, calls, limits=LIMITS, device="cuda", sandbox=sandbox).replies[0].value == wanted
 
 
 def test_torch_values(sandbox: Sandbox) -> None:

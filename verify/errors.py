@@ -6,3 +6,7 @@ class BadInput(Exception):
 
     Its message is the one line that the user sees: the value, the file it comes from, and what is allowed.
     """
+
+
+class Unwritten(Exception):
+    """What was worked out cannot be written, as on a full disk. Its message is the one line that the user sees."""

@@ -7,7 +7,7 @@ when the first of its items is due. A run without --grade costs nothing: what gr
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +58,9 @@ def _refuse_configuration(config: pytest.Config, folders: list[Path], *, chosen:
     found = config.inipath
     if found is not None and not chosen and any(found.resolve().is_relative_to(folder) for folder in folders):
         raise pytest.UsageError(
-            f"--grade: {found} lies with the submissions, and pytest would obey it; write --grade=PATH and start "
-            "pytest outside that folder, or name a configuration of your own with -c FILE"
+            f"--grade: {found} lies with the submissions, and pytest has read it: what it names by -p may have run. "
+            "Use scripts/grade.py PATH --pytest, which reads no configuration; or write --grade=PATH and start pytest "
+            "outside that folder, or name a configuration of your own with -c FILE"
         )
 
 
@@ -81,8 +82,6 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     from verify.errors import BadInput
 
-    if config.args_source is pytest.Config.ArgsSource.ARGS:
-        raise pytest.UsageError(f"--grade collects nothing else: leave out {' '.join(config.args)}")
     try:
         config.stash[_CLASS] = Class.of(config)
     except BadInput as error:
@@ -90,6 +89,21 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "dist", "no") == "load":
         # All items of a submission on one worker: it is graded there, once.
         config.option.dist = "loadfile"
+
+
+@pytest.fixture
+def check_backward() -> Callable[..., Any]:
+    """check_backward(function, inputs, reference, …, allow=()): fails the test with the report unless it is right."""
+
+    def check(*args: Any, allow: Sequence[str] = (), **options: Any) -> Any:
+        __tracebackhide__ = True
+        from verify.commands.checking import check_backward
+
+        report = check_backward(*args, **options)
+        report.raise_if_wrong(allow)
+        return report
+
+    return check
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -103,10 +117,13 @@ def pytest_collection(session: pytest.Session) -> bool | None:
     """The items of all submissions, in place of any tests."""
     if _CLASS not in session.config.stash:
         return None
+    from verify.submissions.submission import typed
+
     session.items = []
     for entry in session.config.stash[_CLASS].entries:
-        node = GradedSubmission.from_parent(session, name=entry.name, nodeid=entry.name, entry=entry)
+        node = GradedSubmission.from_parent(session, name=entry.name, nodeid=typed(entry.name), entry=entry)
         session.items += session.genitems(node)
+    session.items = _asked_for(session.items, session.config)
     hook = session.config.hook
     hook.pytest_collection_modifyitems(session=session, config=session.config, items=session.items)
     hook.pytest_collection_finish(session=session)
@@ -147,7 +164,9 @@ class Class:
         if entry.name not in self._records:
             from verify.classroom.sitting import Work, read, record_of
 
-            self._records[entry.name] = record_of(Work(entry, read(entry), self.sitting))
+            self._records[entry.name] = record_of(
+                Work(entry, read(entry, self.sitting.assignment.program), self.sitting)
+            )
         return self._records[entry.name]
 
 
@@ -165,6 +184,20 @@ def checks(assignment: Assignment) -> list[tuple[str, str]]:
         if getattr(assignment.points, function) > 0:
             found += [(function, line) for line in lines]
     return found
+
+
+def _asked_for(items: list[pytest.Item], config: pytest.Config) -> list[pytest.Item]:
+    """All items, or those whose ids, or submissions' names, stand on the command line."""
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        return items
+    asked = set(config.args)
+    known = {item.nodeid for item in items} | {item.nodeid.split("::")[0] for item in items}
+    unknown = sorted(asked - known)
+    if unknown:
+        raise pytest.UsageError(
+            f"--grade: {unknown[0]} is none of its items; allowed are ids that it prints, as {items[0].nodeid}"
+        )
+    return [item for item in items if item.nodeid in asked or item.nodeid.split("::")[0] in asked]
 
 
 class GradedSubmission(pytest.Collector):

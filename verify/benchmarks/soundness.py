@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from manual import ACTIVATIONS
 from verify.benchmarks.measure import ORDINARY, WIDE, Measurement, measure_budget
 from verify.benchmarks.networks import MIDDLE, SMALL, name_of, network
 from verify.benchmarks.tables import Settings, Table, at_most, none_of, number
+from verify.benchmarks.ways import Tally, measure_ways, programs
 from verify.problems.problem import Problem
 from verify.witnesses.against import autograd_witness, differences_witness, set_against
 
@@ -67,23 +69,54 @@ def _median_bar(settings: Settings) -> float:
 
 
 def budget_table(settings: Settings) -> Table:
-    """Manual against autograd on random problems: entries beyond their budget, and the smallest error flagged."""
+    """Entries beyond their budget: manual against autograd, and every order and textbook form; the smallest flagged."""
     entries = 5_000 if settings.quick else 1_000_000
     shown = lambda done: settings.progress(f"budget: {done:,} entries") if done % 50 < 5 else None
     wide = measure_budget(entries, seed=settings.seed, scales=WIDE, progress=shown)
     ordinary = measure_budget(max(entries // 10, 2_000), seed=settings.seed, scales=ORDINARY, progress=shown)
     rows = [
-        (f"{low:g} to {high:g}", f"{m.entries:,}", str(m.violations), f"{m.undecided:,}", number(m.median_limit))
+        (f"autograd, {low:g} to {high:g}", f"{m.entries:,}", str(m.violations), f"{m.undecided:,}", "–", number(limit))
         for (low, high), m in ((WIDE, wide), (ORDINARY, ordinary))
+        for limit in (m.median_limit,)
     ]
-    broken = wide.violations + ordinary.violations
+    tallies = _ways(settings, entries)
+    rows += [
+        (name, f"{t.entries:,}", str(t.violations), f"{t.undecided:,}", number(max(t.worst.values())), "–")
+        for name, t in tallies.items()
+    ]
+    written = len(programs())
     goals = [
-        none_of("budget violated, manual against autograd", broken),
+        none_of("budget violated, manual against autograd", wide.violations + ordinary.violations),
+        none_of(f"budget violated, {written} orders and textbook forms", sum(t.violations for t in tallies.values())),
         at_most("median detection limit, manual against autograd, scales 1e-3 to 10", 1e-13, ordinary.median_limit),
     ]
-    record = {"wide": _recorded(wide), "ordinary": _recorded(ordinary)}
-    columns = ("scale of the weights", "entries", "budget violated", "no finite budget", "median detection limit")
-    return Table("budget", "Budgets of manual against autograd", columns, rows, [], record, goals)
+    record = {
+        "wide": _recorded(wide),
+        "ordinary": _recorded(ordinary),
+        "ways": {"programs": written, **{name: _tallied(t) for name, t in tallies.items()}},
+    }
+    columns = ("programs, scale of the weights", "entries", "beyond", "undecided", "largest share", "median limit")
+    notes = [
+        "Undecided: without a finite budget (autograd), or with one above a thousandth of the line's largest entry."
+    ]
+    return Table("budget", "Budgets", columns, rows, notes, record, goals)
+
+
+def _ways(settings: Settings, entries: int) -> dict[str, Tally]:
+    """Orders and forms in both precisions, at wide scales and at ordinary ones: that many entries in all."""
+    shown = lambda done: settings.progress(f"orders and forms: {done:,} entries")
+    return {
+        f"orders and forms, {low:g} to {high:g}, {str(dtype).removeprefix('torch.')}": measure_ways(
+            entries // 4, seed=settings.seed, scales=(low, high), dtype=dtype, most=60, progress=shown
+        )
+        for low, high in (WIDE, ORDINARY)
+        for dtype in (torch.float64, torch.float32)
+    }
+
+
+def _tallied(t: Tally) -> dict[str, object]:
+    kept = ("problems", "entries", "violations", "undecided", "not_finite", "broken")
+    return {**{name: getattr(t, name) for name in kept}, "largest_share": max(t.worst.values())}
 
 
 def _recorded(m: Measurement) -> dict[str, object]:

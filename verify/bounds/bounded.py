@@ -26,8 +26,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# Roundings that one elementary function may take: the library's own error, and the few operations of a textbook form.
-_FUNCTION_ROUNDINGS = 8
+from verify.bounds import roundings
+
+# Roundings that one function may take: the library's own error, and the few operations of a textbook form.
+_FUNCTION_ROUNDINGS = roundings.FORM
 
 
 def unit_roundoff(dtype: torch.dtype) -> float:
@@ -156,9 +158,9 @@ class Bounded:
             return self._with(value, self.error * 0, Terms(0, value.abs()))
         terms = self.as_sum()
         size = terms.size * abs(factor)
-        roundings = 2 if self.u <= unit_roundoff(torch.float64) else 3
-        error = self.error * abs(factor) + roundings * self.u * size
-        return self._with(value, error, Terms(terms.count, size, roundings if terms.count > 1 else 0))
+        times = 2 if self.u <= unit_roundoff(torch.float64) else 3
+        error = self.error * abs(factor) + times * self.u * size
+        return self._with(value, error, Terms(terms.count, size, times if terms.count > 1 else 0))
 
     def __mul__(self, other: Any) -> Bounded:
         if isinstance(other, Real):

@@ -8,6 +8,7 @@ little, and not from what they might: `shared_budgets`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from manual.network import Equation
 from manual.outputs import squared_error_delta
 from verify.bounds.bounded import Bounded, Terms, unit_roundoff
 from verify.bounds.curves import bounded
+from verify.problems.lines import kind_and_layer
 from verify.problems.problem import Problem
 
 FLOAT64 = unit_roundoff(torch.float64)
@@ -67,9 +69,14 @@ def shared_budgets(problem: Problem, first: Mapping[str, Tensor], second: Mappin
     first, second: every line of the problem, computed in its dtype, each from the program's own lines before it.
     The bound is on the difference itself, not on one side of it. It is wide where an earlier line is wrong, and no
     number where one is not finite: whoever uses it takes the smaller of it and the sum of the programs' own budgets.
+
+    Proof: let f be the line's equation, exact, at the second's lines before it. The first works on lines that are apart
+    from those by what is seen, so what it computes lies within the bound of f at that distance; the second works on
+    these very lines, and lies within the bound of f at no distance, its rounding. Their difference is the sum of both.
     """
     found: dict[str, Tensor] = {}
-    seen = lambda kind, equation: _on_seen_lines(kind, equation, problem, first, second, found)
+    still: dict[str, Any] = {}
+    seen = lambda kind, equation: _on_seen_lines(kind, equation, problem, first, second, found, still)
     eq = SLIDES
     bounded_working(
         problem,
@@ -96,21 +103,42 @@ def _on_seen_lines(
     first: Mapping[str, Tensor],
     second: Mapping[str, Tensor],
     found: dict[str, Tensor],
+    still: dict[str, Any],
 ) -> Stand:
-    """The equation, its budget put down, and what the two programs have for the line passed on in its place."""
+    """The equation, its budget put down, and what the two programs have for the line passed on in its place.
+
+    still: the second's own lines by name, each with no distance from itself.
+    """
 
     def seen(net: Working, l: int) -> Bounded:
         name = kind if kind in ("y", "E") else f"{kind}{l}"
         line: Any = equation(net, l)
-        found[name] = 2 * line.error  # how far the first, moved by its own lines, and the second may be off
+        alone: Any = equation(_placed(net, still), l)
+        found[name] = line.error + alone.error
         if first[name].shape != second[name].shape:
+            still[name] = alone
             return line
         value = second[name].to(torch.float64)
         apart = (first[name].to(torch.float64) - value).abs()
         # torch's losses go from the scores to δ(L) past y: that y is computed once more, and rounds as it likes.
-        return Bounded(value, apart + found[name] if kind == "y" else apart, line.u)
+        again = 2 * alone.error if kind == "y" else torch.zeros_like(apart)
+        still[name] = Bounded(value, again, line.u)
+        return Bounded(value, apart + again, line.u)
 
     return seen
+
+
+def _placed(net: Working, lines: Mapping[str, Any]) -> Working:
+    """The working with those lines in the places of its own."""
+    other = copy(net)
+    other.a, other.z, other.delta = dict(net.a), dict(net.z), dict(net.delta)
+    for name, line in lines.items():
+        kind, l = kind_and_layer(name)
+        if l is None:
+            setattr(other, kind, line)
+        elif kind in ("a", "z", "delta"):
+            getattr(other, kind)[l] = line
+    return other
 
 
 def bounded_pair(problem: Problem) -> Pair:
@@ -132,12 +160,13 @@ def _softmax(a: Bounded) -> Bounded:
     """y when the scores move by e: with r = e_k + max e, y_k moves by at most y_k (1 − y_k)(eʳ − 1) eʳ.
 
     For y_k′ = y_k / (1 + s) with s = Σ_j≠k y_j (e^(e_j − e_k) − 1), where |s| ≤ (1 − y_k)(eʳ − 1) and 1 + s ≥ e⁻ʳ.
-    From `value` to the exact scores y_k and 1 − y_k grow by eʳ each. Roundings: of a − max, or of a − ln Σ e^a, in the
-    exponent; of K exponentials, their sum and the quotient, K and some.
+    From `value` to the exact scores y_k and 1 − y_k grow by eʳ each. Roundings: of a − max, of the row or of the batch,
+    they too move the scores; of K exponentials, their sum and the quotient, K and some; of a − ln Σ e^a, if y is the
+    exponential of that, with which no sum is divided.
     """
     y, log_y = torch.softmax(a.value, dim=1), torch.log_softmax(a.value, dim=1)
     largest_score = torch.amax(a.value, dim=1, keepdim=True)
-    moved = a.error + a.u * (2 * (largest_score - a.value) + largest_score.abs())
+    moved = a.error + a.u * (2 * (largest_score - a.value) + torch.amax(a.value.abs()))
     reach = moved + torch.amax(moved, dim=1, keepdim=True)
     # The exact y and any program's lie between 0 and the largest that y can become, 1 at most: where y itself
     # underflows or the scores move far, that is all there is to say.
@@ -146,7 +175,7 @@ def _softmax(a: Bounded) -> Bounded:
     others = y @ (1 - torch.eye(y.shape[1], dtype=y.dtype, device=y.device))  # 1 − y, which does not cancel
     near = torch.where((y > 0) & (reach < _LARGEST_REACH), y * others * (1 + growth) ** 3 * growth, largest)
     moved = torch.where(torch.isfinite(a.error), torch.minimum(near, largest), torch.inf)
-    return a.through(y, moved, y * (2 + y.shape[1] / 8))
+    return a.through(y, moved, y * (2 + (y.shape[1] + 2 * torch.amax(a.value.abs(), dim=1, keepdim=True)) / 8))
 
 
 _LARGEST_REACH = 100.0  # its fourth power's exponential is finite; beyond it nothing is known of y anyway

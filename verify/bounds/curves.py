@@ -61,16 +61,16 @@ def _one_and_size(a: Tensor) -> Tensor:
 
 
 def _tanh_gelu_terms(a: Tensor) -> Tensor:
-    """½(1 + tanh u) and ½a(1 − tanh² u)u′: tanh² u keeps some roundings of 1 while a·u′ grows, up to |u| of 19.1.
+    """½(1 + tanh u) and ½a(1 − tanh² u)u′: tanh² u keeps some roundings of 1 while a·u′ grows.
 
-    Beyond it tanh u is 1 in float64, and 1 − tanh² u is nothing but its rounding, if it is not 0; |a| at most then.
+    tanh itself is 1 from u = 19.1 on, sinh/cosh and the like may be off until they overflow.
     """
     slope = math.sqrt(2 / math.pi) * (1 + 0.134145 * a**2)
     u = math.sqrt(2 / math.pi) * (a + 0.044715 * a**3)
-    return 1 + a.abs() * torch.where(u.abs() <= _TANH_IS_ONE, slope, 1)
+    return 1 + a.abs() * torch.where(u.abs() <= _LARGEST_EXPONENT, slope, 1)
 
 
-_TANH_IS_ONE = 19.1  # from there on 1 − tanh u < 2⁻⁵⁴
+_LARGEST_EXPONENT = 710.0  # of a finite exponential
 
 
 # The softmax and the logarithm of its sum, in the scores. Where every |Im a_k| ≤ π/4, Re e^a_k ≥ |e^a_k| / √2, so

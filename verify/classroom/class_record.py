@@ -19,7 +19,11 @@ _FORMULA = re.compile(r"(^|[;\t|\r\n])(?=\s*[=+\-@＝＋－＠])|^(?=[\t\r\n])")
 
 
 class Student(msgspec.Struct, frozen=True):
-    """One submission's line of the gradebook. `file` is its record."""
+    """One submission's line of the gradebook. `file` is its record.
+
+    source: where it came from, the path, with the paths in it. name, id, late: whose it is and whether it was late, as
+    the course system's names say.
+    """
 
     submission: str
     state: str
@@ -29,6 +33,27 @@ class Student(msgspec.Struct, frozen=True):
     diagnosis: list[str]
     message: str
     file: str
+    source: str = ""
+    name: str = ""
+    id: str = ""
+    late: bool = False
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a record's submission came from, and whose it is."""
+
+    file: str = ""
+    source: str = ""
+    name: str = ""
+    id: str = ""
+    late: bool = False
+
+
+UNKNOWN = Origin()
+
+
+class _Summary(msgspec.Struct):
+    students: list[Origin] = []
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -80,6 +105,7 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
     regraded: list[Regraded]
     earlier: list[str]
     restored: list[str]
+    passed_over: list[str] = []
     sandbox: str
     seed: int
     digests: dict[str, str]
@@ -93,13 +119,14 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
         return table([COLUMNS, *(_cells(student) for student in self.students)])
 
 
-def students_of(rows: Mapping[str, Row]) -> list[Student]:
-    """Stem -> row, as the students of a class, by name."""
-    found = [_student(row, f"{stem}.json") for stem, row in rows.items()]
+def students_of(rows: Mapping[str, Row], origins: Mapping[str, Origin] | None = None) -> list[Student]:
+    """Stem -> row, as the students of a class, by name. origins: file of a record -> where the submission came from."""
+    known = origins or {}
+    found = [_student(row, f"{stem}.json", known.get(f"{stem}.json", UNKNOWN)) for stem, row in rows.items()]
     return sorted(found, key=lambda student: (student.submission.casefold(), student.file))
 
 
-def _student(row: Row, file: str) -> Student:
+def _student(row: Row, file: str, origin: Origin) -> Student:
     return Student(
         row.submission,
         row.state,
@@ -109,7 +136,19 @@ def _student(row: Row, file: str) -> Student:
         list(row.mistakes),
         row.message,
         file,
+        origin.source,
+        origin.name,
+        origin.id,
+        origin.late,
     )
+
+
+def origins_in(summary: bytes) -> dict[str, Origin]:
+    """File of a record -> where it came from, as an earlier summary says it; none where that is no summary."""
+    try:
+        return {origin.file: origin for origin in msgspec.json.decode(summary, type=_Summary).students}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
 
 
 def states_of(rows: Iterable[Row | Student]) -> dict[str, int]:

@@ -9,10 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
-from verify.classroom.class_record import ClassRecord, Regraded, groups_of, scores_of, states_of, students_of
+from verify.classroom.class_record import (
+    ClassRecord,
+    Origin,
+    Regraded,
+    groups_of,
+    origins_in,
+    scores_of,
+    states_of,
+    students_of,
+)
 from verify.classroom.crew import Crew, Died, processes
-from verify.classroom.gradebook import SUMMARY, TABLE, Gradebook, Row, stems, write_whole
+from verify.classroom.gradebook import SUMMARY, TABLE, Gradebook, Row, stems
 from verify.classroom.sitting import (
     GRADER_ERROR,
     Graded,
@@ -29,7 +39,7 @@ from verify.classroom.sitting import (
 from verify.errors import BadInput
 from verify.submissions.confined import Unread
 from verify.submissions.reading import Entry
-from verify.submissions.submission import Submission
+from verify.submissions.submission import Submission, shown
 
 # Read ahead of those that grade, and no further: what was read is held until it is graded.
 _READ_AHEAD = 4
@@ -63,8 +73,8 @@ def local(jobs: int) -> Graders:
 class Classroom:
     """A class while it is graded into its gradebook.
 
-    regrade: grade again what has a record already. report: told, each time one is done, how many are, of how many, and
-    their states.
+    regrade: grade again what has a record already. passed_over: files that are no submissions, for the summary.
+    report: told, each time one is done, how many are, of how many, and their states.
     """
 
     def __init__(
@@ -74,19 +84,22 @@ class Classroom:
         graders: Graders,
         *,
         regrade: bool = False,
+        passed_over: Sequence[str] = (),
         report: Report = lambda done, total, states: None,
     ) -> None:
         self.gradebook, self.graders = gradebook, graders
         self.sitting = replace(sitting, version=version(sitting.device))
-        self.regrade, self.report = regrade, report
+        self.regrade, self.passed_over, self.report = regrade, passed_over, report
         self._ground = Ground("", "")
         self._stems: dict[str, str] = {}
         self._rows: dict[str, Row] = {}
+        self._origins: dict[str, Origin] = {}
         self._replaced: list[Regraded] = []
 
     def grade(self, entries: Sequence[Entry]) -> ClassRecord:
         """Every entry's record, written the moment it is graded. Raises BadInput where nothing can be graded there."""
         self._stems = stems(entry.name for entry in entries)
+        self._origins = self._known_origins(entries)
         with Crew(self.graders.hire, self.graders.ahead) as graders, Crew(self.graders.readers, _READ_AHEAD) as readers:
             self._ground = self._looked_at(graders)
             starved = []
@@ -99,6 +112,14 @@ class Classroom:
                 self._take(work.entry, graders.alone(grade, work))
         restored = self.gradebook.restore()
         return self._summary(restored)
+
+    def _known_origins(self, entries: Sequence[Entry]) -> dict[str, Origin]:
+        """File of a record -> where it comes from: those of earlier runs, and this one's."""
+        known = origins_in(self.gradebook.content(SUMMARY) or b"")
+        for entry in entries:
+            file, who = f"{self._stems[entry.name]}.json", entry.person
+            known[file] = Origin(file, shown(entry.origin), shown(who.name), who.id, who.late)
+        return known
 
     def _looked_at(self, graders: Crew) -> Ground:
         """Where the graders work, once it is known that they can."""
@@ -118,7 +139,7 @@ class Classroom:
 
     def _to_grade(self, entries: Sequence[Entry], readers: Crew) -> Iterator[Work]:
         """The submissions that have no record of their own yet, read."""
-        for entry, submission in readers.work(read, entries):
+        for entry, submission in readers.work(partial(read, wanted=self.sitting.assignment.program), entries):
             if isinstance(submission, Died):
                 self._take(entry, submission)
             elif self._has_its_record(entry, submission):
@@ -157,7 +178,7 @@ class Classroom:
     def _summary(self, restored: list[str]) -> ClassRecord:
         """The whole folder's summary and table, written: this run's submissions, and those of earlier ones."""
         rows = self.gradebook.rows
-        students = students_of(rows)
+        students = students_of(rows, self._origins)
         replaced = [entry for entry in self._replaced if self.regrade or entry.changed]
         record = ClassRecord(
             submissions=len(students),
@@ -170,10 +191,11 @@ class Classroom:
             regraded=sorted(replaced, key=lambda entry: (not entry.changed, entry.submission.casefold())),
             earlier=sorted(rows[stem].submission for stem in rows.keys() - self._rows.keys()),
             restored=restored,
+            passed_over=list(self.passed_over),
             sandbox=self._ground.sandbox,
             seed=self.sitting.seed,
             digests=self._digests(),
         )
-        write_whole(self.gradebook.folder / SUMMARY, record.json().encode())
-        write_whole(self.gradebook.folder / TABLE, record.csv().encode())
+        self.gradebook.put(SUMMARY, record.json().encode())
+        self.gradebook.put(TABLE, record.csv().encode())
         return record

@@ -8,7 +8,6 @@ out and put right before the run ends.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -23,7 +22,7 @@ from types import TracebackType
 
 import msgspec
 
-from verify.errors import BadInput
+from verify.errors import BadInput, Unwritten
 from verify.grading.record import SCHEMA, FindingRecord
 from verify.submissions.submission import shown
 
@@ -157,6 +156,10 @@ class Gradebook:
             if page is not None:
                 self._files[f"{stem}.md"] = _Kept.of(page)
 
+    def content(self, name: str) -> bytes | None:
+        """The bytes of a file in the folder; None where there is none."""
+        return _content(self.folder / name)
+
     def complete(self, stem: str) -> bool:
         """Whether both its files are there, as they were found."""
         names = f"{stem}.json", f"{stem}.md"
@@ -174,8 +177,17 @@ class Gradebook:
         return row
 
     def _put(self, name: str, data: bytes) -> None:
-        write_whole(self.folder / name, data)
+        self.put(name, data)
         self._files[name] = _Kept.of(data)
+
+    def put(self, name: str, data: bytes) -> None:
+        """A file of the folder, in one step. Raises Unwritten where the disk takes no more."""
+        try:
+            write_whole(self.folder / name, data)
+        except Unwritten as error:
+            count = len(self.rows)
+            kept = "1 record in the folder is kept" if count == 1 else f"{count} records in the folder are kept"
+            raise Unwritten(f"{error}; {kept}: make room and give the same command again") from None
 
     def _keep_aside(self, stem: str, record: bytes) -> None:
         """The record that gives way to this one, in history/, where it says something else."""
@@ -190,8 +202,9 @@ class Gradebook:
         with contextlib.suppress(FileNotFoundError):
             graded = datetime.fromtimestamp(path.stat(follow_symlinks=False).st_mtime, UTC)
             name = f"{stem}.{graded:%Y%m%dT%H%M%SZ}-{hashlib.sha256(old).hexdigest()[:8]}.json"
-            (self.folder / HISTORY).mkdir(mode=0o700, exist_ok=True)
-            write_whole(self.folder / HISTORY / name, old)
+            with contextlib.suppress(OSError):  # put() says what is wrong
+                (self.folder / HISTORY).mkdir(mode=0o700, exist_ok=True)
+            self.put(f"{HISTORY}/{name}", old)
 
     def restore(self) -> list[str]:
         """Puts right every file that is no longer as it was written, or found; returns their names.
@@ -202,7 +215,7 @@ class Gradebook:
         for name in changed:
             with contextlib.suppress(OSError):
                 _clear_the_way(self.folder / name)
-            write_whole(self.folder / name, self._files[name].data)
+            self.put(name, self._files[name].data)
         return sorted([*changed, *self._put_away_strangers()])
 
     def _put_away_strangers(self) -> Iterator[str]:
@@ -217,6 +230,9 @@ class Gradebook:
 
 
 def _lock(descriptor: int, folder: Path) -> None:
+    # Here, for Windows has none, where all else can be imported.
+    import fcntl
+
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -244,7 +260,14 @@ def _clear_the_way(path: Path) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """The file in one step: until all of it is on the disk the old one stays. Raises OSError."""
+    """The file in one step: until all of it is on the disk the old one stays. Raises Unwritten."""
+    try:
+        _write_whole(path, data)
+    except OSError as error:
+        raise Unwritten(shown(f"{path}: cannot be written ({error.strerror or error})")) from None
+
+
+def _write_whole(path: Path, data: bytes) -> None:
     begin, end = _TEMPORARY
     descriptor, temporary = tempfile.mkstemp(end, begin, path.parent)
     try:

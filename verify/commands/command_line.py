@@ -11,10 +11,12 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from verify.errors import BadInput
+from verify.errors import BadInput, Unwritten
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+# As where the grader failed at a submission: not the command's fault, and what is written is kept.
+UNWRITTEN = 3
 _LONGEST = 1000  # characters of a message: a value may be of any length
 
 # typer's usage errors (an unknown option, a word for a number) and its own reading of them, whichever click it carries.
@@ -35,6 +37,8 @@ class OneLineCommand(TyperCommand):
             sys.stdout.flush()
         except BadInput as error:
             return refuse(str(error))
+        except Unwritten as error:
+            return refuse(str(error), UNWRITTEN)
         except _UsageError as error:
             return refuse(error.format_message())
         except BrokenPipeError:  # whoever read our output has seen enough

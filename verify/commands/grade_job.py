@@ -9,8 +9,8 @@ from pathlib import Path
 
 from verify.errors import BadInput
 from verify.problems.job import DEVICES, MOST_SEED
-from verify.submissions.confined import find_submissions
-from verify.submissions.reading import Entry
+from verify.submissions.confined import find_class
+from verify.submissions.finding import Handed
 from verify.submissions.submission import shown
 
 SANDBOXES = ("auto", "namespaces", "bubblewrap", "process")
@@ -66,10 +66,10 @@ class GradeJob:
                 shown(f"--out {self.out}: {nearest} is not a folder that you may write to; allowed is one that is")
             )
 
-    def entries(self) -> list[Entry]:
-        """The submissions. Raises BadInput where a path holds none."""
+    def handed(self) -> Handed:
+        """The submissions, and what is none. Raises BadInput where a path holds none."""
         try:
-            return find_submissions(self.paths)
+            return find_class(self.paths)
         except OSError as error:
             raise BadInput(shown(f"{error.filename}: cannot be read ({error.strerror})")) from None
 

@@ -65,7 +65,7 @@ def grade_one(job: OneJob, progress: Callable[[str], None] = lambda stage: None)
     ground(sitting)
     progress("reading and grading")
     entry = entry_of(job.path)
-    record = record_of(Work(entry, read(entry), sitting))
+    record = record_of(Work(entry, read(entry, sitting.assignment.program), sitting))
     record.timings = {**record.timings, "total": time.perf_counter() - started}
     return record
 

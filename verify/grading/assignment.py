@@ -86,6 +86,7 @@ class Assignment(msgspec.Struct, frozen=True):
     time_limit: float = 10.0
     cpu_limit: float = 0.0
     memory_mib: int = 1024
+    program: str = ""
     activation: ActivationConstants = ActivationConstants()
     points: Points = Points()
 
@@ -157,6 +158,7 @@ class _Refused(Exception):
     """A value that a key does not take; the message says what it takes."""
 
 
+_PROGRAM = re.compile(r"[^/\\\0]{1,100}\.(py|ipynb|md|qmd|Rmd)")
 _Check = Callable[[Any], Any]
 
 
@@ -182,6 +184,12 @@ def _names(known: tuple[str, ...]) -> _Check:
 def _truth(value: Any) -> bool:
     if not isinstance(value, bool):
         raise _Refused("true or false")
+    return value
+
+
+def _file_name(value: Any) -> str:
+    if not isinstance(value, str) or (value and not _PROGRAM.fullmatch(value)):
+        raise _Refused('the name of a .py file or a notebook, as "hw3.py"; "" for none in particular')
     return value
 
 
@@ -310,6 +318,7 @@ _KEYS: dict[str, _Check | _Table] = {
     "time_limit": _number(0, MAX_SECONDS, open_below=True),
     "cpu_limit": _number(0, MAX_SECONDS),
     "memory_mib": _whole(64, MAX_MEMORY_MIB),
+    "program": _file_name,
     "activation": _CONSTANTS,
     "points": _POINTS,
 }

@@ -29,7 +29,7 @@ def _raised(place: str, failed: Failed) -> str:
 
 def _cut(place: str, failed: Failed) -> str:
     return (
-        f"{_capital(place)} was still running when half of the time was over. It was cut off, and only definitions "
+        f"{_capital(place)} took more than half of the time. It was cut off, and only definitions "
         "below it were taken; put it under `if __name__ == '__main__':`, or take it out."
     )
 

@@ -79,7 +79,7 @@ def run(
             # Only the worker may hold the writing ends, or their end would never be seen.
             replies.close_writing()
             output.close_writing()
-            watch = Watch(replies.read, output.read, transcript, limits)
+            watch = Watch(replies.read, output.read, transcript, limits, autograd_ends=backend == "torch")
             cause = watch.listen(worker)
         finally:
             end = worker.stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import tempfile
@@ -187,6 +186,8 @@ def sealed_file(data: bytes) -> int:
             stream.write(data)
             stream.flush()
             return os.open(stream.name, os.O_RDONLY | os.O_CLOEXEC)
+    import fcntl
+
     descriptor = os.memfd_create("backproof", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     view = memoryview(data)
     while view:

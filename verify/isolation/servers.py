@@ -124,6 +124,7 @@ def _config(kind: Kind) -> dict[str, Any]:
     """What a server is told of this machine."""
     packages = packages_for(kind.backend)
     common = {
+        "with_device": kind.device != "cpu",
         "preload": _PRELOADED[kind.backend],
         "switch_user": kind.own_user and not kind.user_namespace and os.geteuid() == 0 and hasattr(os, "setresuid"),
     }
@@ -139,8 +140,7 @@ def _config(kind: Kind) -> dict[str, Any]:
         "room": None,
         "landlock": kind.landlock,
         "readable": places.readable(kind.backend, kind.device),
-        "devices": [*places.DEVICES, *places.cuda_devices()],
-        "own_process": kind.device != "cpu",
+        "devices": [*places.DEVICES, *(places.cuda_devices() if kind.device != "cpu" else ())],
         "temporary": tempfile.gettempdir(),
     }
 

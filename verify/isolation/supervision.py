@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
+from verify.isolation.inside.engine import ENDED
 from verify.isolation.inside.totals import LOOK_SECONDS
 from verify.isolation.protocol import Call, Calls, IsolationError, Limits, Malformed, Outcome, Reply, Run, Transcript
-from verify.submissions.submission import Submission, shown
+from verify.submissions.submission import Submission, no_command, shown
 
 # Until the worker says that it is ready no line of the student's has run: this clock is the grader's own.
 _BOOT_SECONDS = 120.0
@@ -95,14 +96,18 @@ class Output:
         text = b"".join(self._parts).decode(errors="backslashreplace").replace("\r\n", "\n")
         visible = "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
         dropped = self.total - self.kept
+        visible = no_command(visible)
         return visible + (f"\n[{dropped} more bytes were dropped]\n" if dropped > 0 else "")
 
 
 class Watch:
     """Listens to one worker until it has said all, has ended, or must be ended."""
 
-    def __init__(self, reply: int, output: int, transcript: Transcript, limits: Limits) -> None:
+    def __init__(
+        self, reply: int, output: int, transcript: Transcript, limits: Limits, *, autograd_ends: bool = False
+    ) -> None:
         self.transcript = transcript
+        self.autograd_ends = autograd_ends
         self.limits = limits
         self.output = Output(limits.output_kept, limits.output_bytes)
         self.began = time.monotonic()
@@ -252,25 +257,31 @@ def _place(calls: Calls, heard: Transcript) -> str:
 
 def _stopped(calls: Calls, watch: Watch, cause: Cause, end: End) -> tuple[str, str]:
     place, limits = _place(calls, watch.transcript), watch.limits
-    if end.excess == "overflow":
-        return "crashed", f"filled its folder: {limits.disk_bytes >> 20} MiB or {limits.files} files, {place}"
-    if end.excess == "processes":
-        return "crashed", f"started more than {limits.processes} processes, {place}"
-    if end.excess == "memory":
-        return "memory", f"needed more than {limits.memory_mib} MiB, {place}"
-    if end.excess == "cpu":
-        return "timeout", f"used more than {limits.cpu_limit:g} s of processor time, {place}"
+    if watch.autograd_ends and end.status == ENDED:
+        return "forbidden", f"autograd's engine was started; autograd is forbidden here, {place}"
+    if end.excess:
+        return _exceeded(end.excess, limits, place)
     if cause is Cause.FLOOD:
         return "crashed", f"printed more than {limits.output_bytes >> 20} MiB, {place}"
     if cause is Cause.FORGED:
         return "crashed", f"wrote to the grader's own channel ({watch.forgery}), {place}"
-    if cause is not Cause.TIMEOUT and _ran_out_of_time(watch, end) and end.cpu > limits.cpu_limit * _NEARLY:
-        return "timeout", f"used more than {limits.cpu_limit:g} s of processor time, {place}"
     if cause is Cause.TIMEOUT or _ran_out_of_time(watch, end):
+        if cause is not Cause.TIMEOUT and watch.seconds < limits.time_limit * _NEARLY:
+            return _exceeded("cpu", limits, place)
         return "timeout", f"did not finish within {limits.time_limit:g} s, {place}"
     if _ran_out_of_memory(watch, end):
         return "memory", f"needed more than {limits.memory_mib} MiB, {place}"
     return "crashed", f"{_ending(end.status)}, {place}"
+
+
+def _exceeded(excess: str, limits: Limits, place: str) -> tuple[str, str]:
+    """State and message of a total that was beyond its limit."""
+    return {
+        "overflow": ("crashed", f"filled its folder: {limits.disk_bytes >> 20} MiB or {limits.files} files, {place}"),
+        "processes": ("crashed", f"started more than {limits.processes} processes, {place}"),
+        "memory": ("memory", f"needed more than {limits.memory_mib} MiB, {place}"),
+        "cpu": ("timeout", f"used more than {limits.cpu_limit:g} s of processor time, {place}"),
+    }[excess]
 
 
 def _ran_out_of_time(watch: Watch, end: End) -> bool:

@@ -18,7 +18,8 @@ class Problem:
     """Weights, biases, batch, target, activation, output and loss, λ; in the rows convention of deck 000's summary.
 
     W: L tensors (in, out); b: L tensors (out,); x (N, D); t (N, K); one floating dtype, one device.
-    Raises BadInput, with the value and what is allowed, where the parts do not fit.
+    Raises BadInput, with the value and what is allowed, where the parts do not fit, and where the t of a sample do not
+    add up to 1 under cross-entropy: δ(L) = y − t is the derivative of −Σ t ln y for those alone (else it is y Σt − t).
     """
 
     W: tuple[Tensor, ...]
@@ -37,6 +38,7 @@ class Problem:
         check_lam(self.lam)
         _check_shapes(self)
         _check_tensors(self)
+        _check_targets(self)
 
     @property
     def L(self) -> int:
@@ -100,3 +102,16 @@ def _check_tensors(p: Problem) -> None:
     if len({(v.dtype, v.device) for v in tensors}) != 1 or not p.x.is_floating_point():
         kinds = sorted({f"{v.dtype} on {v.device}" for v in tensors})
         raise BadInput(f"tensors are {', '.join(kinds)}: allowed is one floating dtype on one device")
+
+
+def _check_targets(p: Problem) -> None:
+    if p.loss != "cross-entropy" or type(p.t) is not Tensor:  # torch's fake tensors have no values to look at
+        return
+    sums = p.t.to(torch.float64).sum(dim=1)
+    off = ~((sums - 1).abs() <= (p.t.shape[1] + 2) * torch.finfo(p.dtype).eps / 2)  # what normalising may round off
+    if bool(off.any()):
+        n = int(torch.argmax(off.to(torch.int8)))
+        raise BadInput(
+            f"t of sample {n + 1} adds up to {float(sums[n]):.17g}: with cross-entropy allowed is 1, as for a one-hot "
+            "target or a distribution"
+        )

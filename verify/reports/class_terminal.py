@@ -10,6 +10,7 @@ from rich.text import Text
 
 from verify.classroom.class_record import ClassRecord, Group, Regraded, number
 from verify.classroom.gradebook import HISTORY, TABLE
+from verify.submissions.submission import typed
 
 _COLOURS = {"correct": "green", "wrong": "yellow", "incomplete": "yellow", "grader-error": "bold red"}
 _MOST_GROUPS = 8
@@ -76,7 +77,7 @@ def _show_regraded(regraded: list[Regraded], out: Console) -> None:
         table = _table("graded again", "old state", "old score", "new state", "new score")
         for entry in changed[:_MOST_REGRADED]:
             old, new = (number(score) or "–" for score in (entry.old_score, entry.score))
-            table.add_row(Text(entry.submission), entry.old_state, old, entry.state, new)
+            table.add_row(Text(typed(entry.submission)), entry.old_state, old, entry.state, new)
         out.print(table)
     more = len(changed) - _MOST_REGRADED
     if more > 0:
@@ -89,6 +90,10 @@ def _notes(record: ClassRecord) -> list[str]:
     if record.grader_errors:
         names = ", ".join(record.grader_errors)
         found.append(f"The grader failed at {names}: no score, and not the student's fault. Their records say why.")
+    if record.passed_over:
+        found += [f"Passed over: {text}." for text in record.passed_over[:_MOST_REGRADED]]
+        more = len(record.passed_over) - _MOST_REGRADED
+        found += [f"Passed over: {more} more, all in class.json."] if more > 0 else []
     if record.restored:
         names = ", ".join(record.restored)
         found.append(f"Changed by something else while this ran, and put right: {names}.")

@@ -8,6 +8,7 @@ from verify.grading.explain_record import ExplainRecord
 from verify.grading.record import Counterexample, FindingRecord, GradeRecord, LineRecord, WorkingLine
 from verify.reports import numbers
 from verify.reports.plain import cut, visible
+from verify.submissions.submission import typed
 
 # state of a submission: its headline, and in words what it means.
 STATES = {
@@ -49,7 +50,7 @@ def verdict(record: GradeRecord) -> str:
 
 
 def name(record: GradeRecord) -> str:
-    return cut(visible(record.submission), 120)
+    return cut(typed(visible(record.submission)), 120)
 
 
 def points(value: float) -> str:

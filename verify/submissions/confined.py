@@ -11,7 +11,6 @@ import atexit
 import contextlib
 import math
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -27,6 +26,11 @@ from verify.errors import BadInput
 from verify.submissions.finding import Handed, find
 from verify.submissions.reading import Entry, read_entry
 from verify.submissions.submission import Submission, Ungradable, shown
+
+try:
+    import resource
+except ImportError:  # Windows: nothing is confined there
+    resource: Any = None
 
 # A thousand times what an honest program takes.
 PROCESSOR_SECONDS = 15
@@ -96,6 +100,10 @@ def _find(paths: list[Path]) -> Handed | _Refused:
         return find(paths)
     except BadInput as reason:
         return _Refused(str(reason))
+    except OSError as error:
+        return _Refused(shown(f"{error.filename or paths[0]}: cannot be read ({error.strerror})"))
+    except Exception as error:
+        return _Refused(shown(f"{paths[0]}: cannot be looked through ({type(error).__name__}: {error})"))
 
 
 _TASKS: dict[str, Callable[..., Any]] = {"read": _read, "find": _find}
@@ -129,6 +137,8 @@ def _lower(kind: int, value: int) -> None:
 
 
 def _addresses() -> int:
+    if resource is None:
+        return 0
     try:
         return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except (OSError, ValueError):
@@ -236,4 +246,5 @@ class _Helper:
 
 _reader = _Reader()
 atexit.register(_reader.close)
-os.register_at_fork(after_in_child=_reader.forget)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reader.forget)

@@ -22,7 +22,9 @@ def python_of(cell: str) -> str:
     if is_python(cell) and not _PROMPT.match(cell):
         return cell
     try:
-        made = _transformer().transform_cell(cell)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made = _transformer().transform_cell(cell)
     except SyntaxError:
         return cell
     body = _body_that_runs(made)

@@ -69,9 +69,14 @@ def _without_outputs(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bare(cell: Mapping[str, Any]) -> dict[str, Any]:
-    text = {key: cell[key] for key in ("source", "input", "language", "level") if key in cell}
+    text = {key: _one_text(cell[key]) for key in ("source", "input", "language", "level") if key in cell}
     code = {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}
     return {"cell_type": cell["cell_type"], "metadata": {}, **text, **code}
+
+
+def _one_text(value: Any) -> Any:
+    whole = isinstance(value, list) and all(isinstance(line, str) for line in value)
+    return "".join(value) if whole else value
 
 
 def _code(cells: list[Any]) -> list[Mapping[str, Any]]:

@@ -72,10 +72,28 @@ class Submission:
 # Names ---------------------------------------------------------------------------------------------------------------
 
 
+# What GitHub's and Azure's runners obey when a program prints it: ::command, ##[command] and ##vso[command].
+_COMMAND = re.compile(r"^(\s*:):|(#)#(?=\[|vso\[)", re.MULTILINE | re.IGNORECASE)
+
+
 def shown(text: str, most: int = 400) -> str:
-    """A text from outside in one line of printable characters, cut to `most` of them."""
+    """A text from outside in one line of printable characters, cut to `most` of them, that no runner obeys."""
     line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[: most + 1])
-    return line if len(line) <= most else line[: most - 3] + "..."
+    return no_command(line if len(line) <= most else line[: most - 3] + "...")
+
+
+def no_command(text: str) -> str:
+    """A text with a space in whatever a runner of workflows would take for a command."""
+    return (
+        _COMMAND.sub(lambda found: f"{found[1]} :" if found[1] else "# #", text)
+        if "::" in text or "##" in text
+        else text
+    )
+
+
+def typed(name: str) -> str:
+    """A name as one can type it after a command: one that begins with - would be an option."""
+    return f"./{name}" if name.startswith("-") else name
 
 
 def folded(name: str) -> str:

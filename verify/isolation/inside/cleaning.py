@@ -101,7 +101,9 @@ def remove(root: str) -> None:
         os.rmdir(root)
 
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY
+for _name in ("O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"):
+    _FOLDER |= getattr(os, _name, 0)
 
 
 def _emptied(folder: int, top: int, names: Iterator[str]) -> list[str]:

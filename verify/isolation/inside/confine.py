@@ -8,7 +8,6 @@ import contextlib
 import ctypes
 import math
 import os
-import resource
 from collections.abc import Collection
 from typing import Any
 
@@ -19,7 +18,13 @@ _PR_SET_NO_NEW_PRIVS = 38
 _CLONE_NEWIPC = 0x08000000
 _CLONE_NEWNET = 0x40000000
 
-_libc = ctypes.CDLL(None, use_errno=True)
+try:
+    import resource
+except ImportError:  # Windows: nothing here is called
+    resource: Any = None
+
+# Any: elsewhere than on POSIX nothing here is called.
+_libc: Any = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
 
 
 def _prctl(option: int, value: int) -> bool:
@@ -87,6 +92,12 @@ def usage(of_user: bool) -> dict[str, int]:
     }
 
 
+def usage_with_device(before: dict[str, int]) -> dict[str, int]:
+    """The same once a device's driver has started in this process, with its threads and open files."""
+    threads, files = len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+    return usage(of_user=False) | {"tasks": before["tasks"] + threads - 1, "files": files}
+
+
 def _count_own_tasks() -> int:
     """Processes and threads of this user, as the limit on processes counts them."""
     tasks = 0
@@ -125,7 +136,7 @@ def limit(limits: dict[str, Any], before: dict[str, int], address_space: bool) -
     if address_space:
         _lower(resource.RLIMIT_AS, before["addresses"] + memory)
     _lower(resource.RLIMIT_FSIZE, limits["file_bytes"])
-    _lower(resource.RLIMIT_NOFILE, limits["descriptors"])
+    _lower(resource.RLIMIT_NOFILE, limits["descriptors"] + before.get("files", 0))
     _lower(resource.RLIMIT_NPROC, before["tasks"] + limits["processes"])
     if hasattr(resource, "RLIMIT_MSGQUEUE"):
         _lower(resource.RLIMIT_MSGQUEUE, 0)

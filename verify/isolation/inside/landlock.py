@@ -9,8 +9,10 @@ import os
 import stat
 import struct
 from collections.abc import Sequence
+from typing import Any
 
-_libc = ctypes.CDLL(None, use_errno=True)
+# Any: elsewhere than on POSIX nothing here is called.
+_libc: Any = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8

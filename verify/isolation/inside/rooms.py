@@ -23,7 +23,8 @@ _READ_ONLY_NO_SETUID = 1 | 2
 # Another user than any that owns something: bubblewrap gives its own the same number.
 NOBODY = 65534
 
-_libc = ctypes.CDLL(None, use_errno=True)
+# Any: elsewhere than on POSIX nothing here is called.
+_libc: Any = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
 
 
 def _checked(result: int, what: str) -> None:
@@ -80,8 +81,9 @@ def enter(plan: dict[str, Any]) -> None:
         _STEPS[kind](source, place)
     for name in ("/tmp", "/proc", "/dev/shm"):
         os.makedirs(f"/new{name}", 0o755, exist_ok=True)
-    _mount("/old/proc", "/new/proc", "", _BIND | _RECURSIVE)
     _make_read_only("/new")
+    # The server writes there who is who in a room; in the room lies another one over it.
+    _mount("/old/proc", "/new/proc", "", _BIND | _RECURSIVE)
     _checked(_libc.umount2(b"/old", _DETACH), "umount2")
     os.chdir("/new")
     _checked(_libc.pivot_root(b".", b"."), "pivot_root")

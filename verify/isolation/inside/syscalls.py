@@ -17,6 +17,7 @@ import os
 import struct
 import sys
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 # What Linux calls each machine (linux/audit.h), and which column of the table is its own.
 _MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
@@ -173,7 +174,8 @@ _PR_GET_SECCOMP, _PR_SET_SECCOMP, _MODE_FILTER = 21, 22, 2
 _SET_MODE_FILTER, _ALL_THREADS = 1, 1
 
 
-_libc = ctypes.CDLL(None, use_errno=True)
+# Any: elsewhere than on POSIX nothing here is called.
+_libc: Any = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
 
 
 class _Program(ctypes.Structure):

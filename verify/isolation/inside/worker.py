@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.isolation.inside import confine, imports, noautograd, program, standins, syscalls
+from verify.isolation.inside import confine, engine, imports, noautograd, program, standins, syscalls
 from verify.isolation.inside.codec import (
     PREFIX_BYTES,
     TOKEN_BYTES,
@@ -99,6 +99,8 @@ def work(
         stand_ins = standins.StandIns(os.path.basename(job["entry"]), job["parts"] or [(1, job["source"])])
         refused = imports.refuse(job["refused"], stand_ins)
         before = before or confine.usage(of_user=False)
+        if job["device"] != "cpu":
+            before = confine.usage_with_device(before)
         confine.limit(job["limits"], before, address_space=job["device"] == "cpu")
         syscalls.shut()
         send({"ready": True, "resident": before["resident"]})
@@ -325,6 +327,11 @@ class _Torch(_Numpy):
         self.torch = torch
         self.device = job["device"]
         self.guard = noautograd.install(os.path.basename(job["entry"]))
+        if self.device != "cpu":
+            # The driver starts now, on the grader's account: with its threads, files and memory. Raises where it fails.
+            value = torch.ones(2, 2, device=self.device)
+            (value @ value).cpu()
+        engine.disable()
 
     def argument(self, value: Any) -> Any:
         if isinstance(value, list):

@@ -73,13 +73,17 @@ class _State:
         self.landlock = landlock.version() if config["landlock"] else 0
         self.reading, self.devices = -1, []
         if self.landlock:
-            shared = [*config["readable"], *config["devices"], config["scratch"]]
-            self.reading = landlock.reading(shared, self.landlock)
+            self.reading = self.reading_rule()
             self.devices = [_open_path(path) for path in config["devices"] if os.path.exists(path)]
         # Made here, once for all children.
         self.filtered = syscalls.filter_here() is not None
         gc.collect()
         gc.freeze()
+
+    def reading_rule(self, *more: str) -> int:
+        """What Landlock lets be read, as a descriptor."""
+        config = self.config
+        return landlock.reading([*config["readable"], *config["devices"], config["scratch"], *more], self.landlock)
 
     def told(self) -> dict[str, Any]:
         """What the grader is told of this server."""
@@ -220,7 +224,9 @@ def _confine(state: _State, scratch: str) -> None:
     # Where both are one user the server must look into it; with Landlock no other submission can.
     confine.gain_nothing(seen=state.user is None and bool(state.landlock))
     if state.landlock:
-        landlock.shut(state.reading, [own, *state.devices], state.landlock)
+        # A device's driver looks at its own process, which has its number only now.
+        reading = state.reading_rule("/proc/self") if state.config["with_device"] else state.reading
+        landlock.shut(reading, [own, *state.devices], state.landlock)
 
 
 # A child in a room ---------------------------------------------------------------------------------------------------
@@ -294,6 +300,10 @@ def _confine_in_room(state: _State) -> None:
 # What it holds -------------------------------------------------------------------------------------------------------
 
 
+# More than CUDA's driver and libraries hold in a process that has only begun.
+_DRIVER_BYTES = 4 << 30
+
+
 class _Look:
     """Looks at a child's totals."""
 
@@ -302,6 +312,8 @@ class _Look:
         self.device = os.stat(scratch or "/").st_dev
         self.resident, self.cpu = 0, 0.0
         self.base = confine.usage(of_user=False)["resident"]
+        if state.config["with_device"]:
+            self.base += _DRIVER_BYTES
 
     def excess(self) -> str:
         """Which total is beyond its limit; "" for none."""

@@ -1,0 +1,92 @@
+"""A table: every kind of hostile program, in every sandbox, as root and as an ordinary user: what must come of it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.hostile_runs import HOSTILE, KINDS, ROOT, as_ordinary_user, ran, tries
+from verify.isolation import MODES
+
+USERS = ("own", "ordinary")
+# What a mode does not stop, by the tries of tries.py, where the grader is no root: bwrap's own environment, in which
+# nothing of the grader's is.
+NOT_STOPPED = {"bubblewrap": {"parent's environment"}}
+
+
+@functools.cache
+def outcomes(mode: str, user: str) -> dict[str, Any]:
+    """What came of all kinds in a mode, run once for all tests; a skip where there is no such mode or user."""
+    return ran(mode, list(KINDS)) if user == "own" else _by_ordinary_user(mode)
+
+
+def _by_ordinary_user(mode: str) -> dict[str, Any]:
+    command = as_ordinary_user([sys.executable, "-m", "tests.hostile_runs", mode])
+    if isinstance(command, str):
+        return {"skip": command}
+    environment = {"PATH": os.environ["PATH"], "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)[mode]
+
+
+@pytest.fixture
+def found(mode: str, user: str) -> dict[str, Any]:
+    everything = outcomes(mode, user)
+    if "skip" in everything:
+        pytest.skip(f"{mode}, {user} user: {everything['skip']}")
+    return everything
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("user", USERS)
+def test_kind(name: str, mode: str, found: dict[str, Any]) -> None:
+    outcome, kind = found["kinds"][name], KINDS[name]
+    state, says = kind.expected(mode)
+    assert (outcome["state"], says in outcome["message"]) == (state, True), outcome["message"]
+    assert outcome["right"] == kind.right, outcome["message"]
+    assert outcome["printable"]
+    assert outcome["neighbour"], "an honest neighbour was disturbed"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("user", USERS)
+def test_nothing_is_left(found: dict[str, Any]) -> None:
+    assert found["left"] == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("user", USERS)
+def test_what_was_tried_did_not_work(mode: str, user: str, found: dict[str, Any]) -> None:
+    worked = {name for name, did in found["tried"].items() if did}
+    assert len(found["tried"]) > 50, found["tried"]
+    root = user == "own" and os.geteuid() == 0
+    assert worked == (set() if root else NOT_STOPPED.get(mode, set()))
+
+
+def test_most_of_what_is_tried_works_outside() -> None:
+    """The same program where nothing is shut: so what did not work inside was stopped."""
+    program = f"import sys; sys.path.insert(0, {str(HOSTILE)!r}); import tries, json\n"
+    numbers = json.dumps(tries().arguments[0])
+    script = f"{program}print(json.dumps(tries.gradients(json.loads({numbers!r}))))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd="/tmp")
+    worked = {name for name, did in json.loads(done.stdout.splitlines()[-1]) if did}
+    common = {
+        "tcp",
+        "udp",
+        "unix socket",
+        "memory file",
+        "inotify",
+        "mode",
+        "time",
+        "pair of datagrams",
+        "shared segment",
+    }
+    assert worked >= common | {"semaphore", "old queue", "parent's priority", "signal the parent"}, done.stderr

@@ -1,0 +1,236 @@
+"""One probe at a time: the function and what is expected of it, side by side, and what looks wrong asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from verify.backward.expected import Budget, ByReference, Expected, Run
+from verify.backward.judging import DOUBT, FAIL, RIGHT, WRONG, Judgement, common_factor, judge, threshold
+from verify.backward.precision import Precision, roundoff
+from verify.backward.probes import Probe, again
+from verify.backward.subject import Answer, Case, call
+
+_JITTERS = 6
+_OUTPUT = -1  # the key of the forward pass among the inputs'
+
+
+@dataclass
+class Looked:
+    """What one probe showed: the call, what was expected of it, and a judgement for each input."""
+
+    case: Case
+    answer: Answer
+    budgets: dict[int, Budget]
+    judged: dict[int, Judgement]
+    loses: dict[int, float]  # inputs that an algorithm with a wider bound of its own explains: how much wider
+
+
+class Refused(Exception):
+    """The reference does not take these inputs."""
+
+
+@dataclass
+class Checker:
+    """The function, what is expected, the arithmetic and the seed."""
+
+    function: Callable[..., Any]
+    expected: Expected
+    precision: Precision
+    seed: int
+    unruled: set[str]
+
+    def __post_init__(self) -> None:
+        self._runs: dict[int, tuple[Case, Run]] = {}
+
+    # Looking ---------------------------------------------------------------------------------------------------------
+
+    def run(self, case: Case) -> Run:
+        """What is expected of a case; kept, since many probes share their inputs."""
+        kept = self._runs.get(id(case))
+        if kept is None:
+            try:
+                kept = (case, self.expected.at(case, self.precision))
+            except (RuntimeError, ValueError, IndexError, TypeError, AssertionError, NotImplementedError) as error:
+                raise Refused(str(error)) from error
+            self._runs[id(case)] = kept
+        return kept[1]
+
+    def forget(self, case: Case) -> None:
+        """Give back the memory of a case's forward pass."""
+        self._runs.pop(id(case), None)
+
+    def look(self, probe: Probe, case: Case, draw: int = 0, needs: Sequence[int] | None = None) -> Looked:
+        """Call the function under a probe and judge its gradients."""
+        run = self.run(case)
+        answer = call(self.function, case, self.upstream(probe, draw), needs)
+        return self.judged(case, run, answer)
+
+    def upstream(self, probe: Probe, draw: int) -> Callable[[int, Tensor], Tensor]:
+        """The probe's upstream gradient of each output, the same in each call."""
+        return lambda j, out: probe.upstream(self.draws(probe.name, draw, j), out.detach())
+
+    def draws(self, *key: object) -> Generator:
+        """Random numbers that depend on the seed and the key alone."""
+        text = repr((self.seed, *key)).encode()
+        number = int.from_bytes(text[-7:], "little") ^ sum(b * 257**k % (1 << 40) for k, b in enumerate(text))
+        return torch.Generator().manual_seed(number)
+
+    def judged(self, case: Case, run: Run, answer: Answer) -> Looked:
+        """The gradients of a call that was made already."""
+        budgets = run.gradients(answer.upstream, list(answer.gradients))
+        self.unruled |= run.unruled
+        found = {k: judge(gradient_of(answer, k, budgets[k]), budgets[k]) for k in answer.gradients}
+        for j, (out, wanted) in enumerate(zip(answer.outputs, run.outputs, strict=False)):
+            if out.is_floating_point() and out.shape == wanted.value.shape:
+                found[_OUTPUT - j], budgets[_OUTPUT - j] = judge(out, wanted), wanted
+        return Looked(case, answer, budgets, found, {})
+
+    # Asking again ----------------------------------------------------------------------------------------------------
+
+    def settle(self, probe: Probe, seen: Looked, needs: Sequence[int] | None = None) -> Looked:
+        """What looks wrong or doubtful and is not proved: on a second draw, with errors that hang together."""
+        open_ = [k for k, j in seen.judged.items() if j.state in (FAIL, DOUBT) and not j.proved]
+        if open_:
+            self._spread(probe, seen, open_)
+            open_ = [k for k in open_ if seen.judged[k].state != RIGHT]
+        if open_:
+            second = self._second(probe, seen.case, needs)
+            self._spread(probe, second, open_)
+            for k in open_:
+                seen.judged[k] = _milder(seen.judged[k], second.judged.get(k))
+        self._own_condition(seen)
+        return seen
+
+    def _second(self, probe: Probe, case: Case, needs: Sequence[int] | None) -> Looked:
+        other = again(self.draws(probe.name, "again"), case)
+        try:
+            return self.look(probe, other, 1, needs)
+        except Refused:
+            return self.look(probe, case, 1, needs)
+
+    def _spread(self, probe: Probe, seen: Looked, places: list[int]) -> None:
+        """Judge again with the wider of two standard deviations."""
+        for k, sigma in self._together(probe, seen, places).items():
+            budget = replace(seen.budgets[k], sigma=torch.maximum(seen.budgets[k].sigma, sigma))
+            value = seen.answer.outputs[_OUTPUT - k] if k < 0 else gradient_of(seen.answer, k, budget)
+            seen.budgets[k], seen.judged[k] = budget, judge(value, budget)
+
+    def _together(self, probe: Probe, seen: Looked, places: list[int]) -> dict[int, Tensor]:
+        """The spread of runs in which every operation's rounding is drawn at random."""
+        squares = {k: torch.zeros_like(seen.budgets[k].value) for k in places}
+        needs = list(seen.answer.gradients)
+        for n in range(_JITTERS):
+            run = self.expected.at(seen.case, self.precision, self.draws(probe.name, "jitter", n))
+            moved = run.gradients(seen.answer.upstream, needs)
+            for k in places:
+                value = run.outputs[_OUTPUT - k].value if k < 0 else moved[k].value
+                squares[k] += torch.nan_to_num(value - seen.budgets[k].value, nan=0.0, posinf=0.0, neginf=0.0) ** 2
+        found = {}
+        for k in places:
+            own = torch.sqrt(squares[k] / _JITTERS)
+            base = seen.budgets[k].sigma
+            fit = torch.isfinite(base) & (base > 0)
+            ratio = torch.sqrt((own[fit] / base[fit]).square().mean()) if bool(fit.any()) else torch.tensor(1.0)
+            found[k] = torch.maximum(own, base * ratio.clamp(min=1.0))
+        if not probe.random:
+            self._coherent(seen, needs, found)
+        return found
+
+    def _coherent(self, seen: Looked, needs: list[int], found: dict[int, Tensor]) -> None:
+        """Terms that are all equal round all the same way: such sums grow with n, not √n."""
+        run = self.expected.at(seen.case, replace(self.precision, coherent=True))
+        wide = run.gradients(seen.answer.upstream, needs)
+        for k in found:
+            found[k] = torch.maximum(found[k], (run.outputs[_OUTPUT - k] if k < 0 else wide[k]).sigma)
+
+    def _own_condition(self, seen: Looked) -> None:
+        """Another algorithm, right in exact arithmetic, whose own rounding explains the error: doubtful."""
+        proved = [k for k, j in seen.judged.items() if j.state == FAIL]
+        if not proved:
+            return
+        own, exact = self._own(seen, self.precision), self._own(seen, Precision.of(torch.float64))
+        short = self._in_float32(seen, proved) if self.precision.storage == torch.float64 else {}
+        for k in proved:
+            wider = _explained(seen, k, own[k], exact[k]) if own is not None and exact is not None else None
+            if wider is None:
+                wider = short.get(k)
+            if wider is not None:
+                seen.judged[k] = replace(seen.judged[k], state=DOUBT)
+                seen.loses[k] = wider
+
+    def _own(self, seen: Looked, precision: Precision) -> dict[int, Budget] | None:
+        """The function itself under the mode, as another algorithm."""
+        try:
+            run = ByReference(self.function).at(seen.case, replace(precision, kinks=False))
+            found = run.gradients(seen.answer.upstream, list(seen.answer.gradients))
+        except Exception:  # a kernel that takes no float64, or no such tensor: it has no other algorithm to show
+            return None
+        if run.unruled:
+            return None
+        return found | {_OUTPUT - j: budget for j, budget in enumerate(run.outputs)}
+
+    def _in_float32(self, seen: Looked, places: list[int]) -> dict[int, float]:
+        """float64 gradients that float32's rounding explains: a constant or a step of theirs is kept in float32."""
+        run = self.expected.at(seen.case, Precision.of(torch.float32))
+        wide = run.gradients(seen.answer.upstream, list(seen.answer.gradients))
+        found = {}
+        for k in places:
+            budget = run.outputs[_OUTPUT - k] if k < 0 else wide[k]
+            value = seen.answer.outputs[_OUTPUT - k] if k < 0 else gradient_of(seen.answer, k, budget)
+            if judge(value, budget).state == RIGHT:
+                found[k] = roundoff(torch.float32) / self.precision.u
+        return found
+
+    def shared_factor(self, probe: Probe, seen: Looked, k: int) -> float | None:
+        """The factor that the whole gradient shares, if rounding does not explain it on two draws."""
+        one = self._factor(probe, seen, k)
+        if one is None:
+            return None
+        second = self._second(probe, seen.case, None)
+        two = self._factor(probe, second, k)
+        return (one + two) / 2 if two is not None and one * two > 0 else None
+
+    def _factor(self, probe: Probe, seen: Looked, k: int) -> float | None:
+        off, sigma = common_factor(gradient_of(seen.answer, k, seen.budgets[k]), seen.budgets[k])
+        floor = 2 * self.precision.u
+        if abs(off) <= WRONG * max(sigma, floor):
+            return None
+        spread = 0.0
+        for n in range(_JITTERS):
+            run = self.expected.at(seen.case, self.precision, self.draws(probe.name, "factor", n))
+            moved = run.gradients(seen.answer.upstream, list(seen.answer.gradients))[k]
+            spread += common_factor(moved.value, seen.budgets[k])[0] ** 2 / _JITTERS
+        return off if abs(off) > WRONG * (sigma**2 + spread + floor**2) ** 0.5 else None
+
+
+def gradient_of(answer: Answer, k: int, budget: Budget) -> Tensor:
+    """The gradient that came back; None stands for zeros."""
+    found = answer.gradients[k]
+    return torch.zeros_like(budget.value) if found is None else found
+
+
+def _milder(one: Judgement, two: Judgement | None) -> Judgement:
+    order = {RIGHT: 0, DOUBT: 1, FAIL: 2}
+    if two is None or order.get(two.state, 0) >= order[one.state]:
+        return one
+    return replace(one, state=two.state)
+
+
+def _explained(seen: Looked, k: int, own: Budget, exact: Budget) -> float | None:
+    """How much wider the function's own bound is, where it is right in float64 and that bound covers the error."""
+    budget = seen.budgets[k]
+    yours = seen.answer.outputs[_OUTPUT - k] if k < 0 else gradient_of(seen.answer, k, budget)
+    there = torch.isfinite(budget.value)
+    room = 4 * exact.proof + torch.nan_to_num(threshold(budget), nan=0.0, posinf=0.0)
+    agree = ((exact.value - budget.value).abs() <= room) & torch.isfinite(exact.proof)
+    error = torch.nan_to_num((yours.detach().to(torch.float64) - budget.value).abs(), nan=torch.inf)
+    covered = error <= own.proof + budget.proof
+    if not bool((agree & covered | ~there).all()):
+        return None
+    at = seen.judged[k].index
+    return float(own.proof[at] / budget.proof[at]) if float(budget.proof[at]) > 0 else float("inf")

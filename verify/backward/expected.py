@@ -1,0 +1,201 @@
+"""What the gradient should be, and what rounding can explain: by the reference, a declaration, or differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from verify.backward.bound import Bound
+from verify.backward.precision import Precision
+from verify.backward.subject import Case, outputs_of
+from verify.backward.trace import Trace, tracing
+
+
+@dataclass
+class Budget:
+    """The expected values of one tensor, the worst case, and the standard deviation of an entry's error."""
+
+    value: Tensor
+    proof: Tensor
+    sigma: Tensor
+
+    @classmethod
+    def of(cls, found: Bound, both: bool) -> Budget:
+        """both: the reference's own run was rounded like the program's (float64)."""
+        zero = torch.zeros_like(found.value)
+        proof = zero if found.proof is None else found.proof.expand_as(zero)
+        var = zero if found.var is None else found.var.expand_as(zero)
+        factor = 2.0 if both else 1.0
+        return cls(found.value, factor * proof, torch.sqrt(factor * var))
+
+
+class Run(Protocol):
+    """One forward pass of what is expected."""
+
+    @property
+    def outputs(self) -> list[Budget]: ...
+
+    @property
+    def unruled(self) -> set[str]: ...
+
+    def gradients(self, upstream: Sequence[Tensor], needs: Sequence[int]) -> dict[int, Budget]: ...
+
+
+class Expected(Protocol):
+    """A source of expected gradients: `at` runs it forward. jitter: see Trace."""
+
+    def at(self, case: Case, precision: Precision, jitter: torch.Generator | None = None) -> Run: ...
+
+
+@dataclass
+class _TracedRun:
+    """A reference's forward pass under the mode, kept for any number of backward passes."""
+
+    mode: Trace
+    leaves: list[Any]
+    raw: list[Tensor]
+    backward: Callable[[list[Any], list[Tensor], Sequence[Tensor], Sequence[int]], dict[int, Tensor | None]]
+
+    @property
+    def unruled(self) -> set[str]:
+        return self.mode.unruled
+
+    @property
+    def outputs(self) -> list[Budget]:
+        return [self._budget(v) for v in self.raw]
+
+    def _budget(self, v: Tensor) -> Budget:
+        found = self.mode.bound(v)
+        if not found.derived and bool(found.value.any()):
+            self.mode.unruled.add("a part that is worked outside of torch")
+            nothing = torch.full_like(found.value, torch.inf)
+            found = replace(found, proof=nothing, var=nothing)
+        return Budget.of(found, self.mode.p.storage == torch.float64)
+
+    def gradients(self, upstream: Sequence[Tensor], needs: Sequence[int]) -> dict[int, Budget]:
+        wide = [g.detach().to(torch.float64).clone(memory_format=torch.contiguous_format) for g in upstream]
+        for g in wide:
+            self.mode.watch(g)
+        with tracing(self.mode):
+            found = self.backward(self.leaves, self.raw, wide, needs)
+        nothing = lambda k: Budget(*(torch.zeros_like(self.leaves[k]).detach() for _ in range(3)))
+        return {k: nothing(k) if v is None else self._budget(v.detach()) for k, v in found.items()}
+
+
+def _wide_leaves(case: Case, mode: Trace) -> list[Any]:
+    """The inputs widened to float64: born in their own dtype."""
+    leaves: list[Any] = []
+    for k, v in enumerate(case.inputs):
+        if isinstance(v, Tensor) and v.is_floating_point():
+            leaf = v.detach().to(torch.float64).clone(memory_format=torch.contiguous_format)
+            mode.watch(leaf)
+            leaves.append(leaf.requires_grad_() if k in case.wanted else leaf)
+        else:
+            leaves.append(v)
+    return leaves
+
+
+def _by_autograd(
+    leaves: list[Any], outputs: list[Tensor], upstream: Sequence[Tensor], needs: Sequence[int]
+) -> dict[int, Tensor | None]:
+    live = [(v, g) for v, g in zip([v for v in outputs if v.requires_grad], upstream, strict=True)]
+    if not live:
+        return dict.fromkeys(needs)
+    found = torch.autograd.grad(
+        [v for v, _ in live], [leaves[k] for k in needs], [g for _, g in live], retain_graph=True, allow_unused=True
+    )
+    return dict(zip(needs, found, strict=True))
+
+
+@dataclass(frozen=True)
+class ByReference:
+    """A function of the same arguments in plain torch operations, differentiated by autograd."""
+
+    function: Callable[..., Any]
+
+    def at(self, case: Case, precision: Precision, jitter: torch.Generator | None = None) -> Run:
+        mode = Trace(precision, jitter)
+        leaves = _wide_leaves(case, mode)
+        with torch.enable_grad(), tracing(mode):
+            outputs = outputs_of(self.function(*leaves))
+        return _TracedRun(mode, leaves, outputs, _by_autograd)
+
+
+@dataclass(frozen=True)
+class ByDeclaration:
+    """declared(upstream, *inputs) -> gradient or gradients: what the backward pass is meant to give."""
+
+    declared: Callable[..., Any]
+    forward: Callable[..., Any]
+    differentiable: tuple[int, ...]
+
+    def at(self, case: Case, precision: Precision, jitter: torch.Generator | None = None) -> Run:
+        mode = Trace(precision, jitter)
+        leaves = _wide_leaves(case, mode)
+        with torch.no_grad(), tracing(mode):
+            outputs = outputs_of(self.forward(*leaves))
+        return _TracedRun(mode, leaves, outputs, self._gradients)
+
+    def _gradients(
+        self, leaves: list[Any], outputs: list[Tensor], upstream: Sequence[Tensor], needs: Sequence[int]
+    ) -> dict[int, Tensor | None]:
+        with torch.no_grad():
+            plain = [v.detach() if isinstance(v, Tensor) else v for v in leaves]
+            found = self.declared(upstream[0] if len(upstream) == 1 else tuple(upstream), *plain)
+        every = list(found) if isinstance(found, (tuple, list)) else [found]
+        named = dict(zip(self.differentiable, every, strict=False))
+        return {k: named.get(k) for k in needs}
+
+
+@dataclass
+class _DifferenceRun:
+    """Differences of the function's own forward pass; its own backward pass, traced, says what rounding explains."""
+
+    function: Callable[..., Any]
+    case: Case
+    precision: Precision
+    traced: Run
+
+    @property
+    def unruled(self) -> set[str]:
+        return self.traced.unruled
+
+    @property
+    def outputs(self) -> list[Budget]:
+        return self.traced.outputs
+
+    def gradients(self, upstream: Sequence[Tensor], needs: Sequence[int]) -> dict[int, Budget]:
+        rounding = self.traced.gradients(upstream, needs)
+        wide = [v.detach().to(torch.float64) if isinstance(v, Tensor) and v.is_floating_point() else v
+                for v in self.case.inputs]  # fmt: skip
+        given = [g.detach().to(torch.float64) for g in upstream]
+
+        def loss(*moved: Tensor) -> Tensor:
+            arguments = list(wide)
+            for k, v in zip(needs, moved, strict=True):
+                arguments[k] = v
+            outputs = [v for v in outputs_of(self.function(*arguments)) if v.is_floating_point()]
+            return torch.stack([(v * g).sum() for v, g in zip(outputs, given, strict=True)]).sum()
+
+        from verify.witnesses.general import differences_of
+
+        found = differences_of(loss, *(wide[k] for k in needs))
+        return {
+            k: Budget(e.value, rounding[k].proof + e.bar, torch.sqrt(rounding[k].sigma ** 2 + (e.bar / 4) ** 2))
+            for k, e in zip(needs, found, strict=True)
+        }
+
+
+@dataclass(frozen=True)
+class ByDifferences:
+    """No reference: finite differences of the function's own forward pass in float64."""
+
+    function: Callable[..., Any]
+
+    def at(self, case: Case, precision: Precision, jitter: torch.Generator | None = None) -> Run:
+        traced = ByReference(self.function).at(case, precision, jitter)
+        return traced if jitter is not None else _DifferenceRun(self.function, case, precision, traced)

@@ -1,0 +1,196 @@
+"""The function under check: called as its users call it, and watched for what a backward pass must not do."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from verify.backward.precision import DTYPES
+from verify.errors import BadInput
+
+Upstream = Callable[[int, Tensor], Tensor]  # number of the output, output -> its upstream gradient
+
+
+@dataclass(frozen=True)
+class Case:
+    """Arguments of one call; `wanted`: the places of those whose gradient is asked for."""
+
+    inputs: tuple[Any, ...]
+    wanted: tuple[int, ...]
+
+    def floating(self) -> Iterator[tuple[int, Tensor]]:
+        return ((k, v) for k, v in enumerate(self.inputs) if isinstance(v, Tensor) and v.is_floating_point())
+
+    def replaced(self, change: Callable[[int, Tensor], Tensor]) -> Case:
+        """The case with each floating tensor changed."""
+        new = list(self.inputs)
+        for k, v in self.floating():
+            new[k] = change(k, v)
+        return Case(tuple(new), self.wanted)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The shortest dtype of the inputs whose gradient is asked for: what the backward pass runs in."""
+        return max((self.inputs[k].dtype for k in self.wanted), key=lambda d: torch.finfo(d).eps)
+
+    @property
+    def device(self) -> torch.device:
+        return self.inputs[self.wanted[0]].device
+
+
+@dataclass
+class Answer:
+    """What one call gave: outputs, a gradient for each wanted input (None where there was none), and what was seen."""
+
+    outputs: list[Tensor]
+    gradients: dict[int, Tensor | None]
+    upstream: list[Tensor]
+    changed: list[str] = field(default_factory=list)  # what was written into, by name
+    aliased: list[int] = field(default_factory=list)  # inputs whose gradient shares memory with an input
+    nodes: tuple[str, ...] = ()
+
+
+def case_of(inputs: Sequence[Any], device: str | torch.device | None = None) -> Case:
+    """The arguments, checked: floating tensors that ask for a gradient, or all floating ones where none asks."""
+    if isinstance(inputs, Tensor) or not isinstance(inputs, Sequence):
+        raise BadInput(f"inputs are {type(inputs).__name__}: allowed is a list or tuple of tensors and constants")
+    moved = tuple(v.to(device) if isinstance(v, Tensor) and device is not None else v for v in inputs)
+    floating = [k for k, v in enumerate(moved) if isinstance(v, Tensor) and (v.is_floating_point() or v.is_complex())]
+    asked = [k for k in floating if moved[k].requires_grad]
+    wanted = tuple(asked or floating)
+    if not wanted:
+        raise BadInput("no input is a tensor of a floating dtype: there is no gradient to check")
+    for k in floating:
+        _fit(k, moved[k])
+    return Case(tuple(v.detach() if isinstance(v, Tensor) else v for v in moved), wanted)
+
+
+def _fit(k: int, v: Tensor) -> None:
+    if v.dtype not in DTYPES:
+        raise BadInput(f"input {k} has dtype {v.dtype}: allowed are {', '.join(map(str, DTYPES))}")
+    if v.layout != torch.strided:
+        raise BadInput(f"input {k} has layout {v.layout}: allowed are dense tensors")
+    if not bool(torch.isfinite(v).all()):
+        raise BadInput(f"input {k} has entries that are not finite: allowed are finite numbers")
+
+
+def names_of(function: Callable[..., Any], count: int) -> list[str]:
+    """The inputs' names by the function's signature; "input 0", … where it has none."""
+    owner = getattr(function, "__self__", None)
+    target: Any = function
+    if inspect.isclass(owner) and issubclass(owner, torch.autograd.Function):
+        target = owner.forward
+    elif isinstance(function, torch.nn.Module):
+        target = function.forward
+    try:
+        known = [
+            p.name for p in inspect.signature(target).parameters.values()
+            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]  # fmt: skip
+    except (TypeError, ValueError):
+        known = []
+    if known[:1] == ["ctx"]:
+        known = known[1:]
+    return [known[k] if k < len(known) and len(set(known)) == len(known) else f"input {k}" for k in range(count)]
+
+
+def title_of(function: Callable[..., Any]) -> str:
+    """What the function is called in a report."""
+    owner = getattr(function, "__self__", None)
+    if inspect.isclass(owner):
+        return owner.__name__
+    return getattr(function, "__qualname__", type(function).__name__).replace("<locals>.", "").split(".")[-1]
+
+
+def outputs_of(value: Any) -> list[Tensor]:
+    """The tensors that a call returned."""
+    found = [value] if isinstance(value, Tensor) else list(value) if isinstance(value, (tuple, list)) else [value]
+    for v in found:
+        if v is not None and not isinstance(v, Tensor):
+            raise BadInput(f"the function returns {type(v).__name__}: allowed is a tensor or a tuple of tensors")
+    return [v for v in found if v is not None]
+
+
+def leaves_of(case: Case, needs: Sequence[int] | None = None) -> list[Any]:
+    """Fresh leaves of the same values and strides, those in `needs` asking for a gradient."""
+    asked = case.wanted if needs is None else needs
+    found: list[Any] = []
+    for k, v in enumerate(case.inputs):
+        if not isinstance(v, Tensor):
+            found.append(v)
+            continue
+        leaf = copied(v)
+        found.append(leaf.requires_grad_() if k in asked else leaf)
+    return found
+
+
+def copied(v: Tensor) -> Tensor:
+    """A copy in memory of its own, laid out as the tensor is."""
+    size = 1 + sum((n - 1) * abs(s) for n, s in zip(v.shape, v.stride(), strict=True)) if v.numel() else 0
+    room = torch.zeros(size, dtype=v.dtype, device=v.device)
+    copy = room.as_strided(v.shape, v.stride())
+    if any(s == 0 and n > 1 for n, s in zip(v.shape, v.stride(), strict=True)):
+        return v.detach().clone()
+    return copy.copy_(v.detach()).detach()
+
+
+def call(function: Callable[..., Any], case: Case, upstream: Upstream, needs: Sequence[int] | None = None) -> Answer:
+    """Forward and backward once."""
+    leaves = leaves_of(case, needs)
+    kept = [v.detach().clone() if isinstance(v, Tensor) else v for v in leaves]
+    outputs = outputs_of(function(*leaves))
+    return backward(case, leaves, kept, outputs, upstream, needs)
+
+
+def backward(
+    case: Case, leaves: list[Any], kept: list[Any], outputs: list[Tensor], upstream: Upstream,
+    needs: Sequence[int] | None = None, *, keep: bool = False,
+) -> Answer:  # fmt: skip
+    """The backward pass of outputs that are there already."""
+    asked = list(case.wanted if needs is None else needs)
+    live = [(j, v) for j, v in enumerate(outputs) if v.requires_grad]
+    given = [upstream(j, v) for j, v in live]
+    before = [g.detach().clone() for g in given]
+    results = [v.detach().clone() for v in outputs]
+    found: Sequence[Tensor | None] = [None] * len(asked)
+    if live:
+        found = torch.autograd.grad(
+            [v for _, v in live], [leaves[k] for k in asked], given, allow_unused=True, retain_graph=keep
+        )
+    answer = Answer(outputs, dict(zip(asked, found, strict=True)), given, nodes=nodes_of(outputs))
+    answer.changed = [
+        *(f"input {k}" for k, (v, w) in enumerate(zip(leaves, kept, strict=True)) if _differs(v, w)),
+        *("the upstream gradient" for g, h in zip(given, before, strict=True) if _differs(g, h)),
+        *("its own output" for v, w in zip(outputs, results, strict=True) if _differs(v, w)),
+    ]
+    memory = {v.untyped_storage().data_ptr() for v in leaves if isinstance(v, Tensor) and v.numel()}
+    answer.aliased = [
+        k
+        for k, g in answer.gradients.items()
+        if g is not None and g.numel() and g.untyped_storage().data_ptr() in memory
+    ]
+    return answer
+
+
+def _differs(v: Any, w: Any) -> bool:
+    if not isinstance(v, Tensor):
+        return False
+    return not torch.equal(torch.nan_to_num(v.detach()), torch.nan_to_num(w))
+
+
+def nodes_of(outputs: list[Tensor]) -> tuple[str, ...]:
+    """The names of the nodes of the backward graph, from the outputs down, the first few."""
+    seen: dict[Any, str] = {}
+    todo = [v.grad_fn for v in outputs if v.grad_fn is not None]
+    while todo and len(seen) < 50:
+        node = todo.pop(0)
+        if node in seen:
+            continue
+        seen[node] = node.name()
+        todo += [n for n, _ in node.next_functions if n is not None]
+    return tuple(dict.fromkeys(name for name in seen.values() if "AccumulateGrad" not in name))

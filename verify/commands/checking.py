@@ -1,0 +1,57 @@
+"""check_backward and check_gradients: what `verify` offers to programs and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from verify.reports.backward import Report
+
+
+def check_backward(
+    function: Callable[..., Any],
+    inputs: Sequence[Any],
+    reference: Callable[..., Any] | None = None,
+    *,
+    declared: Callable[..., Any] | None = None,
+    accumulate: torch.dtype | str | None = None,
+    shapes: bool = True,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+    probes: Sequence[str] | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Report:
+    """Check a backward pass, entry by entry, in the dtype that it runs in, under every probe.
+
+    function: a callable of tensors (an autograd.Function's apply, a module, a kernel's wrapper) that returns a
+    tensor or a tuple of them. inputs: its arguments, tensors and constants; the gradient of each floating
+    tensor is checked, or of those that require grad where any does. reference: the same in plain torch
+    operations; without it, differences of the function's own forward pass in float64. declared:
+    declared(upstream, *inputs) -> gradients, for a backward pass that is meant to be no derivative. accumulate:
+    the dtype that sums are kept in, or "tf32". shapes: whether other sizes are tried. probes: only those whose
+    name begins with one of these. Raises BadInput for arguments that cannot be checked; a wrong gradient raises
+    nothing here (see Report.raise_if_wrong).
+    """
+    from verify.backward.check import Asked, examine
+
+    chosen = None if probes is None else tuple([probes] if isinstance(probes, str) else probes)
+    asked = Asked(function, inputs, reference, declared, accumulate, shapes, seed, device, chosen, progress)
+    return Report(examine(asked))
+
+
+def check_gradients(
+    function: Callable[..., Tensor], gradients: Callable[..., Any] | Sequence[Tensor], inputs: Sequence[Tensor]
+) -> None:
+    """Check gradients of a plain scalar function of tensors against differences of it.
+
+    gradients: the gradients at these inputs, or a function of the inputs that returns them. Raises an AssertionError
+    with the report where one is wrong or cannot be told, and BadInput for arguments that cannot be checked.
+    """
+    from verify.backward.plain import as_function
+
+    # Gradients that were worked out already hold at these inputs alone.
+    probes = None if callable(gradients) else ("upstream", "frozen", "second", "called")
+    check_backward(as_function(function, gradients), inputs, shapes=False, probes=probes).raise_if_wrong()
