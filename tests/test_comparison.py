@@ -14,9 +14,9 @@ PAIR = ("first", "second")
 NAN, INF = float("nan"), float("inf")
 
 
-def against(first, second, budget=1e-9, undecided=None) -> Comparison:
+def against(first, second, budget: float | list[float] = 1e-9, undecided=None) -> Comparison:
     second = np.array(second, dtype=np.float64)
-    allowed = np.broadcast_to(np.float64(budget), second.shape)
+    allowed = np.broadcast_to(np.asarray(budget, dtype=np.float64), second.shape)
     return compare("dW1", PAIR, np.array(first), second, allowed, undecided)
 
 
