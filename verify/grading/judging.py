@@ -24,6 +24,9 @@ from verify.grading.record import Worst
 from verify.lessons.network.diagnosis import line_is_right
 from verify.problems.lines import local_name, names
 
+# What forms that lose digits may lose of a line's largest entry at an exact zero, where scores are ordinary.
+_LOST = 1e-6
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -68,11 +71,30 @@ class Judge:
         self, answers: Sequence[Answer], wrong: Sequence[str], *, float32: bool
     ) -> tuple[frozenset[str], list[str]]:
         """The wrong lines that a textbook form's own rounding explains, and what such a form loses, in words."""
-        at_once = self._form(answers, names(self.deepest), float32)
+        wrong = [n for n in wrong if self._may_lose_digits(n, answers, float32)]
+        at_once = self._form(answers, names(self.deepest), float32) if wrong else None
         if at_once is not None:
             return frozenset(wrong), [said.text for said in at_once.advice]
         each = {n: found for n in wrong if (found := self._form(answers, [n], float32)) is not None}
         return frozenset(each), list(dict.fromkeys(said.text for found in each.values() for said in found.advice))
+
+    def _may_lose_digits(self, name: str, answers: Sequence[Answer], float32: bool) -> bool:
+        """Whether rounding can be asked: the line came wherever the program answered, and is no matter of f′ at 0."""
+        cases = self._column(name, float32).cases
+        if any(answers[i].returned and here not in answers[i].lines for i, _, here in cases):
+            return False
+        for i, case in self.fixture.of("kink"):
+            here = local_name(name, self.deepest, case.problem.L)
+            value = answers[i].lines.get(here) if here is not None else None
+            if here is None or value is None:
+                continue
+            expected, allowed = self._kink(i, case, float32).expected(answers[i].lines)[here]
+            if value.shape != expected.shape:
+                return False
+            beyond = (value - expected).abs() - allowed
+            if not bool((beyond <= _LOST * expected.abs().max()).all()):
+                return False
+        return True
 
     def _form(self, answers: Sequence[Answer], asked: Sequence[str], float32: bool) -> Explanation | None:
         rows = []
