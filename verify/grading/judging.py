@@ -24,9 +24,6 @@ from verify.grading.record import Worst
 from verify.lessons.network.diagnosis import line_is_right
 from verify.problems.lines import local_name, names
 
-# What forms that lose digits may lose of a line's largest entry at an exact zero, where scores are ordinary.
-_LOST = 1e-6
-
 
 @dataclass(frozen=True)
 class Judged:
@@ -70,31 +67,18 @@ class Judge:
     def textbook_forms(
         self, answers: Sequence[Answer], wrong: Sequence[str], *, float32: bool
     ) -> tuple[frozenset[str], list[str]]:
-        """The wrong lines that a textbook form's own rounding explains, and what such a form loses, in words."""
-        wrong = [n for n in wrong if self._may_lose_digits(n, answers, float32)]
-        at_once = self._form(answers, names(self.deepest), float32) if wrong else None
+        """The wrong lines that a textbook form's own rounding explains, and what such a form loses, in words.
+
+        Rounding explains numbers: no line that did not come, and none that is wrong at a kink alone.
+        """
+        wrong = [n for n in wrong if self._column(n, float32).is_off(answers)]
+        if not wrong:
+            return frozenset(), []
+        at_once = self._form(answers, names(self.deepest), float32)
         if at_once is not None:
             return frozenset(wrong), [said.text for said in at_once.advice]
         each = {n: found for n in wrong if (found := self._form(answers, [n], float32)) is not None}
         return frozenset(each), list(dict.fromkeys(said.text for found in each.values() for said in found.advice))
-
-    def _may_lose_digits(self, name: str, answers: Sequence[Answer], float32: bool) -> bool:
-        """Whether rounding can be asked: the line came wherever the program answered, and is no matter of f′ at 0."""
-        cases = self._column(name, float32).cases
-        if any(answers[i].returned and here not in answers[i].lines for i, _, here in cases):
-            return False
-        for i, case in self.fixture.of("kink"):
-            here = local_name(name, self.deepest, case.problem.L)
-            value = answers[i].lines.get(here) if here is not None else None
-            if here is None or value is None:
-                continue
-            expected, allowed = self._kink(i, case, float32).expected(answers[i].lines)[here]
-            if value.shape != expected.shape:
-                return False
-            beyond = (value - expected).abs() - allowed
-            if not bool((beyond <= _LOST * expected.abs().max()).all()):
-                return False
-        return True
 
     def _form(self, answers: Sequence[Answer], asked: Sequence[str], float32: bool) -> Explanation | None:
         rows = []
@@ -205,6 +189,13 @@ class _Column:
         return bool(self.cases) and all(
             here in answers[i].lines and answers[i].lines[here].shape == case.truth[here].shape
             for i, case, here in self.cases
+        )
+
+    def is_off(self, answers: Sequence[Answer]) -> bool:
+        """Whether the line came on every problem that returned, and is beyond its budget on one of them."""
+        came = [(case, answers[i], here) for i, case, here in self.cases if answers[i].returned]
+        return all(here in answer.lines for _, answer, here in came) and any(
+            not line_is_right(case, here, answer.lines[here], float32=self.float32) for case, answer, here in came
         )
 
     def judged(self, answers: Sequence[Answer]) -> Worst | None:
