@@ -51,6 +51,7 @@ Sweep = Annotated[
 Seed = Annotated[int, typer.Option(parser=whole, metavar="N", help="of the weights, the batch and the sweep")]
 Device = Annotated[str, typer.Option(help="cpu or cuda")]
 Dtype = Annotated[str, typer.Option(help="float64 or float32, for the manual side and autograd")]
+Exact = Annotated[bool, typer.Option("--exact", help="also enclose every line in balls: who is off, by how much")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="the record; - for standard output")]
 HtmlFile = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="the report as one HTML file")]
 MarkdownFile = Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help="the report in Markdown")]
@@ -78,6 +79,7 @@ def compare(
     seed: Seed = DEFAULT.seed,
     device: Device = DEFAULT.device,
     dtype: Dtype = DEFAULT.dtype,
+    exact: Exact = DEFAULT.exact,
     json: JsonFile = None,
     html: HtmlFile = None,
     markdown: MarkdownFile = None,
@@ -98,7 +100,7 @@ def compare(
         return _grade(OneJob(submission, assignment, sandbox, seed if "seed" in options else None, device), files)
     allow(options, OF_MAIN_JOB, "the main job, which has no SUBMISSION")
     job = Job(
-        layers_of(layers), batch, activation, output, loss, lam, data, sweep, seed, device, dtype,
+        layers_of(layers), batch, activation, output, loss, lam, data, sweep, seed, device, dtype, exact,
     )  # fmt: skip
     job.check()
     record = _run(job)

@@ -25,7 +25,7 @@ from verify.classroom.sitting import Sitting
 from verify.commands.command_line import OneLineCommand, allow, check_writable, given, whole, write_text
 from verify.commands.grade_job import GradeJob, check_known, cores
 from verify.commands.pytest_run import run
-from verify.grading.assignment import read_assignment
+from verify.grading.assignment import Assignment, read_assignment
 
 GRADER_FAILED = 3
 _OF_PYTEST = {"paths", "assignment", "sandbox", "seed", "device", "pytest"}
@@ -87,8 +87,7 @@ def grade(
         check_known("--format", name, FORMATS)
     check_writable("--json", json)
     asked = read_assignment(assignment)
-    sitting = Sitting(asked, asked.seed if seed is None else seed, sandbox, device)
-    record = _graded(job, sitting, regrade, formats or ())
+    record = _graded(job, asked, regrade, formats or ())
     _write(record, out, json)
     return GRADER_FAILED if record.grader_errors else 0
 
@@ -100,9 +99,10 @@ def _options(assignment: Path | None, sandbox: str, seed: int | None, device: st
     return told + ([f"--seed={seed}"] if seed is not None else [])
 
 
-def _graded(job: GradeJob, sitting: Sitting, regrade: bool, formats: list[str] | tuple[()]) -> ClassRecord:
+def _graded(job: GradeJob, asked: Assignment, regrade: bool, formats: list[str] | tuple[()]) -> ClassRecord:
     handed = job.handed()
     with _graders(job) as graders, Gradebook(job.out) as gradebook:
+        sitting = _sitting(job, asked, gradebook)
         with _progress(len(handed.entries)) as report:
             room = Classroom(
                 gradebook, sitting, graders, regrade=regrade, passed_over=handed.passed_over, report=report
@@ -111,6 +111,13 @@ def _graded(job: GradeJob, sitting: Sitting, regrade: bool, formats: list[str] |
         for name in formats:
             export(name, record, gradebook.folder)
     return record
+
+
+def _sitting(job: GradeJob, asked: Assignment, gradebook: Gradebook) -> Sitting:
+    """What the class is graded by: the seed that is given, or the assignment's, or the gradebook's own."""
+    given = job.seed if job.seed is not None else asked.seed if isinstance(asked.seed, int) else None
+    seed = gradebook.seed() if given is None else given
+    return Sitting(asked, seed, job.sandbox, job.device, secret=given is None)
 
 
 @contextmanager

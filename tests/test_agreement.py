@@ -70,8 +70,9 @@ def test_three_witnesses_agree(activation: str, loss: str, device: torch.device)
     def agree(problem: Problem) -> None:
         problem = problem.to(device=device)
         manual, autograd, differences = witnesses(problem)
-        assert not beyond(set_against(manual, autograd, shared_rounding(problem, manual, autograd)))
+        assert not refused(set_against(manual, autograd, shared_rounding(problem, manual, autograd)))
         assert not refused(set_against(manual, differences))
+        assert not refused(set_against(manual, differences, shared_rounding(problem, manual, differences)))
         assert not refused(set_against(autograd, differences))
 
     agree()

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from verify.errors import BadInput
-from verify.grading.assignment import MAX_FILE_BYTES, Assignment, assignment_from, read_assignment
+from verify.grading.assignment import Assignment, assignment_from, read_assignment
+from verify.grading.toml_file import MAX_FILE_BYTES
 
 DEFAULT = """
 lesson      = "network"
@@ -27,7 +28,9 @@ batch       = [1, 8]
 biases      = true
 l2          = true
 precision   = "float64"
-seed        = 0
+seed        = "secret"
+epsilon     = "allow"
+functions   = []
 time_limit  = 10.0
 cpu_limit   = 0.0
 program     = ""
@@ -79,6 +82,8 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     l2 = false
     precision = "float32"
     seed = 7
+    epsilon = "wrong"
+    functions = ["loss", "step"]
     time_limit = 2
     cpu_limit = 1.5
         program = "hw3.py"
@@ -90,6 +95,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     loss = 1
     step = 2
     lines = {delta = 2.0, dW2 = 1, y = 0.5, E = 1}
+    mistakes = {mean-missing = 2.0, inputs-mutated = 0}
     """
     read = read_assignment(written(tmp_path, text))
     said = msgspec.to_builtins(read)
@@ -138,7 +144,12 @@ def refusal_if_any(folder: Path, content: bytes) -> str | None:
 
 
 BAD = [
-    ("sed = 1", '"sed"', "seed, time_limit"),
+    ("sed = 1", '"sed"', "seed, epsilon, functions, time_limit"),
+    ('seed = "public"', 'seed = "public"', '"secret", or a whole number'),
+    ('epsilon = "never"', 'epsilon = "never"', "allow, wrong"),
+    ('functions = ["gradients"]', "gradients", "forward, loss, step"),
+    ("points.mistakes.mean-missed = 1", "mean-missed", "mean-missing"),
+    ("points.mistakes.mean-missing = -1", "mean-missing = -1", "of at least 0"),
     ("seed = true", "seed = true", "whole number from 0"),
     ("seed = 1.0", "seed = 1.0", "whole number"),
     ("seed = -1", "seed = -1", "from 0 to"),
@@ -249,6 +260,9 @@ def test_the_digest_depends_on_every_value_and_on_nothing_else(tmp_path: Path) -
         {"l2": False},
         {"precision": "float32"},
         {"seed": 1},
+        {"epsilon": "wrong"},
+        {"functions": ["step"]},
+        {"points": {"mistakes": {"l2-sign": 1}}},
         {"time_limit": 9.0},
         {"memory_mib": 1025},
         {"activation": {"elu": 1.5}},

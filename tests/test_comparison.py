@@ -14,9 +14,9 @@ PAIR = ("first", "second")
 NAN, INF = float("nan"), float("inf")
 
 
-def against(first, second, budget=1e-9, undecided=None) -> Comparison:
+def against(first, second, budget: float | list[float] = 1e-9, undecided=None) -> Comparison:
     second = np.array(second, dtype=np.float64)
-    allowed = np.broadcast_to(np.float64(budget), second.shape)
+    allowed = np.broadcast_to(np.asarray(budget, dtype=np.float64), second.shape)
     return compare("dW1", PAIR, np.array(first), second, allowed, undecided)
 
 
@@ -76,8 +76,9 @@ def test_a_budget_of_another_shape_is_our_fault() -> None:
 
 
 def test_the_budget_itself_still_agrees_and_what_is_beyond_does_not() -> None:
-    assert against([1.5], [1.0], 0.5).verdict is Verdict.AGREE
-    assert against([np.nextafter(1.5, 2)], [1.0], 0.5).verdict is Verdict.DISAGREE
+    # Beside an entry of a thousand, of which half a unit is little.
+    assert against([1.5, 1e3], [1.0, 1e3], 0.5).verdict is Verdict.AGREE
+    assert against([np.nextafter(1.5, 2), 1e3], [1.0, 1e3], 0.5).verdict is Verdict.DISAGREE
     assert against([1.0], [1.0], 0.0).verdict is Verdict.AGREE
 
 
@@ -128,3 +129,20 @@ def test_the_smallest_flagged_error_counts_what_is_there_already() -> None:
     assert limits[3] == INF
     assert median_limit(limits) == pytest.approx(0.75)
     assert median_limit(np.array([NAN])) == INF
+
+
+def test_a_budget_wider_than_a_thousandth_of_the_line_is_no_evidence() -> None:
+    found = against([1.0, 0.5, 1e-9], [1.0, 0.5, 2e-9], [1e-3, 1.1e-3, 1e-9])
+    assert (found.verdict, found.inconclusive, found.index) == (Verdict.INCONCLUSIVE, 1, (2,))
+    assert found.limit == pytest.approx(2.2e-3)
+    assert found.largest_limit == pytest.approx(1)
+    assert against([1.0, 0.5], [1.0, 0.5], 2.0).inconclusive == 2
+
+
+def test_what_is_beyond_even_a_wide_budget_is_wrong() -> None:
+    found = against([9.0, 1.0], [1.0, 1.0], [5.0, 1e-9])
+    assert (found.verdict, found.wrong, found.inconclusive) == (Verdict.DISAGREE, 1, 0)
+
+
+def test_a_line_of_zeros_has_no_size_to_measure_by() -> None:
+    assert against([0.0, 0.0], [0.0, 0.0], 1e-12).verdict is Verdict.AGREE

@@ -1,5 +1,6 @@
 """Diagnosis and grading on programs as students write them: what is wrong is seen, and named exactly or not at all."""
 
+import functools
 import random
 
 import msgspec
@@ -42,12 +43,20 @@ def gradients(W, b, x, t, activation, lam):
 """
 
 
+@functools.cache
+def with_a_step() -> Examination:
+    """The default assignment where steps have points: functions without any are not called."""
+    return examination(assignment_from({"points": {"step": 5.0}}, "test"))
+
+
 @pytest.fixture(scope="module")
 def exam() -> Examination:
     return examination(Assignment())
 
 
 def graded(source: str, exam: Examination) -> GradeRecord:
+    if "def step(" in source and exam.assignment == Assignment():
+        exam = with_a_step()
     return grade("program.py", run_trusted(source, exam.calls), exam)
 
 
@@ -130,7 +139,7 @@ def test_a_wrong_slope_costs_its_own_lines_and_nothing_twice(exam: Examination) 
     assert lines["delta3"] == ("right", None)
     assert lines["delta2"] == lines["delta1"] == ("wrong", "wrong")
     assert lines["dW2"] == lines["dW1"] == lines["db1"] == ("wrong", "right")
-    assert record.score == pytest.approx(10 * 13 / 15)
+    assert record.score == pytest.approx(10 * 5 / 6, abs=1e-4)
 
 
 def test_without_lines_the_diagnosis_carries_forward(exam: Examination) -> None:
@@ -200,6 +209,9 @@ def test_a_program_that_raises_somewhere_is_diagnosed_from_the_rest(exam: Examin
         (RIGHT.replace("return dW, db, lines", "return [d * np.nan for d in dW], db"), "wrong"),
         (RIGHT.replace("return dW, db, lines", "return [0 * w for w in W], [0 * v for v in b]"), "wrong"),
         (RIGHT.replace("return dW, db, lines", "return W, b"), "wrong"),
+        (RIGHT.replace("return dW, db, lines", "return dW, [None] * L, lines"), "wrong"),
+        (RIGHT.replace("return dW, db, lines", "return [None] * L, db"), "wrong"),
+        (RIGHT.replace("return dW, db, lines", "return dW, [*db[:-1], None]"), "wrong"),
     ],
 )
 def test_what_is_no_answer_never_passes(source: str, state: str, exam: Examination) -> None:
@@ -208,15 +220,19 @@ def test_what_is_no_answer_never_passes(source: str, state: str, exam: Examinati
     assert (record.score or 0) < 10
 
 
-def test_an_optional_function_is_graded_where_it_is_there(exam: Examination) -> None:
+def test_an_optional_function_is_graded_where_the_assignment_asks_for_it(exam: Examination) -> None:
     uphill = """
 def step(W, b, x, t, activation, lam, eta):
     dW, db, _ = gradients(W, b, x, t, activation, lam)
     return [w + eta * d for w, d in zip(W, dW)], [c + eta * d for c, d in zip(b, db)]
 """
-    record = graded(RIGHT + uphill, exam)
+    assert grade("it.py", run_trusted(RIGHT + uphill, exam.calls), exam).state == "correct"
+    record = graded(RIGHT + uphill, examination(assignment_from({"points": {"step": 5.0}}, "test")))
     assert record.state == "wrong"
     assert named(record) == {"step-sign"}
+    told = graded(RIGHT + uphill, examination(assignment_from({"functions": ["step"]}, "test")))
+    assert (told.state, told.score) == ("correct", 10.0)
+    assert any(said.startswith("step-sign") for said in told.advice)
 
 
 def test_a_required_function_that_is_missing_makes_it_incomplete() -> None:

@@ -16,7 +16,8 @@ from verify.bounds.budget import lines_of
 from verify.problems.problem import Problem
 from verify.witnesses import stencils
 from verify.witnesses.columns import above, base_of, errors, pairs, penalty, per_weight
-from verify.witnesses.differences import _noise, _steps
+from verify.witnesses.differences import _noise, _steps, _truncation
+from verify.witnesses.growth import growth
 
 ROOT = Path(__file__).resolve().parent.parent
 CUDA = torch.device("cuda")
@@ -62,10 +63,14 @@ def test_the_tensor_part_of_the_differences_stays_on_its_device(name: str, outpu
         found = penalty(p.W, p.lam)
         for l in (1, 2, 3):
             n, j = pairs(base, l)
-            step, hopeless = (v[n, j] for v in _steps(base, l))
+            up, noise = growth(base, l), _noise(base, l)
+            C = _truncation(base, l, up)
+            step, hopeless = (v[n, j] for v in _steps(base, l, up, C, noise))
             points = torch.tensor(stencils.POINTS, dtype=torch.float64, device=CUDA).unsqueeze(1) * step
-            E = errors(base, n, above(base, l, n, j, base.a[l][n, j] + points, p.f.f)[-1], p.pair.y, p.pair.error)
-            value, bar = stencils.central(E, step, _noise(base, l)[n])
+            f = lambda a, l: p.f.f(a)
+            E = errors(base, n, above(base, l, n, j, base.a[l][n, j] + points, f)[-1], p.pair.y, p.pair.error)
+            value, bar = stencils.central_of(E, step, noise[n])
+            found += [stencils.central(E, step, noise[n])[1], C]
             sided = stencils.one_sided(torch.cat([E[:1], E[:3]]), step, 0.0)
             found += [hopeless, bar, *stencils.between(sided, sided)]
             found += per_weight(base, l, value.reshape(base.a[l].shape))

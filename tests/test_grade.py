@@ -270,7 +270,17 @@ def _killed(command: list[str], out: Path, files: int) -> int:
 
 def test_killed_and_gone_on_with_it_gives_the_records_of_an_undisturbed_run(tmp_path: Path) -> None:
     folder = write_class(tmp_path / "class", FEW | {"zoe.py": RIGHT})
-    command = [sys.executable, "scripts/grade.py", folder, "--out", tmp_path / "out", "--sandbox", "process"]
+    command = [
+        sys.executable,
+        "scripts/grade.py",
+        folder,
+        "--out",
+        tmp_path / "out",
+        "--sandbox",
+        "process",
+        "--seed",
+        "0",
+    ]
     assert _killed([*map(str, command)], tmp_path / "out", files=4) == -signal.SIGKILL
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")

@@ -18,6 +18,7 @@ from verify.grading.assignment import LOSSES, OUTPUTS
 from verify.problems.job import Job, check_names, layers_of
 from verify.problems.lines import names
 from verify.problems.samples import LAMBDAS, SHAPES, Shape, sample, seeded, sweep
+from verify.reports import html, markdown, words
 from verify.witnesses.against import autograd_witness
 from verify.witnesses.record import CompareRecord, WitnessPart
 
@@ -114,6 +115,7 @@ def test_nothing_decided_is_no_agreement(monkeypatch: pytest.MonkeyPatch) -> Non
         return replace(witness, bars={name: bar + float("inf") for name, bar in witness.bars.items()})
 
     monkeypatch.setattr(main_job, "CHECKS", (main_job.Check(open_everywhere),))
+    monkeypatch.setattr(main_job, "shared_rounding", lambda problem, first, second: None)
     record = run(msgspec.structs.replace(SMALL, sweep=0))
     assert {line.verdict for line in record.lines} == {"inconclusive"}
     assert not record.agree
@@ -244,3 +246,61 @@ def test_the_record_survives_json() -> None:
     record = run(msgspec.structs.replace(SMALL, sweep=1))
     assert msgspec.json.decode(record.json(), type=CompareRecord) == record
     assert WitnessPart("manual", 0.5) == record.witnesses[0] or record.witnesses[0].name == "manual"
+
+
+# The exact witness ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("activation", "dtype"), [("tanh", "float64"), ("relu", "float64"), ("gelu", "float32")])
+def test_the_exact_witness_lets_everybody_off(activation: str, dtype: str) -> None:
+    record = run(msgspec.structs.replace(SMALL, activation=activation, dtype=dtype, exact=True, sweep=0))
+    assert record.agree
+    assert record.exact is not None
+    assert record.exact.parameters == record.problem.parameters
+    assert record.exact.open == 0
+    assert {line.line for line in record.exact.lines if line.witness == "manual"} == set(names(3))
+    assert not any(line.off for line in record.exact.lines)
+    worst = max(line.median_ulp for line in record.exact.lines if line.witness == "manual" if line.median_ulp)
+    assert worst < 100
+    assert "manual/exact" in record.detection_limit
+    assert "Every witness is as near to it as it says." in words.exact_sentence(record)
+
+
+def test_the_exact_witness_says_who_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, slope=lambda net, l: net.f.derivative(net.a[l]) * (1 + 1e-9))
+    record = run(msgspec.structs.replace(SMALL, activation="tanh", exact=True, sweep=0))
+    assert not record.agree
+    assert record.exact is not None
+    assert {line.witness for line in record.exact.lines if line.off} == {"manual"}
+    first = next(line for line in record.exact.lines if line.off)
+    assert first.line == "delta2"
+    assert first.worst_ulp is not None
+    assert 1e6 < first.worst_ulp < 1e8  # 1e-9 in units of 1e-16
+    assert "Manual is off, first on delta2 by up to " in words.exact_sentence(record)
+    for text in (html.render(record), markdown.render(record)):
+        assert "Manual is off, first on delta2" in text
+
+
+def test_without_flint_the_exact_witness_says_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(BadInput, match="needs python-flint.*pip install -c constraints.txt python-flint") as caught:
+        run(msgspec.structs.replace(SMALL, exact=True))
+    assert "\n" not in str(caught.value)
+
+
+def test_where_bounds_are_too_wide_it_is_inconclusive() -> None:
+    """Twelve layers of weights that grow by 4 each: no step is short enough for what is above and long for rounding."""
+    layers, generator = (3, *[24] * 12, 2), seeded(0)
+    problem = sample(generator, Shape("", layers, 2), activation="tanh", gain=4.0)
+    outcome = judge(problem)
+    assert not outcome.disagreements
+    undecided = {c.line for c in outcome.undecided_lines if c.pair[1] == "finite-differences"}
+    assert "dW1" in undecided
+    assert f"dW{len(layers) - 1}" not in undecided
+
+
+def test_the_deep_network_is_decided_at_its_own_point() -> None:
+    """From the inputs a budget grows by the root of the width in each layer; at the stored point it does not."""
+    problem = sample(seeded(0), Shape("", (20, *[32] * 6, 5), 2), activation="tanh")
+    for c in judge(problem).comparisons:
+        assert c.agrees, (c.line, c.pair)

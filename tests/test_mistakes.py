@@ -22,8 +22,10 @@ BINARY = msgspec.structs.replace(DEFAULT, output="sigmoid", loss="binary-cross-e
 
 # Found by other means than a replaced equation: tests/test_diagnosis.py plants each.
 OF_STATE = {
-    "step-sign", "step-repeated", "inputs-mutated", "cache-stale", "gradients-accumulated", "precision-float32",
-    "integer-arrays", "softmax-overflow",
+    "step-sign", "step-repeated", "step-without-weights", "step-gradients-exchanged", "inputs-mutated", "cache-stale",
+    "gradients-accumulated", "precision-float32", "integer-arrays", "softmax-overflow", "activation-clipped",
+    "activation-ignored", "constant-of-another-library", "probability-clipped", "epsilon-in-denominator",
+    "epsilon-in-log", "gradient-clipped", "reversed-lists", "arrays-the-other-way-round", "layers-hard-coded",
 }  # fmt: skip
 
 

@@ -1,6 +1,8 @@
 """Two witnesses set against one another on one line: shape, dtype, finiteness, value, in that order.
 
 No broadcasting, NaN never passes, an empty reference is refused. The outcome is data; who wants an exception makes one.
+An entry whose budget is wider than a thousandth of the line's largest entry is undecided: within it there is no error
+of a size that matters that could not hide. A line of zeros has no size to measure by; there every finite budget counts.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+
+UNDECIDED = 1e-3  # of the line's largest entry: what is less sure than that has no say
 
 
 class Verdict(StrEnum):
@@ -36,9 +40,10 @@ class Comparison:
     budget: float = 0.0  # what it may be there
     ratio: float = 0.0  # error / budget; over 1 disagrees; no number where no entry has a usable budget
     wrong: int = 0  # entries that disagree
-    inconclusive: int = 0  # entries without a usable budget
+    inconclusive: int = 0  # entries without a usable budget: undecided
     entries: int = 0
     limit: float = float("inf")  # median over the entries of the smallest relative error that would have been flagged
+    largest_limit: float = float("inf")  # the largest of these, infinite where an entry is undecided
     detail: str = ""
 
     @property
@@ -83,9 +88,21 @@ def median_limit(limits: NDArray[np.float64]) -> float:
     return float(np.median(usable)) if usable.size else float("inf")
 
 
+def largest_of(limits: NDArray[np.float64]) -> float:
+    """The largest of `smallest_flagged`, entries of 0 left out; infinite where nothing is left."""
+    usable = limits[~np.isnan(limits)]
+    return float(usable.max()) if usable.size else float("inf")
+
+
 def _open(budget: NDArray, undecided: NDArray | None) -> NDArray[np.bool_]:
     """Entries without a verdict: no finite budget, or left undecided by the reference itself."""
     return ~np.isfinite(budget) if undecided is None else ~np.isfinite(budget) | undecided
+
+
+def too_wide(second: NDArray, budget: NDArray) -> NDArray[np.bool_]:
+    """Entries whose budget is no evidence, whatever lies within it: wider than a thousandth of the largest entry."""
+    largest = float(np.abs(second[np.isfinite(second)]).max(initial=0.0))
+    return ~(budget <= UNDECIDED * largest) if largest > 0 else np.zeros_like(budget, dtype=np.bool_)
 
 
 def _refused(line: str, pair: tuple[str, str], first: NDArray, second: NDArray) -> Comparison | None:
@@ -110,17 +127,18 @@ def _by_value(
 ) -> Comparison:
     with np.errstate(over="ignore"):
         error = np.abs(first - second)
-    open_ = _open(budget, undecided)
     within = error <= budget  # written so that NaN is never within
+    open_ = _open(budget, undecided) | (within & too_wide(second, budget))
     ratio = _ratio(error, budget, open_)
     wrong = int((~within & ~open_).sum())
     at = int(np.argmax(ratio))
     index = _position(at, second.shape)
+    limits = smallest_flagged(first, second, budget, undecided)
     verdict = Verdict.DISAGREE if wrong else Verdict.INCONCLUSIVE if open_.any() else Verdict.AGREE
     return Comparison(
         line, pair, verdict, index, (float(first[index]), float(second[index])), float(error[index]),
         float(budget[index]), float("nan" if open_.all() else ratio.flat[at]), wrong, int(open_.sum()), second.size,
-        median_limit(smallest_flagged(first, second, budget, undecided)),
+        median_limit(limits), largest_of(limits),
     )  # fmt: skip
 
 

@@ -107,7 +107,7 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
     restored: list[str]
     passed_over: list[str] = []
     sandbox: str
-    seed: int
+    seed: int | None
     digests: dict[str, str]
 
     def json(self) -> str:

@@ -37,6 +37,7 @@ from verify.classroom.sitting import (
     version,
 )
 from verify.errors import BadInput
+from verify.grading.record import POINTS_RULE
 from verify.submissions.confined import Unread
 from verify.submissions.reading import Entry
 from verify.submissions.submission import Submission, shown
@@ -99,6 +100,7 @@ class Classroom:
     def grade(self, entries: Sequence[Entry]) -> ClassRecord:
         """Every entry's record, written the moment it is graded. Raises BadInput where nothing can be graded there."""
         self._stems = stems(entry.name for entry in entries)
+        self._check_rules()
         self._origins = self._known_origins(entries)
         with Crew(self.graders.hire, self.graders.ahead) as graders, Crew(self.graders.readers, _READ_AHEAD) as readers:
             self._ground = self._looked_at(graders)
@@ -154,10 +156,24 @@ class Classroom:
             return False
         digests = self._digests() | {"submission": submission.digest}
         same = (row.submission, row.digests, row.seed, row.sandbox)
-        return same == (entry.name, digests, self.sitting.seed, self._ground.sandbox) and self.gradebook.complete(stem)
+        wanted = (entry.name, digests, self.sitting.shown_seed, self._ground.sandbox)
+        return same == wanted and self.gradebook.complete(stem)
 
     def _digests(self) -> dict[str, str]:
-        return {"assignment": self.sitting.assignment.digest(), "grader": self.sitting.version}
+        return self.sitting.digests()
+
+    def _check_rules(self) -> None:
+        """Scores of the old rule of points and of this one never stand in one gradebook. Raises BadInput."""
+        old = {stem for stem, row in self.gradebook.rows.items() if row.points_rule != POINTS_RULE}
+        left = sorted(self.gradebook.rows[stem].submission for stem in old - set(self._stems.values()))
+        if left:
+            more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+            raise BadInput(
+                shown(
+                    f"--out {self.gradebook.folder}: {len(old)} records there have points by the rule before this one, "
+                    f"and {left[0]}{more} of them is not given; give all that are there, or another --out"
+                )
+            )
 
     def _take(self, entry: Entry, graded: Graded | Died) -> None:
         """Writes what came of an entry."""
@@ -193,7 +209,7 @@ class Classroom:
             restored=restored,
             passed_over=list(self.passed_over),
             sandbox=self._ground.sandbox,
-            seed=self.sitting.seed,
+            seed=self.sitting.shown_seed,
             digests=self._digests(),
         )
         self.gradebook.put(SUMMARY, record.json().encode())

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import re
+import secrets
 import stat
 import tempfile
 import zlib
@@ -27,6 +28,7 @@ from verify.grading.record import SCHEMA, FindingRecord
 from verify.submissions.submission import shown
 
 SUMMARY, TABLE, HISTORY = "class.json", "gradebook.csv", "history"
+SEED = ".seed"  # of the class's problems, where the assignment keeps it secret
 _LOCK = ".lock"
 _TEMPORARY = ".backproof-", ".tmp"
 _MOST_RECORD_BYTES = 64 << 20
@@ -43,12 +45,13 @@ class Row(msgspec.Struct, frozen=True):
     state: str
     score: float | None = None
     max_score: float = 0.0
-    seed: int = 0
+    seed: int | None = None
     first_wrong_line: str | None = None
     diagnosis: list[FindingRecord] = []
     message: str = ""
     sandbox: str = ""
     digests: dict[str, str] = {}
+    points_rule: int = 1
 
     @property
     def mistakes(self) -> tuple[str, ...]:
@@ -156,6 +159,20 @@ class Gradebook:
             if page is not None:
                 self._files[f"{stem}.md"] = _Kept.of(page)
 
+    def seed(self) -> int:
+        """The class's own seed: drawn once, kept in the folder for nobody but its owner. Raises BadInput."""
+        path = self.folder / SEED
+        kept = _content(path)
+        if kept is None:
+            write_whole(path, b"%d\n" % secrets.randbits(62), mode=0o600)
+            kept = _content(path)
+        try:
+            return int(kept or b"")
+        except ValueError:
+            raise BadInput(
+                shown(f"{path}: holds no whole number; delete it, and the class gets new problems")
+            ) from None
+
     def content(self, name: str) -> bytes | None:
         """The bytes of a file in the folder; None where there is none."""
         return _content(self.folder / name)
@@ -259,15 +276,15 @@ def _clear_the_way(path: Path) -> None:
         path.rename(path.with_name(f"{path.name}.moved-{os.getpid()}"))
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, mode: int = 0o666) -> None:
     """The file in one step: until all of it is on the disk the old one stays. Raises Unwritten."""
     try:
-        _write_whole(path, data)
+        _write_whole(path, data, mode)
     except OSError as error:
         raise Unwritten(shown(f"{path}: cannot be written ({error.strerror or error})")) from None
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def _write_whole(path: Path, data: bytes, mode: int) -> None:
     begin, end = _TEMPORARY
     descriptor, temporary = tempfile.mkstemp(end, begin, path.parent)
     try:
@@ -275,7 +292,7 @@ def _write_whole(path: Path, data: bytes) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(descriptor)
-        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).chmod(mode & ~_umask())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -44,6 +44,7 @@ class Sitting:
     """What every submission of a class is graded by.
 
     sandbox: as `verify.isolation.choose` takes it. version: of the grader, as `version` says it of the one who asks.
+    secret: whether the seed stays with the class: records then have none, and the digest of it.
     """
 
     assignment: Assignment
@@ -51,6 +52,17 @@ class Sitting:
     sandbox: str = "auto"
     device: str = "cpu"
     version: str = ""
+    secret: bool = False
+
+    @property
+    def shown_seed(self) -> int | None:
+        """The seed as records have it."""
+        return None if self.secret else self.seed
+
+    def digests(self) -> dict[str, str]:
+        """What every record of the class was graded by, besides the submission itself."""
+        of_seed = {"seed": hashlib.sha256(str(self.seed).encode()).hexdigest()} if self.secret else {}
+        return {"assignment": self.assignment.digest(), "grader": self.version, **of_seed}
 
 
 @dataclass(frozen=True)
@@ -160,12 +172,13 @@ def _told(error: BaseException) -> str:
 def failed(name: str, reason: str, sitting: Sitting) -> GradeRecord:
     """The record of our own failure."""
     text = f"The grader failed, not the submission: {shown(' '.join(reason.split()))}"
-    return without_run(name, GRADER_ERROR, text, sitting.assignment, sitting.seed)
+    return without_run(name, GRADER_ERROR, text, sitting.assignment, sitting.shown_seed)
 
 
 def finished(record: GradeRecord, sitting: Sitting) -> Graded:
-    """The record with the grader's version, and the page, as they are written."""
-    record.digests = {**record.digests, "grader": sitting.version}
+    """The record with what it was graded by, and the page, as they are written."""
+    record.digests = {**record.digests, **sitting.digests()}
+    record.seed = sitting.shown_seed
     page = _page(record).encode(errors="backslashreplace")
     return Graded(encode(record), page, _starved(record, sitting))
 

@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,7 +15,7 @@ from verify.errors import BadInput
 from verify.problems import samples
 from verify.problems.data import CLASSES, read_batch
 from verify.problems.job import Job
-from verify.problems.lines import equation, place, symbol
+from verify.problems.lines import equation, kind_and_layer, place, symbol
 from verify.problems.problem import Problem
 from verify.witnesses import complex_step
 from verify.witnesses.against import (
@@ -23,20 +24,28 @@ from verify.witnesses.against import (
     complex_step_witness,
     detection_limit,
     differences_witness,
+    exact_witness,
+    largest_limit,
     manual_witness,
+    needs_flint,
     set_against,
     shared_rounding,
 )
 from verify.witnesses.record import (
     CompareRecord,
+    ExactPart,
     FailurePart,
     LinePart,
+    OffPart,
     PlacePart,
     ProblemPart,
     SweepPart,
     WitnessPart,
     number,
 )
+
+if TYPE_CHECKING:  # python-flint need not be installed
+    from verify.witnesses.balls import Balls
 
 Progress = Callable[[str, int, int], None]  # what is done, how far, of how much
 
@@ -47,11 +56,10 @@ class Check:
 
     witness: Callable[[Problem], Witness]
     unavailable: Callable[[Problem], str | None] = lambda problem: None
-    shows_all: bool = False  # has every line, each computed from its own lines before it
 
 
 CHECKS: tuple[Check, ...] = (
-    Check(autograd_witness, shows_all=True),
+    Check(autograd_witness),
     Check(differences_witness),
     Check(complex_step_witness, complex_step.unavailable),
 )
@@ -65,6 +73,8 @@ class Outcome:
     witnesses: list[Witness] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
     limits: dict[str, float] = field(default_factory=dict)
+    largest: dict[str, float] = field(default_factory=dict)
+    exact: ExactPart | None = None
 
     @property
     def disagreements(self) -> list[Comparison]:
@@ -76,23 +86,70 @@ class Outcome:
         return [c for c in self.comparisons if c.verdict is Verdict.INCONCLUSIVE and c.inconclusive == c.entries]
 
     @property
+    def off(self) -> int:
+        """Entries at which a witness is further from the exact line than it can explain."""
+        return sum(line.off for line in self.exact.lines) if self.exact else 0
+
+    @property
     def inconclusive(self) -> int:
-        return sum(w.inconclusive for w in self.witnesses)
+        """Parameters that some witness leaves undecided, each witness's by itself."""
+        return sum(self.undecided_by(w.name) for w in self.witnesses)
+
+    def undecided_by(self, name: str) -> int:
+        """Parameters that this witness leaves undecided."""
+        of_it = [c for c in self.comparisons if c.pair[1] == name and kind_and_layer(c.line)[0] in ("dW", "db")]
+        return sum(c.inconclusive for c in of_it)
 
 
-def judge(problem: Problem) -> Outcome:
-    """Every witness that can speak on the problem, set against the manual one."""
+def judge(problem: Problem, *, exact: bool = False) -> Outcome:
+    """Every witness that can speak on the problem, set against the manual one; if asked for, the exact one against all.
+
+    Raises BadInput where the exact one is asked for and python-flint is not there.
+    """
+    if exact:
+        needs_flint()
     manual = manual_witness(problem)
     outcome = Outcome(problem, [manual])
     for check in CHECKS:
         if check.unavailable(problem) is not None:
             continue
-        other = check.witness(problem)
-        shared = shared_rounding(problem, manual, other) if check.shows_all else None
-        outcome.witnesses.append(other)
-        outcome.comparisons += set_against(manual, other, shared)
-        outcome.limits[f"{manual.name}/{other.name}"] = detection_limit(manual, other, shared)
+        _compare(outcome, manual, check.witness(problem))
+    if exact:
+        others = list(outcome.witnesses)
+        enclosed, balls = exact_witness(problem)
+        _compare(outcome, manual, enclosed)
+        outcome.exact = _exact_part(problem, others, enclosed, balls)
     return outcome
+
+
+def _compare(outcome: Outcome, manual: Witness, other: Witness) -> None:
+    shared = shared_rounding(outcome.problem, manual, other)
+    outcome.witnesses.append(other)
+    outcome.comparisons += set_against(manual, other, shared)
+    pair = f"{manual.name}/{other.name}"
+    outcome.limits[pair] = detection_limit(manual, other, shared)
+    outcome.largest[pair] = largest_limit(manual, other, shared)
+
+
+def _exact_part(problem: Problem, others: list[Witness], enclosed: Witness, balls: Balls) -> ExactPart:
+    from verify.witnesses.offsets import offsets
+
+    parts = tuple(
+        OffPart(
+            o.line, o.witness, o.entries, o.of, number(o.median_ulp), number(o.worst_ulp), number(o.share), o.index,
+            (number(o.values[0]), number(o.values[1])), o.off,
+        )
+        for o in offsets(problem, others, enclosed, balls)
+    )  # fmt: skip
+    lines = balls.lines
+    return ExactPart(
+        seconds=enclosed.seconds,
+        bits=balls.bits,
+        parameters=sum(v.value.size for name, v in lines.items() if kind_and_layer(name)[0] in ("dW", "db")),
+        hulls=sum(int(v.hull.sum()) for v in lines.values()),
+        open=sum(int(v.open.sum()) for v in lines.values()),
+        lines=parts,
+    )
 
 
 def main_problem(job: Job) -> Problem:
@@ -138,17 +195,19 @@ def run(job: Job, progress: Progress = lambda stage, done, total: None) -> Compa
     """The main job and its sweep. Raises BadInput before anything is computed."""
     problem = main_problem(job)
     progress("main", 0, 1)
-    outcome = judge(problem)
+    outcome = judge(problem, exact=job.exact)
     progress("main", 1, 1)
     part = _swept(job, _tracked(samples.sweep(job.sweep, job.seed), job.sweep, progress))
     return CompareRecord(
-        agree=not (outcome.disagreements or outcome.undecided_lines or part.disagreements),
+        agree=not (outcome.disagreements or outcome.undecided_lines or outcome.off or part.disagreements),
         problem=_problem_part(job, problem),
-        witnesses=tuple(map(_witness_part, outcome.witnesses, [problem] * len(outcome.witnesses))),
+        witnesses=tuple(_witness_part(w, outcome) for w in outcome.witnesses),
         lines=tuple(_line_part(c, problem) for c in outcome.comparisons),
         sweep=part,
         detection_limit={pair: number(limit) for pair, limit in outcome.limits.items()},
         versions={"python": platform.python_version(), "torch": str(torch.__version__)},
+        largest_limit={pair: number(limit) for pair, limit in outcome.largest.items()},
+        exact=outcome.exact,
     )
 
 
@@ -200,10 +259,11 @@ def _problem_part(job: Job, problem: Problem) -> ProblemPart:
     )
 
 
-def _witness_part(witness: Witness, problem: Problem) -> WitnessPart:
+def _witness_part(witness: Witness, outcome: Outcome) -> WitnessPart:
     if not witness.undecided:
         return WitnessPart(witness.name, witness.seconds)
-    return WitnessPart(witness.name, witness.seconds, problem.parameters, witness.inconclusive)
+    left = outcome.undecided_by(witness.name)
+    return WitnessPart(witness.name, witness.seconds, outcome.problem.parameters, left)
 
 
 def _line_part(c: Comparison, problem: Problem) -> LinePart:
@@ -224,4 +284,6 @@ def _line_part(c: Comparison, problem: Problem) -> LinePart:
         equation=equation(c.line, problem.L, problem.output, problem.loss),
         place=PlacePart(where.deck, where.heading),
         detail=c.detail,
+        limit=number(c.limit),
+        largest_limit=number(c.largest_limit),
     )

@@ -40,7 +40,7 @@ class OneJob:
     def sitting(self) -> Sitting:
         """What the submission is graded by. Raises BadInput for an assignment that cannot be read."""
         asked = read_assignment(self.assignment)
-        return Sitting(asked, asked.seed if self.seed is None else self.seed, self.sandbox, self.device)
+        return Sitting(asked, asked.practice_seed if self.seed is None else self.seed, self.sandbox, self.device)
 
 
 def entry_of(path: Path) -> Entry:

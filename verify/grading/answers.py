@@ -56,15 +56,20 @@ class _Sorting:
         return array.T[0] if name.startswith("db") and array.shape[1] == 1 else array.T
 
 
-def gradients_answer(value: Any, L: int, *, columns: bool = False, inputs_changed: bool = False) -> Answer:
+def gradients_answer(
+    value: Any, L: int, *, columns: bool = False, inputs_changed: bool = False, biases: bool = True
+) -> Answer:
     """Sort what `gradients` returned: dW, db, or dW, db and a dict of lines.
 
+    biases: without them db is not looked at, whatever it is, and dW alone will do.
     A result of another form is a failed answer whose message says what came and what is allowed.
     """
+    if not biases:
+        value = _without_biases(value, L)
     if not isinstance(value, list | tuple) or len(value) not in (2, 3):
         return Answer(failed=f"gradients returned {describe(value)}; it returns dW, db or dW, db, {{lines}}")
     sorting = _Sorting(columns)
-    for kind, values in (("dW", value[0]), ("db", value[1])):
+    for kind, values in (("dW", value[0]), ("db", value[1]))[: 1 + biases]:
         layers = _layers(values)
         if layers is None or len(layers) != L:
             came = describe(values) if layers is None else f"{len(layers)} entries"
@@ -79,6 +84,21 @@ def gradients_answer(value: Any, L: int, *, columns: bool = False, inputs_change
         sorting.lines, faults=sorting.faults, float32="float32" in sorting.dtypes or "float16" in sorting.dtypes,
         integers=any(d.startswith(("int", "uint", "bool")) for d in sorting.dtypes), inputs_changed=inputs_changed,
     )  # fmt: skip
+
+
+def _without_biases(value: Any, L: int) -> Any:
+    """dW with an empty db beside it: of dW alone, dW and lines, dW and db, or all three."""
+    matrices = lambda v: (layers := _layers(v)) is not None and len(layers) == L and all(map(_is_matrix, layers))
+    if matrices(value):
+        return value, []
+    if isinstance(value, list | tuple) and len(value) in (1, 2, 3) and isinstance(value[-1], dict):
+        return value[0], [], value[-1]
+    return (value[0], []) if isinstance(value, list | tuple) and len(value) in (1, 2) else value
+
+
+def _is_matrix(value: Any) -> bool:
+    array = as_array(value)
+    return array is not None and array.ndim == 2
 
 
 def _layers(values: Any) -> Sequence[Any] | None:

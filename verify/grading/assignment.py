@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import math
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from verify.errors import BadInput
+from verify.grading.toml_file import parse, read_text
 
 ACTIVATIONS = (
     "relu",
@@ -30,11 +31,13 @@ ACTIVATIONS = (
 OUTPUTS = ("softmax", *ACTIVATIONS)
 LOSSES = ("cross-entropy", "binary-cross-entropy", "squared-error")
 
+FUNCTIONS = ("forward", "loss", "step")
+SECRET = "secret"
+
 # The lines that [points.lines] may name: the numbered ones also one layer at a time, as in delta3.
 NUMBERED_LINES = ("delta", "dW", "db", "a", "z")
 SINGLE_LINES = ("y", "E")
 
-MAX_FILE_BYTES = 1 << 20
 MAX_LAYERS = 20
 MAX_UNITS = 1024
 MAX_SECONDS = 3600.0
@@ -51,13 +54,14 @@ class ActivationConstants(msgspec.Struct, frozen=True):
 
 
 class Points(msgspec.Struct, frozen=True):
-    """Points by function; `lines` overrides the equal share of single lines or kinds of lines."""
+    """Points by function; `lines` weighs lines or kinds of lines, `mistakes` has the prices of named mistakes."""
 
     gradients: float = 10.0
     forward: float = 0.0
     loss: float = 0.0
     step: float = 0.0
     lines: dict[str, float] = {}
+    mistakes: dict[str, float] = {}
 
     @property
     def total(self) -> float:
@@ -82,13 +86,25 @@ class Assignment(msgspec.Struct, frozen=True):
     biases: bool = True
     l2: bool = True
     precision: str = "float64"
-    seed: int = 0
+    seed: int | str = SECRET
+    epsilon: str = "allow"
+    functions: tuple[str, ...] = ()
     time_limit: float = 10.0
     cpu_limit: float = 0.0
     memory_mib: int = 1024
     program: str = ""
     activation: ActivationConstants = ActivationConstants()
     points: Points = Points()
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The optional functions that are called: those that have points, and those that the assignment names."""
+        return tuple(f for f in FUNCTIONS if getattr(self.points, f) > 0 or f in self.functions)
+
+    @property
+    def practice_seed(self) -> int:
+        """The seed of problems that anybody may see: the assignment's, or 0 where the class's own is secret."""
+        return self.seed if isinstance(self.seed, int) else 0
 
     def digest(self) -> str:
         """Hex SHA-256 of every value: the same for two files that say the same in other words or another order."""
@@ -103,7 +119,7 @@ def read_assignment(path: Path | None) -> Assignment:
     if path is None:
         return Assignment()
     source = ascii(str(path))[1:-1] if not str(path).isprintable() else str(path)
-    return assignment_from(_parse(_read_text(path, source), source), source)
+    return assignment_from(parse(read_text(path, source), source), source)
 
 
 def assignment_from(table: Mapping[str, Any], source: str) -> Assignment:
@@ -113,42 +129,6 @@ def assignment_from(table: Mapping[str, Any], source: str) -> Assignment:
     if problem:
         raise BadInput(f"{source}: {problem}")
     return assignment
-
-
-# The file ------------------------------------------------------------------------------------------------------------
-
-
-def _read_text(path: Path, source: str) -> str:
-    try:
-        if not path.is_file():
-            kind = "is a folder" if path.is_dir() else "is no such file" if not path.exists() else "is no regular file"
-            raise BadInput(f"{source}: {kind}; an assignment is a TOML file")
-        with path.open("rb") as stream:
-            data = stream.read(MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{source}: cannot be read ({_first_line(error)}); an assignment is a TOML file") from None
-    if len(data) > MAX_FILE_BYTES:
-        raise BadInput(f"{source}: is larger than {MAX_FILE_BYTES} bytes; an assignment is a short TOML file")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise BadInput(f"{source}: line {line} is not UTF-8 (byte 0x{data[error.start]:02x}); TOML is UTF-8") from None
-
-
-def _parse(text: str, source: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise BadInput(f"{source}: is nested too deeply; an assignment has tables of one or two levels") from None
-    except ValueError as error:
-        raise BadInput(f"{source}: is no TOML: {_first_line(error)}") from None
-
-
-def _first_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 # Checks of one value -------------------------------------------------------------------------------------------------
@@ -171,11 +151,11 @@ def _name(known: tuple[str, ...]) -> _Check:
     return check
 
 
-def _names(known: tuple[str, ...]) -> _Check:
+def _names(known: tuple[str, ...], least: int = 1) -> _Check:
     def check(value: Any) -> tuple[str, ...]:
-        whole = isinstance(value, list) and value and all(isinstance(entry, str) and entry in known for entry in value)
-        if not whole or len(set(value)) < len(value):
-            raise _Refused(f"a list of at least one of {', '.join(known)}, each once")
+        whole = isinstance(value, list) and all(isinstance(entry, str) and entry in known for entry in value)
+        if not whole or len(value) < least or len(set(value)) < len(value):
+            raise _Refused(f"a list of {'at least one of ' if least else ''}{', '.join(known)}, each once")
         return tuple(value)
 
     return check
@@ -204,6 +184,12 @@ def _whole(least: int, most: int) -> _Check:
         return value
 
     return check
+
+
+def _seed(value: Any) -> int | str:
+    if value == SECRET or (_is_whole(value) and 0 <= value < 2**63):
+        return value
+    raise _Refused(f'"{SECRET}", or a whole number from 0 to {2**63 - 1}')
 
 
 def _range(most: int) -> _Check:
@@ -258,6 +244,29 @@ class _LineNames(Mapping[str, _Check]):
         return 2 * len(NUMBERED_LINES) + len(SINGLE_LINES)
 
 
+class _MistakeNames(Mapping[str, _Check]):
+    """The keys of [points.mistakes]: the ids of the catalogue, which is imported where one is asked for."""
+
+    _POINTS = staticmethod(_number(0, MAX_POINTS))
+
+    @staticmethod
+    def _ids() -> tuple[str, ...]:
+        # By its name: the records that reports read name an assignment's types, and bring no equations along.
+        return tuple(importlib.import_module("verify.lessons.network.mistakes").CATALOGUE)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._ids()
+
+    def __getitem__(self, key: str) -> _Check:
+        return self._POINTS
+
+    def __iter__(self):
+        return iter(self._ids())
+
+    def __len__(self) -> int:
+        return len(self._ids())
+
+
 def _checked(table: Mapping[str, Any], keys: Mapping[str, _Check | _Table], prefix: str, source: str) -> dict[str, Any]:
     """The table's values, each through its key's check; BadInput at the first unknown key or refused value."""
     values: dict[str, Any] = {}
@@ -296,6 +305,7 @@ _POINTS = _Table(
         "loss": _FUNCTION_POINTS,
         "step": _FUNCTION_POINTS,
         "lines": _Table(_LineNames(), dict),
+        "mistakes": _Table(_MistakeNames(), dict),
     },
     Points,
 )
@@ -314,7 +324,9 @@ _KEYS: dict[str, _Check | _Table] = {
     "biases": _truth,
     "l2": _truth,
     "precision": _name(("float64", "float32")),
-    "seed": _whole(0, 2**63 - 1),
+    "seed": _seed,
+    "epsilon": _name(("allow", "wrong")),
+    "functions": _names(FUNCTIONS, least=0),
     "time_limit": _number(0, MAX_SECONDS, open_below=True),
     "cpu_limit": _number(0, MAX_SECONDS),
     "memory_mib": _whole(64, MAX_MEMORY_MIB),

@@ -2,40 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace as changed
 from functools import partial
 
+import torch
 from msgspec.structs import replace
+from torch import Tensor
 
 from verify.grading.answers import Answer, columns_name
-from verify.grading.fixtures import Case, Fixture
+from verify.grading.fixtures import Case, Fixture, shows
 from verify.grading.record import Counterexample, WorkingLine
 from verify.grading.terms import as_lists, formulas, handed, working_line
-from verify.lessons.network.diagnosis import line_is_right
-from verify.problems.lines import gradient_names, names
+from verify.lessons.network.diagnosis import Diagnosis, line_is_right
+from verify.problems.lines import kind_and_layer, names
+
+MOST_UNITS = 8  # of a layer: beyond that only the units whose weights are not 0 are shown
 
 
-def counterexample(fixture: Fixture, answers: Sequence[Answer]) -> Counterexample | None:
-    """The first rung that shows the error, else the smallest other problem that does; None where all is right."""
-    rungs = fixture.of("rung")
-    others = sorted(fixture.of("state", "general"), key=lambda ic: (ic[1].problem.parameters, ic[1].problem.N))
-    for i, case in [*rungs, *others]:
-        line = _wrong_line(case, answers[i], fixture.assignment.biases)
-        if line is not None:
-            return _shown(case, answers[i], line, columns=fixture.assignment.convention == "columns")
-    return None
+def counterexample(
+    fixture: Fixture, answers: Sequence[Answer], diagnosis: Diagnosis | None = None
+) -> Counterexample | None:
+    """The first rung that shows the error that is named first, else the smallest other problem that does.
+
+    None where nothing that came back is wrong: what was not handed over differs from nothing.
+    """
+    wrong = [
+        (case, answers[i], line)
+        for i, case in _in_order(fixture)
+        if (line := _wrong_line(case, answers[i], fixture.assignment.biases)) is not None
+    ]
+    if not wrong:
+        return None
+    case, answer, line = next((w for w in wrong if _shows_first(fixture, w[0], diagnosis)), wrong[0])
+    return _shown(*_alive(case, answer), line, columns=fixture.assignment.convention == "columns")
+
+
+def _in_order(fixture: Fixture) -> list[tuple[int, Case]]:
+    """The ladder from its foot, then the other problems by their size."""
+    others = sorted(
+        [(i, case) for i, case in enumerate(fixture.cases) if case.role not in ("rung", "large")],
+        key=lambda ic: (ic[1].problem.parameters, ic[1].problem.N),
+    )
+    return [*fixture.of("rung"), *others]
+
+
+def _shows_first(fixture: Fixture, case: Case, diagnosis: Diagnosis | None) -> bool:
+    """Whether the mistake that is named first changes something on that problem by itself."""
+    if diagnosis is None or diagnosis.hypothesis is None or not diagnosis.hypothesis.mistakes:
+        return True
+    first = diagnosis.hypothesis.mistakes[0]
+    forms = [v for v in diagnosis.hypothesis.variants if v.mistake == first]
+    return not forms or any(shows(v, case, fixture.assignment) for v in forms)
 
 
 def _wrong_line(case: Case, answer: Answer, biases: bool) -> str | None:
-    """The first wrong line in the order of the working: handed over and wrong, or required and missing."""
-    required = {n for n in gradient_names(case.problem.L) if biases or n.startswith("dW")}
+    """The first line that was handed over and is wrong, in the order of the working."""
+    if not answer.returned:
+        return None
     for name in names(case.problem.L):
-        if name in answer.lines and (name in required or not name.startswith("db")):
-            if not line_is_right(case, name, answer.lines[name]):
-                return name
-        elif name in required:
+        looked_at = name in answer.lines and (biases or not name.startswith("db"))
+        if looked_at and not line_is_right(case, name, answer.lines[name]):
             return name
     return None
+
+
+# What is shown -------------------------------------------------------------------------------------------------------
 
 
 def _shown(case: Case, answer: Answer, line: str, *, columns: bool) -> Counterexample:
@@ -52,7 +84,7 @@ def _shown(case: Case, answer: Answer, line: str, *, columns: bool) -> Counterex
         output=p.output,
         loss=p.loss,
         line=named(line),
-        yours=handed(answer.lines[line], columns=columns) if line in answer.lines else None,
+        yours=handed(answer.lines[line], columns=columns),
         expected=turn(case.truth[line]),
         label=p.label,
         message=answer.failed or answer.faults.get(line, ""),
@@ -68,3 +100,40 @@ def _working_line(case: Case, answer: Answer, name: str, columns: bool) -> Worki
         return line
     differs = not line_is_right(case, name, yours)
     return replace(line, yours=handed(yours, columns=columns), differs=differs)
+
+
+# Wide layers ---------------------------------------------------------------------------------------------------------
+
+
+def _alive(case: Case, answer: Answer) -> tuple[Case, Answer]:
+    """The problem with those units alone whose weights are not 0: a smaller network with the same numbers."""
+    kept = list(_kept(case))
+    p = case.problem
+    if all(len(units) == size for units, size in zip(kept, p.layers, strict=True)):
+        return case, answer
+    W = tuple(w[below][:, units] for w, below, units in zip(p.W, kept, kept[1:], strict=False))
+    b = tuple(v[units] for v, units in zip(p.b, kept[1:], strict=True))
+    small = Case(changed(p, W=W, b=b, x=p.x[:, kept[0]], t=p.t[:, kept[-1]]), case.role)
+    lines = {name: _cut(name, value, case, kept) for name, value in answer.lines.items()}
+    return small, changed(answer, lines=lines)
+
+
+def _kept(case: Case) -> Iterator[Tensor]:
+    """Of each layer, the input's first, the numbers of the units that are shown; all outputs."""
+    p = case.problem
+    for l, size in enumerate(p.layers):
+        below = p.W[l - 1].abs().sum(0) + p.b[l - 1].abs() if l > 0 else torch.zeros(size, device="cpu")
+        above = p.W[l].abs().sum(1) if l < p.L else torch.ones(size, device="cpu")
+        alive = torch.nonzero((below + above) != 0).flatten()
+        yield alive if size > MOST_UNITS and len(alive) else torch.arange(size, device="cpu")
+
+
+def _cut(name: str, value: Tensor, case: Case, kept: Sequence[Tensor]) -> Tensor:
+    """What of a line belongs to the units that are shown; a value of another shape stays as it is."""
+    if name not in case.truth or value.shape != case.truth[name].shape or name == "E":
+        return value
+    kind, l = kind_and_layer(name)
+    layer = case.problem.L if l is None else l
+    if kind == "dW":
+        return value[kept[layer - 1]][:, kept[layer]]
+    return value[kept[layer]] if kind == "db" else value[:, kept[layer]]

@@ -6,8 +6,9 @@ from functools import partial
 
 from manual import work
 from verify.grading.assignment import Assignment, read_assignment
+from verify.grading.drawing import Shape
 from verify.grading.explain_record import ExplainJob, ExplainRecord
-from verify.grading.fixtures import Shape, rung
+from verify.grading.ladder import rung
 from verify.grading.terms import as_lists, formulas, working_line
 from verify.problems.job import check_lam, check_names
 from verify.problems.lines import names

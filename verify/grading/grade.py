@@ -13,22 +13,36 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import torch
 from torch import Tensor
 
 from verify.grading.answers import Answer, gradients_answer
 from verify.grading.assignment import Assignment
 from verify.grading.counterexample import counterexample
-from verify.grading.fixtures import GRADED, Fixture, fixture
-from verify.grading.functions import ETA, OPTIONAL, Heard, judge_functions
+from verify.grading.fixtures import JUDGED, Fixture, fixture
+from verify.grading.functions import ETA, Heard, judge_functions
 from verify.grading.judging import Judge, Judged
 from verify.grading.passed_over import passed_over
-from verify.grading.record import GradeRecord, task_of, without_run
-from verify.grading.scoring import absent, line_records
-from verify.grading.sentences import advice, finding_record, first_wrong, message_of, other_findings, raised
+from verify.grading.record import GradeRecord, LineRecord, task_of, without_run
+from verify.grading.scoring import Scoring, absent, settled
+from verify.grading.sentences import (
+    advice,
+    advice_said,
+    finding_record,
+    first_wrong,
+    message_of,
+    no_answer,
+    no_gradients,
+    other_findings,
+    raised_on,
+    said_records,
+)
+from verify.grading.told import told
 from verify.isolation import Call, Calls, Limits, Outcome, Reply, Run, Sandbox
 from verify.isolation import run as run_isolated
 from verify.lessons.network.diagnosis import Diagnosis, diagnose
 from verify.lessons.network.mistakes import rank
+from verify.problems.lines import gradient_names
 from verify.submissions.submission import Submission
 
 _FUNCTION_CASES = 16
@@ -47,10 +61,10 @@ class Asked:
 
 
 def plan(fixture: Fixture) -> list[Asked]:
-    """Every call in order: `gradients` on all cases, then the optional functions on some; missing ones cost nothing."""
+    """Every call in order: `gradients` on all cases, then the optional functions that are asked for on some."""
     some = [i for i, _ in fixture.of("rung", "general")]
     some = some[:: max(1, len(some) // _FUNCTION_CASES)]
-    optional = [Asked(function, i) for function in OPTIONAL for i in some]
+    optional = [Asked(function, i) for function in fixture.assignment.asked for i in some]
     return [*(Asked("gradients", i) for i in range(len(fixture.cases))), *optional]
 
 
@@ -126,8 +140,10 @@ def _answer(fixture: Fixture, asked: Asked, reply: Reply) -> Answer:
     L = fixture.cases[asked.case].problem.L
     if reply.outcome is not Outcome.RETURNED:
         return Answer(failed=reply.message or reply.outcome.value, place=reply.place)
-    columns = fixture.assignment.convention == "columns"
-    return gradients_answer(reply.value, L, columns=columns, inputs_changed=reply.inputs_changed)
+    a = fixture.assignment
+    return gradients_answer(
+        reply.value, L, columns=a.convention == "columns", inputs_changed=reply.inputs_changed, biases=a.biases
+    )
 
 
 # The record ----------------------------------------------------------------------------------------------------------
@@ -139,7 +155,7 @@ def grade(name: str, run: Run, exam: Examination) -> GradeRecord:
     record = GradeRecord(
         submission=name, state=run.state, task=task_of(exam.assignment), max_score=exam.assignment.points.total,
         seed=drawn.seed,
-        problems=len(drawn.of(*GRADED)), hidden_mistakes=list(drawn.hidden),
+        problems=len(drawn.of(*JUDGED)), hidden_mistakes=list(drawn.hidden),
         output=run.output, sandbox=run.sandbox, timings={"seconds": run.seconds, "cpu": run.cpu},
     )  # fmt: skip
     answers = _answers(drawn, run)
@@ -151,11 +167,18 @@ def grade(name: str, run: Run, exam: Examination) -> GradeRecord:
         if run.state == "ok":
             absent = "gradients" in missing
             record.state = "incomplete" if absent else "error"
-            found = ", ".join(sorted(run.functions)) or "no function"
-            record.message = f"The function gradients is missing; found {found}." if absent else raised(answers[0])
+            record.message = _without_answers(record, run, exam.assignment, answers if not absent else [])
         return record
     _judge(record, exam, run, answers, missing)
     return record
+
+
+def _without_answers(record: GradeRecord, run: Run, assignment: Assignment, answers: Sequence[Answer]) -> str:
+    if answers:
+        return no_answer(answers, assignment)
+    sentences = no_gradients(run, assignment)
+    record.message_said = said_records(sentences)
+    return " ".join(s.text for s in sentences)
 
 
 def _answers(drawn: Fixture, run: Run) -> list[Answer]:
@@ -169,7 +192,7 @@ def _answers(drawn: Fixture, run: Run) -> list[Answer]:
 
 def _heard(drawn: Fixture, run: Run, answers: Sequence[Answer]) -> dict[str, list[Heard]]:
     """The optional functions that the submission defines, with what they gave."""
-    heard: dict[str, list[Heard]] = {f: [] for f in OPTIONAL if f in run.functions}
+    heard: dict[str, list[Heard]] = {f: [] for f in drawn.assignment.asked if f in run.functions}
     for asked, reply in zip(plan(drawn), run.replies, strict=False):
         if asked.function in heard:
             heard[asked.function].append(Heard(drawn.cases[asked.case], reply, answers[asked.case]))
@@ -177,37 +200,83 @@ def _heard(drawn: Fixture, run: Run, answers: Sequence[Answer]) -> dict[str, lis
 
 
 def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answer], missing: Sequence[str]) -> None:
-    drawn = exam.fixture
+    drawn, a = exam.fixture, exam.assignment
+    answers = _without_infinite(drawn, answers)
     heard = _heard(drawn, run, answers)
     float32, judged = _judged(exam, heard, answers)
-    graded = drawn.of(*GRADED)
+    graded = drawn.of(*JUDGED)
     failed = [(case, answers[i]) for i, case in graded if not answers[i].returned]
-    diagnosis = Diagnosis()
-    if failed or any(j.wrong for j in judged if j.function == "gradients"):
-        diagnosis = diagnose(drawn, answers)
+    judged, diagnosis, said = _explained(exam, answers, judged, bool(failed), float32)
     found = {f.mistake: f for f in (*other_findings(drawn, heard, answers, judged, diagnosis), *diagnosis.findings)}
-    lines = [
-        *line_records(drawn, judged, diagnosis, len(failed) / len(graded)),
-        *absent(exam.assignment, missing),
-    ]
+    marks = Scoring(drawn, answers, diagnosis, list(found.values()), len(failed) / len(graded)).marks(judged)
+    _take(record, [*marks.lines, *absent(a, missing)])
+    named = sorted(found.values(), key=lambda f: rank(f.mistake))
+    free = [f"{f.mistake}: {f.says}" for f in named if not marks.prices[f.mistake]]
+    record.raised = raised_on(failed)
+    record.diagnosis = [finding_record(f, a) for f in named if marks.prices[f.mistake] > 0]
+    record.detection_limit = exam.judge.detection_limit(answers, float32=float32)
+    record.advice = [*advice(drawn, answers, float32), *said, *free]
+    record.advice_said = said_records(advice_said(drawn, answers, float32))
+    state = _state(record, missing)
+    if state in ("wrong", "incomplete"):
+        record.known = [s.text for s in (*diagnosis.fails, *diagnosis.known_said)]
+        record.known_said = said_records((*diagnosis.fails, *diagnosis.known_said))
+        record.first_wrong_line = first_wrong(record, drawn, answers)
+        wrong = bool(failed) or any(j.wrong for j in judged)
+        record.counterexample = counterexample(drawn, answers, diagnosis) if wrong else None
+    else:
+        record.advice += told(drawn, answers, judged)
+    record.state = state if run.state == "ok" else run.state
+    record.message = message_of(record, run, missing)
+
+
+def _take(record: GradeRecord, lines: Sequence[LineRecord]) -> None:
     record.score = round(sum(line.points for line in lines), 6)
     record.lines = [
         msgspec.structs.replace(line, points=round(line.points, 6), max_points=round(line.max_points, 6))
         for line in lines
     ]
-    record.raised = [f"{case.problem.label}: {raised(answer)}" for case, answer in failed][:5]
-    record.diagnosis = [
-        finding_record(f, exam.assignment) for f in sorted(found.values(), key=lambda f: rank(f.mistake))
+
+
+def _state(record: GradeRecord, missing: Sequence[str]) -> str:
+    """Of what returned: what costs nothing makes nothing wrong, and nothing is correct without evidence."""
+    if missing:
+        return "incomplete"
+    if record.score is not None and record.score < record.max_score - 1e-6:
+        return "wrong"
+    return "undecided" if any(line.state == "undecided" and line.max_points > 0 for line in record.lines) else "correct"
+
+
+def _without_infinite(drawn: Fixture, answers: list[Answer]) -> list[Answer]:
+    """Problems on which a gradient is not finite count as failed, where it is finite on others."""
+    bad = {
+        i: name
+        for i, case in drawn.of(*JUDGED)
+        for name in gradient_names(case.problem.L)
+        if name in answers[i].lines and not bool(torch.isfinite(answers[i].lines[name]).all())
+    }
+    if len(bad) == sum(answers[i].returned for i, _ in drawn.of(*JUDGED)):
+        return answers
+    return [
+        Answer(failed=f"{bad[i]} is not finite", inputs_changed=answer.inputs_changed) if i in bad else answer
+        for i, answer in enumerate(answers)
     ]
-    record.known = list(diagnosis.known)
-    record.first_wrong_line = first_wrong(record, drawn, answers)
-    record.detection_limit = exam.judge.detection_limit(answers, float32=float32)
-    record.advice = advice(drawn, answers, float32)
-    wrong = bool(failed) or any(j.wrong for j in judged)
-    record.counterexample = counterexample(drawn, answers) if wrong else None
-    if run.state == "ok":
-        record.state = "incomplete" if missing else "wrong" if wrong or found else "correct"
-    record.message = message_of(record, run, missing)
+
+
+def _explained(
+    exam: Examination, answers: Sequence[Answer], judged: list[Judged], failed: bool, float32: bool
+) -> tuple[list[Judged], Diagnosis, list[str]]:
+    """The lines, with the mistakes that explain those that are wrong; or taken as right, with the form that does."""
+    wrong = [j for j in judged if j.function == "gradients" and j.wrong]
+    if not wrong and not failed:
+        return judged, Diagnosis(), []
+    diagnosis = diagnose(exam.fixture, answers)
+    if diagnosis.findings or not wrong:
+        return judged, diagnosis, []
+    lost, said = exam.judge.textbook_forms(answers, [j.name for j in wrong], float32=float32)
+    judged = settled(judged, lost)
+    still = failed or any(j.wrong for j in judged if j.function == "gradients")
+    return judged, diagnosis if still else Diagnosis(), said
 
 
 def _judged(exam: Examination, heard: dict[str, list[Heard]], answers: Sequence[Answer]) -> tuple[bool, list[Judged]]:

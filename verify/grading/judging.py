@@ -6,23 +6,23 @@ The verdict rests on the budgets alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from manual import SLIDES, Working
-from verify.bounds.bounded import Bounded
 from verify.bounds.budget import FLOAT32, FLOAT64
+from verify.bounds.forms import DECIDED, Explanation, Textbook, explained
 from verify.grading.answers import Answer
+from verify.grading.carrying import carried_forward
 from verify.grading.fixtures import GRADED, Case, Fixture
+from verify.grading.kinks import Kink, layers_at
 from verify.grading.record import Worst
 from verify.lessons.network.diagnosis import line_is_right
-from verify.problems.lines import kind_and_layer, local_name, names
+from verify.problems.lines import local_name, names
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Judged:
     worst: Worst | None = None
     reason: str = ""
     function: str = "gradients"
+    decided: bool = True  # some entry, on some problem, has a budget that is small beside its line
+    everywhere: bool = True  # it came on every problem that returned
 
 
 class Judge:
@@ -46,6 +48,8 @@ class Judge:
         self.fixture = fixture
         self.deepest = fixture.assignment.layers[1]
         self._columns: dict[tuple[str, bool], _Column] = {}
+        self._kinks: dict[tuple[int, bool], Kink] = {}
+        self._textbooks: dict[tuple[int, bool], Textbook] = {}
 
     def lines(self, answers: Sequence[Answer], *, float32: bool) -> list[Judged]:
         """Every line that was handed over; the names are those of the deepest network."""
@@ -59,6 +63,35 @@ class Judge:
         came = [n for n in names(self.deepest) if n[:2] in ("dW", "db") and n != "delta"]
         limits = [c.limits for n in came if (c := self._column(n, float32)).present(answers)]
         return float(np.median(np.concatenate(limits))) if limits else None
+
+    def textbook_forms(
+        self, answers: Sequence[Answer], wrong: Sequence[str], *, float32: bool
+    ) -> tuple[frozenset[str], list[str]]:
+        """The wrong lines that a textbook form's own rounding explains, and what such a form loses, in words.
+
+        Rounding explains numbers: no line that did not come, and none that is wrong at a kink alone.
+        """
+        wrong = [n for n in wrong if self._column(n, float32).is_off(answers)]
+        if not wrong:
+            return frozenset(), []
+        at_once = self._form(answers, names(self.deepest), float32)
+        if at_once is not None:
+            return frozenset(wrong), [said.text for said in at_once.advice]
+        each = {n: found for n in wrong if (found := self._form(answers, [n], float32)) is not None}
+        return frozenset(each), list(dict.fromkeys(said.text for found in each.values() for said in found.advice))
+
+    def _form(self, answers: Sequence[Answer], asked: Sequence[str], float32: bool) -> Explanation | None:
+        rows = []
+        for i, case in self.fixture.of(*GRADED):
+            local = [here for n in asked if (here := local_name(n, self.deepest, case.problem.L)) in answers[i].lines]
+            rows.append((self._textbook(i, case, float32), {n: answers[i].lines[n] for n in local if n}))
+        return explained([row for row in rows if row[1]])
+
+    def _textbook(self, i: int, case: Case, float32: bool) -> Textbook:
+        if (i, float32) not in self._textbooks:
+            own = {n: case.allowed(n, float32=float32) for n in case.truth}
+            self._textbooks[i, float32] = Textbook(case.problem, case.truth, own, FLOAT32 if float32 else FLOAT64)
+        return self._textbooks[i, float32]
 
     def _column(self, name: str, float32: bool) -> _Column:
         key = (name, float32)
@@ -75,9 +108,35 @@ class Judge:
         column = self._column(name, float32)
         at_once = column.judged(answers)
         if at_once is not None:
-            return Judged(name, len(column.cases), worst=at_once)
+            return self._at_kinks(Judged(name, len(column.cases), worst=at_once), answers, column, float32)
         handed = [(case, answers[i], here) for i, case, here in column.cases if _handed(answers[i], here)]
-        return _one_by_one(name, handed, float32) if handed else None
+        if not handed:
+            return None
+        judged = _one_by_one(name, handed, float32)
+        everywhere = len(handed) == sum(answers[i].returned for i, _, _ in column.cases)
+        judged = replace(judged, decided=column.decided, everywhere=everywhere)
+        return judged if judged.wrong else self._at_kinks(judged, answers, column, float32)
+
+    def _at_kinks(self, judged: Judged, answers: Sequence[Answer], column: _Column, float32: bool) -> Judged:
+        """A line that is right elsewhere, asked where pre-activations are exactly 0 at a kink."""
+        judged = replace(judged, decided=column.decided)
+        for i, case in self.fixture.of("kink"):
+            here = local_name(judged.name, self.deepest, case.problem.L)
+            if here is None or here not in answers[i].lines:
+                continue
+            kink = self._kink(i, case, float32)
+            expected, allowed = kink.expected(answers[i].lines)[here]
+            value = answers[i].lines[here]
+            if value.shape != expected.shape or not bool(((value - expected).abs() <= allowed).all()):
+                worst = worst_entry(expected, allowed, value, case.problem.label)[1]
+                reason = layers_at(here, kink)
+                return replace(judged, asked=judged.asked + 1, wrong=1, worst=worst, reason=reason)
+        return judged
+
+    def _kink(self, i: int, case: Case, float32: bool) -> Kink:
+        if (i, float32) not in self._kinks:
+            self._kinks[i, float32] = Kink(case, FLOAT32 if float32 else FLOAT64)
+        return self._kinks[i, float32]
 
     def _with_mean_inside(self, answers: Sequence[Answer], judged: list[Judged]) -> list[Judged]:
         """δ may hold the 1/N already: where all gradients are right and every δ is the slides' over N, δ is right."""
@@ -117,11 +176,26 @@ class _Column:
         with np.errstate(divide="ignore"):
             return self.allowed / np.abs(self.truth)
 
+    @cached_property
+    def decided(self) -> bool:
+        """Whether a case has an entry whose budget is small beside the largest of its line."""
+        return any(
+            bool((case.allowed(here, float32=self.float32) <= DECIDED * case.truth[here].abs().max()).any())
+            for _, case, here in self.cases
+        )
+
     def present(self, answers: Sequence[Answer]) -> bool:
         """Whether every case has the line in its right shape."""
         return bool(self.cases) and all(
             here in answers[i].lines and answers[i].lines[here].shape == case.truth[here].shape
             for i, case, here in self.cases
+        )
+
+    def is_off(self, answers: Sequence[Answer]) -> bool:
+        """Whether the line came on every problem that returned, and is beyond its budget on one of them."""
+        came = [(case, answers[i], here) for i, case, here in self.cases if answers[i].returned]
+        return all(here in answer.lines for _, answer, here in came) and any(
+            not line_is_right(case, here, answer.lines[here], float32=self.float32) for case, answer, here in came
         )
 
     def judged(self, answers: Sequence[Answer]) -> Worst | None:
@@ -207,70 +281,3 @@ def worst_entry(expected: Tensor, allowed: Tensor, yours: Tensor | None, label: 
 
 def _finite(value: Tensor) -> float | None:
     return float(value) if bool(torch.isfinite(value)) else None
-
-
-# Errors carried forward ----------------------------------------------------------------------------------------------
-
-# What each kind of line is computed from, and by which equation of the slides; - is the layer below, + the one above.
-_UPSTREAM: dict[str, tuple[str, tuple[str, ...]]] = {
-    "a": ("affine", ("z-",)),
-    "z": ("activated", ("a",)),
-    "y": ("output", ("a",)),
-    "E": ("total_error", ("a", "y")),
-    "delta output": ("delta_output", ("a", "y")),
-    "delta": ("delta_hidden", ("delta+", "a")),
-    "dW": ("weight_gradient", ("z-", "delta")),
-    "db": ("bias_gradient", ("delta",)),
-}
-
-
-def carried_forward(case: Case, answer: Answer, name: str, *, float32: bool) -> bool | None:
-    """Whether a wrong line is right on the student's own upstream values; None where those were not handed over."""
-    kind, l = kind_and_layer(name)
-    layer = case.problem.L if l is None else l
-    field, codes = _UPSTREAM["delta output" if kind == "delta" and layer == case.problem.L else kind]
-    upstream = [_source(code, layer) for code in codes]
-    net = case.bounded_net(FLOAT32 if float32 else FLOAT64)
-    own = 0
-    for source in upstream:
-        value = answer.lines.get(source)
-        if value is not None and source in case.truth and value.shape == case.truth[source].shape:
-            own += not line_is_right(case, source, value, float32=float32)
-            _place(net, source, Bounded.exact(value, FLOAT32 if float32 else FLOAT64))
-    if not own:
-        return False if all(source in answer.lines or source == "z0" for source in upstream) else None
-    line: Any = getattr(SLIDES, field)(net, layer)
-    value = answer.lines[name]
-    return line.shape == value.shape and bool(((line.value - value).abs() <= 2 * line.error).all())
-
-
-def _source(code: str, layer: int) -> str:
-    kind, shift = code.rstrip("+-"), {"+": 1, "-": -1}.get(code[-1], 0)
-    return kind if kind in ("y", "E") else f"{kind}{layer + shift}"
-
-
-def _place(net: Working, name: str, value: Any) -> None:
-    kind, l = kind_and_layer(name)
-    if l is None:
-        setattr(net, kind, value)
-    else:
-        getattr(net, kind)[l] = value
-
-
-def delta_is_wrong(fixture: Fixture, name: str, answers: Sequence[Answer]) -> bool:
-    """Of one sample, db(l) is δ(l): where dW(l) is right on that δ, and both are wrong, the error is in δ(l)."""
-    seen = False
-    for i, case in fixture.of("rung", "general"):
-        here = local_name(name, fixture.assignment.layers[1], case.problem.L)
-        db = answers[i].lines.get(f"db{here[2:]}") if here else None
-        if here is None or db is None or case.problem.N != 1 or here not in answers[i].lines:
-            continue
-        delta = f"delta{here[2:]}"
-        guess = Answer({here: answers[i].lines[here], delta: db.unsqueeze(0)})
-        if guess.lines[delta].shape != case.truth[delta].shape:
-            return False
-        if not line_is_right(case, delta, guess.lines[delta]):
-            seen = True
-            if carried_forward(case, guess, here, float32=False) is not True:
-                return False
-    return seen

@@ -12,6 +12,7 @@ import msgspec
 from verify.grading.assignment import Assignment
 
 SCHEMA = "backproof.grade/1"
+POINTS_RULE = 2  # how points come about: docs/INSTRUCTOR.md; records of the first rule have no such field
 
 
 class Worst(msgspec.Struct, frozen=True):
@@ -25,12 +26,19 @@ class Worst(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
+class SaidRecord(msgspec.Struct, frozen=True):
+    """A sentence of the record without its language: the key of its text, and the values that stand in it."""
+
+    key: str
+    values: dict[str, str | float] = {}
+
+
 class LineRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A line over all problems of the run."""
 
     name: str
     function: str = "gradients"
-    state: str  # right | wrong | blocked | absent
+    state: str  # right | undecided | wrong | blocked | absent
     carried_forward: str | None = None  # right | wrong | blocked, on the student's own values upstream
     points: float = 0.0
     max_points: float = 0.0
@@ -54,6 +62,7 @@ class FindingRecord(msgspec.Struct, frozen=True, kw_only=True):
     only: list[str] = []
     number: float | None = None
     also: list[str] = []
+    said: list[SaidRecord] = []
 
 
 class WorkingLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,16 +119,20 @@ class GradeRecord(msgspec.Struct, kw_only=True):
     task: Task | None = None
     score: float | None = None
     max_score: float = 0.0
-    seed: int = 0
+    points_rule: int = POINTS_RULE
+    seed: int | None = None
     problems: int = 0
     lines: list[LineRecord] = []
     first_wrong_line: str | None = None
     diagnosis: list[FindingRecord] = []
     known: list[str] = []
+    known_said: list[SaidRecord] = []
     counterexample: Counterexample | None = None
     detection_limit: float | None = None
     message: str = ""
+    message_said: list[SaidRecord] = []
     advice: list[str] = []
+    advice_said: list[SaidRecord] = []
     raised: list[str] = []
     hidden_mistakes: list[str] = []
     output: str = ""
@@ -128,7 +141,7 @@ class GradeRecord(msgspec.Struct, kw_only=True):
     timings: dict[str, float] = {}
 
 
-def without_run(name: str, state: str, reason: str, assignment: Assignment, seed: int) -> GradeRecord:
+def without_run(name: str, state: str, reason: str, assignment: Assignment, seed: int | None) -> GradeRecord:
     """The record of what was never run. A grader-error has no score: our own failure is never the student's."""
     return GradeRecord(
         submission=name, state=state, task=task_of(assignment), score=None if state == "grader-error" else 0.0,

@@ -1,27 +1,53 @@
-"""Points by function and line, each deduction with its reason.
+"""Points by function and line, each deduction with its reason: the rule that records call points_rule 2.
 
-A function's points are shared by its lines, equally or by the weights of [points.lines]. A line earns its share if it
-is right, or right on the student's own values upstream. A line that was not handed over and in which the diagnosis
-finds the mistake is listed as wrong and takes its share, so that what follows is carried forward and costs nothing.
+Denominators are fixed: the points of `gradients` are those of dW and db of every layer; what else is handed over
+informs the marking and weighs nothing, unless [points.lines] gives it a weight. A line earns its points if it is right,
+or right carried forward: on the student's own values upstream, where those could have shown it wrong, or under the
+mistakes that the diagnosis names, which explain every number. One mistake is charged once, and costs as much as one dW
+whatever its line weighs, unless [points.mistakes] gives it a price. What has price 0 never makes a submission wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from verify.grading.answers import columns_name
+from verify.grading.answers import Answer, columns_name
 from verify.grading.assignment import Assignment
-from verify.grading.fixtures import Fixture
+from verify.grading.carrying import blindness
+from verify.grading.fixtures import GRADED, Fixture
 from verify.grading.functions import OPTIONAL
 from verify.grading.judging import Judged
 from verify.grading.record import LineRecord
-from verify.lessons.network.diagnosis import Diagnosis
-from verify.problems.lines import STEP, equation, kind_and_layer, names, place
+from verify.lessons.network.diagnosis import Diagnosis, Finding
+from verify.problems.lines import STEP, equation, kind_and_layer, local_name, names, place
+
+_UNDECIDED = "no problem decides it: rounding alone may move every entry by more than a thousandth of the largest"
+_EXPLAINED = "follows from an earlier error; right on the values it was given"
 
 
-def line_records(fixture: Fixture, judged: Sequence[Judged], diagnosis: Diagnosis, lost: float) -> list[LineRecord]:
-    """Every line with its state and points. lost: the share of the problems on which the program failed."""
-    return Scoring(fixture, diagnosis, lost).records(judged)
+@dataclass
+class _Marked:
+    """A line with what it can earn, what it earns, and why."""
+
+    judged: Judged
+    worth: float
+    state: str
+    carried: str | None = None
+    reason: str = ""
+    points: float = 0.0
+
+    @property
+    def counts(self) -> bool:
+        return self.state in ("right", "undecided") or self.carried == "right"
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The lines of a submission with their points, and what the mistakes cost."""
+
+    lines: list[LineRecord]
+    prices: Mapping[str, float] = field(default_factory=dict)  # mistake -> what it costs
 
 
 def absent(assignment: Assignment, missing: Sequence[str]) -> list[LineRecord]:
@@ -39,76 +65,168 @@ def absent(assignment: Assignment, missing: Sequence[str]) -> list[LineRecord]:
 
 
 class Scoring:
-    """What the points of one submission depend on."""
+    """What the points of one submission depend on. lost: the share of the problems on which the program failed."""
 
-    def __init__(self, fixture: Fixture, diagnosis: Diagnosis, lost: float) -> None:
-        self.fixture, self.diagnosis, self.lost = fixture, diagnosis, lost
-        self.assignment, self.L = fixture.assignment, fixture.assignment.layers[1]
+    def __init__(
+        self,
+        fixture: Fixture,
+        answers: Sequence[Answer],
+        diagnosis: Diagnosis,
+        findings: Sequence[Finding],
+        lost: float,
+    ) -> None:
+        self.fixture, self.answers, self.diagnosis, self.findings = fixture, answers, diagnosis, findings
+        self.lost, self.assignment, self.L = lost, fixture.assignment, fixture.assignment.layers[1]
+        self._worths = self._all_worths()
+        self.share = self._share()
 
-    def records(self, judged: Sequence[Judged]) -> list[LineRecord]:
-        every = [*judged, *self._blamed(judged)]
-        order = {n: i for i, n in enumerate(names(self.L))}
-        every.sort(key=lambda j: (j.function != "gradients", j.function, order.get(j.name, len(order))))
-        totals: dict[str, float] = {}
-        for j in every:
-            totals[j.function] = totals.get(j.function, 0.0) + self._weight(j)
+    def marks(self, judged: Sequence[Judged]) -> Marks:
+        """Every line with its state and points."""
+        every = self._ordered([*judged, *self._blamed(judged), *self._asked_for(judged)])
         open_ = self._open(every)
-        return [self._record(j, self._worth(j, totals[j.function]), j.name in open_) for j in every]
+        marked = [self._marked(j, open_) for j in every]
+        for m in marked:
+            m.points = m.worth * (1 - self.lost) if m.counts else 0.0
+        prices = {f.mistake: self.price(f) for f in self.findings}
+        for finding in self.findings:
+            self._charge(prices[finding.mistake], self._of_mistake(finding, marked), marked)
+        if not self.diagnosis.findings:
+            for m in self._unnamed(marked):
+                self._charge(self.share, self._made_wrong(m, marked), marked)
+        return Marks([self._record(m) for m in marked], prices)
+
+    def price(self, finding: Finding) -> float:
+        """What a named mistake costs: as much as one dW, unless the assignment says otherwise."""
+        a, id = self.assignment, finding.mistake
+        of_step = finding not in self.diagnosis.findings and id != "inputs-mutated"
+        free = (
+            id == "softmax-overflow"
+            or (id.startswith("epsilon") and a.epsilon == "allow")
+            or (of_step and a.points.step == 0)
+        )
+        return a.points.mistakes.get(id, 0.0 if free else self.share)
+
+    # Worth -----------------------------------------------------------------------------------------------------------
+
+    def _all_worths(self) -> dict[tuple[str, str], float]:
+        """(function, line) -> what it can earn."""
+        biases = self.assignment.biases
+        lines = {"gradients": [n for n in names(self.L) if biases or not n.startswith("db")]}
+        for function, held in OPTIONAL.items():
+            lines[function] = [n for n in held if biases or n != "b"]
+        found = {}
+        for function, held in lines.items():
+            weights = {n: self._weight(function, n) for n in held}
+            total = sum(weights.values()) or 1.0
+            worth = getattr(self.assignment.points, function)
+            found |= {(function, n): worth * weight / total for n, weight in weights.items()}
+        return found
+
+    def _weight(self, function: str, name: str) -> float:
+        """A line's share of its function's points: [points.lines] by name or by kind, else 1 for what must be there."""
+        lines = self.assignment.points.lines
+        kind = name if function != "gradients" else kind_and_layer(name)[0]
+        required = function != "gradients" or kind in ("dW", "db")
+        return lines.get(name, lines.get(kind, 1.0 if required else 0.0))
+
+    def _share(self) -> float:
+        """As much as one dW; where none has points, as one line that has."""
+        of_weights = [w for (f, n), w in self._worths.items() if f == "gradients" and n.startswith("dW")]
+        worths = [w for w in self._worths.values() if w > 0]
+        mean = sum(of_weights) / len(of_weights)
+        return mean if mean > 0 else sum(worths) / len(worths)
+
+    # Lines -----------------------------------------------------------------------------------------------------------
+
+    def _ordered(self, every: list[Judged]) -> list[Judged]:
+        order = {n: i for i, n in enumerate(names(self.L))}
+        return sorted(every, key=lambda j: (j.function != "gradients", j.function, order.get(j.name, len(order))))
 
     def _blamed(self, judged: Sequence[Judged]) -> list[Judged]:
         """Lines that were not handed over and hold a mistake of the diagnosis."""
         known = {j.name for j in judged if j.function == "gradients"}
         found = dict.fromkeys(n for f in self.diagnosis.findings for n in f.lines if n not in known)
-        kinds = ("a", "z", "y", "delta")
         return [
             Judged(n, 0, wrong=1, reason="the diagnosis finds the mistake here")
             for n in found
-            if n not in ("W", "E") and kind_and_layer(n)[0] in kinds
+            if n not in ("W", "E")
+            and kind_and_layer(n)[0] in ("a", "z", "y", "delta")
+            and not self._worths.get(("gradients", n))
         ]
 
-    def _worth(self, j: Judged, total: float) -> float:
-        return getattr(self.assignment.points, j.function) * self._weight(j) / (total or 1)
+    def _asked_for(self, judged: Sequence[Judged]) -> list[Judged]:
+        """Lines that have points and were not handed over."""
+        known = {j.name for j in judged if j.function == "gradients"}
+        return [
+            Judged(n, 0, reason="it has points in this assignment and was not handed over", everywhere=False)
+            for (function, n), worth in self._worths.items()
+            if function == "gradients" and worth > 0 and n not in known
+        ]
 
-    def _weight(self, j: Judged) -> float:
-        """A line's share of its function's points: [points.lines] by name or by kind, else 1."""
-        lines = self.assignment.points.lines
-        kind = j.name if j.function == "step" else kind_and_layer(j.name)[0]
-        return lines.get(j.name, lines.get(kind, 1.0))
+    def _marked(self, j: Judged, open_: frozenset[str]) -> _Marked:
+        state, carried, reason = self._state(j, open_)
+        return _Marked(j, self._worths.get((j.function, j.name), 0.0), state, carried, reason)
 
-    def _record(self, j: Judged, worth: float, open_: bool) -> LineRecord:
-        state, carried = self._states(j, open_)
-        of_gradients = j.function != "step"
-        columns = self.assignment.convention == "columns"
-        a = self.assignment
-        return LineRecord(
-            name=columns_name(j.name, self.L) if columns and of_gradients else j.name,
-            function=j.function,
-            state=state,
-            carried_forward=carried,
-            points=worth * (1 - self.lost) if "right" in (state, carried) else 0.0,
-            max_points=worth,
-            wrong_problems=j.wrong,
-            problems=j.asked,
-            reason=self._reason(j, state, carried),
-            place=str(place(j.name, columns=columns) if of_gradients else STEP),
-            equation=equation(j.name, self.L, a.output, a.loss, columns=columns)
-            if of_gradients
-            else f"new {j.name}(l) = {j.name}(l) − η ∂E/∂{j.name}(l)",
-            worst=j.worst,
+    def _state(self, j: Judged, open_: frozenset[str]) -> tuple[str, str | None, str]:
+        """right | undecided | wrong | blocked | absent, carried forward or not, and why."""
+        if not j.wrong:
+            return self._not_wrong(j)
+        if j.asked == 0:
+            return "wrong", None, j.reason
+        if j.function != "gradients":
+            return self._of_function(j)
+        if self.diagnosis.findings:
+            return self._under_names(j)
+        if j.carried == j.wrong:
+            blind = blindness(self.fixture, self.answers, j.name)
+            if not blind:
+                return "wrong", "right", _EXPLAINED
+            return "blocked", "blocked", f"{blind}; so it cannot be said whether its own equation is right"
+        if j.name in open_:
+            reason = "an earlier error makes this line undecidable; hand over the delta lines to have it marked"
+            return "blocked", "blocked", reason
+        return "wrong", "wrong" if j.undecided < j.wrong else None, self._why(j)
+
+    def _not_wrong(self, j: Judged) -> tuple[str, str | None, str]:
+        if not j.everywhere:
+            return "absent", None, j.reason or "it was not handed over on every problem"
+        if not j.decided:
+            return "undecided", None, _UNDECIDED
+        return (
+            "right",
+            None,
+            j.reason or (f"the program failed on {self.lost:.0%} of the problems" if self.lost else ""),
         )
 
-    def _states(self, j: Judged, open_: bool) -> tuple[str, str | None]:
-        if not j.wrong:
-            return "right", None
-        if j.function != "gradients":
-            return "wrong", "right" if j.carried == j.wrong else None
-        if j.asked == 0:
-            return "wrong", None
-        if j.carried == j.wrong or (
-            self.diagnosis.hypothesis is not None and not self.diagnosis.blames(j.name, self.L)
-        ):
-            return "wrong", "right"
-        return ("blocked", "blocked") if open_ else ("wrong", "wrong" if j.undecided < j.wrong else None)
+    def _of_function(self, j: Judged) -> tuple[str, str | None, str]:
+        kinds = {k for f in self.findings for k in f.lines}
+        named = j.name in kinds or (j.name == "b" and "W" in kinds) or (j.name == "E" and "y" in kinds)
+        if j.carried == j.wrong or named:
+            return "wrong", "right", _EXPLAINED
+        return "wrong", None, self._why(j)
+
+    def _under_names(self, j: Judged) -> tuple[str, str | None, str]:
+        """The mistakes of the diagnosis reproduce every number: what is wrong otherwise follows from them."""
+        if not self.diagnosis.blames(j.name, self.L) and self._is_void(j.name):
+            return "wrong", None, "it is 0, or λW alone, on every problem"
+        return "wrong", "right", _EXPLAINED
+
+    def _is_void(self, name: str) -> bool:
+        """Whether the data's part of a gradient is 0 on every problem: nothing was computed there."""
+        if name[:2] not in ("dW", "db"):
+            return False
+        for i, case in self.fixture.of(*GRADED):
+            here = local_name(name, self.L, case.problem.L)
+            value = self.answers[i].lines.get(here) if here else None
+            if value is None or here is None or value.shape != case.truth[here].shape:
+                continue
+            penalty = case.problem.lam * case.problem.W[int(here[2:]) - 1] if here.startswith("dW") else 0.0
+            if bool((value - penalty).any()):
+                return False
+        return True
+
+    def _why(self, j: Judged) -> str:
+        return j.reason or f"wrong in {j.wrong} of {j.asked} problems"
 
     def _open(self, judged: Sequence[Judged]) -> frozenset[str]:
         """Where nothing names the error: what follows the first wrong layer, without a δ to be judged on."""
@@ -119,11 +237,65 @@ class Scoring:
         first = max(l for l, _ in wrong)
         return frozenset(j.name for l, j in wrong if l < first and j.undecided == j.wrong)
 
-    def _reason(self, j: Judged, state: str, carried: str | None) -> str:
-        if state == "right":
-            return j.reason or (f"the program failed on {self.lost:.0%} of the problems" if self.lost else "")
-        if carried == "right":
-            return "follows from an earlier error; right on the values it was given"
-        if state == "blocked":
-            return "an earlier error makes this line undecidable; hand over the delta lines to have it marked"
-        return j.reason or f"wrong in {j.wrong} of {j.asked} problems"
+    # Charges ---------------------------------------------------------------------------------------------------------
+
+    def _charge(self, price: float, first: Sequence[_Marked], marked: Sequence[_Marked]) -> None:
+        """Takes a price from the points of the lines that hold a mistake, or that it makes wrong, then from others."""
+        left = price
+        for m in [*first, *(m for m in marked if m.state == "wrong"), *marked]:
+            taken = min(left, m.points)
+            m.points -= taken
+            left -= taken
+
+    def _of_mistake(self, finding: Finding, marked: Sequence[_Marked]) -> list[_Marked]:
+        """The lines whose equation the mistake replaces, then those below it in the working."""
+        own = [m for m in marked if m.judged.name in finding.lines]
+        if not own:
+            return [m for m in marked if m.judged.wrong]
+        after = marked[marked.index(own[0]) :]
+        return [*own, *(m for m in after if m.judged.wrong)]
+
+    def _unnamed(self, marked: Sequence[_Marked]) -> list[_Marked]:
+        """Lines without points whose own equation is wrong, and that make lines wrong which keep theirs.
+
+        One for each equation: it is the same in every hidden layer, and one mistake is charged once.
+        """
+        found: dict[tuple[str, bool], _Marked] = {}
+        for m in marked:
+            own = m.judged.function == "gradients" and m.worth == 0 and m.state == "wrong" and m.carried != "right"
+            if own and any(o.carried == "right" for o in self._made_wrong(m, marked)):
+                kind, l = kind_and_layer(m.judged.name)
+                found.setdefault((kind, l == self.L), m)
+        return list(found.values())
+
+    def _made_wrong(self, m: _Marked, marked: Sequence[_Marked]) -> list[_Marked]:
+        return [o for o in marked[marked.index(m) + 1 :] if o.judged.wrong and o.worth > 0]
+
+    # Records ---------------------------------------------------------------------------------------------------------
+
+    def _record(self, m: _Marked) -> LineRecord:
+        j, a = m.judged, self.assignment
+        of_gradients = j.function != "step"
+        columns = a.convention == "columns"
+        return LineRecord(
+            name=columns_name(j.name, self.L) if columns and of_gradients else j.name,
+            function=j.function,
+            state=m.state,
+            carried_forward=m.carried,
+            points=m.points,
+            max_points=m.worth,
+            wrong_problems=j.wrong,
+            problems=j.asked,
+            reason=m.reason,
+            place=str(place(j.name, columns=columns) if of_gradients else STEP),
+            equation=equation(j.name, self.L, a.output, a.loss, columns=columns)
+            if of_gradients
+            else f"new {j.name}(l) = {j.name}(l) − η ∂E/∂{j.name}(l)",
+            worst=j.worst,
+        )
+
+
+def settled(judged: Sequence[Judged], lost: Collection[str]) -> list[Judged]:
+    """The lines with those taken as right that a textbook form's own rounding explains."""
+    note = "right, in a form that loses digits"
+    return [replace(j, wrong=0, carried=0, undecided=0, reason=note) if j.name in lost else j for j in judged]

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 
 import torch
 
 from verify.grading.answers import Answer, columns_name
 from verify.grading.assignment import Assignment
-from verify.grading.fixtures import Fixture
+from verify.grading.carrying import delta_is_wrong
+from verify.grading.fixtures import Case, Fixture
 from verify.grading.functions import Heard, step_findings
-from verify.grading.judging import Judged, delta_is_wrong
-from verify.grading.record import FindingRecord, GradeRecord
+from verify.grading.judging import Judged
+from verify.grading.record import FindingRecord, GradeRecord, SaidRecord
+from verify.grading.sentence import Said, count, said
 from verify.isolation import Run
 from verify.lessons.network.diagnosis import Diagnosis, Finding, finding
-from verify.lessons.network.mistakes import CATALOGUE
+from verify.lessons.network.right import is_finite
+from verify.lessons.network.words import Words
 from verify.problems.lines import STEP, place
 
 # What a program keeps from call to call, or cuts off, shows in its step as well, and is no mistake of the step.
 STATEFUL = frozenset(("gradients-accumulated", "cache-stale", "precision-float32", "integer-arrays"))
 OF_STEPS = ("step-sign", "step-repeated", "updated-weights-in-backward")
+
+
+def said_records(sentences: Iterable[Said]) -> list[SaidRecord]:
+    """Sentences as a record keeps them beside its English texts."""
+    return [SaidRecord(key=s.key, values=dict(s.values)) for s in sentences]
 
 
 def other_findings(
@@ -46,11 +55,14 @@ def raised(answer: Answer) -> str:
 
 
 def finding_record(f: Finding, assignment: Assignment) -> FindingRecord:
+    """A mistake as the record has it, in the assignment's own words."""
+    words = Words.of(assignment)
     columns = assignment.convention == "columns"
     lines = [columns_name(n, assignment.layers[1]) if columns and n[0] in "azyd" else n for n in f.lines]
     return FindingRecord(
-        mistake=f.mistake, lines=lines, says=f.says, wrong=f.wrong, right=f.right, place=_place(f, columns=columns),
-        only=list(f.only), number=f.number, also=list(f.also),
+        mistake=f.mistake, lines=lines, says=words.text(f.says), wrong=words.text(f.wrong), right=words.text(f.right),
+        place=_place(f, columns=columns), only=list(f.only), number=f.number, also=list(f.also),
+        said=said_records(map(words.said, f.sentences)),
     )  # fmt: skip
 
 
@@ -73,28 +85,98 @@ def first_wrong(record: GradeRecord, drawn: Fixture, answers: Sequence[Answer]) 
 
 
 def advice(drawn: Fixture, answers: Sequence[Answer], float32: bool) -> list[str]:
-    """What costs nothing and is worth knowing: overflow at large scores, single precision, unused keys."""
-    said = []
-    for i, _ in drawn.of("large"):
+    """What costs nothing and is worth knowing, in words."""
+    return [s.text for s in advice_said(drawn, answers, float32)]
+
+
+def advice_said(drawn: Fixture, answers: Sequence[Answer], float32: bool) -> list[Said]:
+    """Overflow at large scores, of the softmax only where a softmax overflowed; single precision that passes."""
+    sentences = []
+    for i, case in drawn.of("large"):
         answer = answers[i]
-        if answer.returned and not all(bool(torch.isfinite(v).all()) for v in answer.lines.values()):
-            said.append("softmax-overflow: " + CATALOGUE["softmax-overflow"].says)
-    if float32:
-        said.append("precision-float32: " + CATALOGUE["precision-float32"].says + " The assignment lets it pass.")
-    return said
+        if not answer.returned or is_finite(answer):
+            continue
+        top = [answer.lines[n] for n in (f"dW{case.problem.L}", f"db{case.problem.L}", "y") if n in answer.lines]
+        of_softmax = drawn.assignment.output == "softmax" and any(not bool(torch.isfinite(v).all()) for v in top)
+        sentences.append(said("softmax-overflow" if of_softmax else "overflow"))
+    return [*sentences, *([said("float32-passes")] if float32 else [])]
 
 
 def message_of(record: GradeRecord, run: Run, missing: Sequence[str]) -> str:
-    if record.state == "correct":
-        return f"All lines are right on {record.problems} problems."
+    """The message of a record that was judged; its keys and values are put down beside it."""
     if record.state in ("timeout", "memory"):
         return run.message
-    text = [f"Missing: {', '.join(missing)}."] if missing else []
+    sentences = [*_message(record, missing)]
+    record.message_said = said_records(sentences)
+    findings = [f.says for f in record.diagnosis] if record.state != "correct" else []
+    return " ".join([*(s.text for s in sentences), *findings, *([] if findings else record.known)])
+
+
+def _message(record: GradeRecord, missing: Sequence[str]) -> Iterator[Said]:
+    if record.state == "correct":
+        yield said("correct", problems=count(record.problems, "problem"))
+        return
+    if record.state == "undecided":
+        open_ = ", ".join(line.name for line in record.lines if line.state == "undecided")
+        yield said("not-decided", problems=count(record.problems, "problem"), lines=open_)
+        return
+    if missing:
+        yield said("missing", functions=", ".join(missing))
     if record.raised:
-        text.append(f"The program failed on some problems: {record.raised[0]}.")
-    if record.diagnosis:
-        text += [f.says for f in record.diagnosis]
-    elif record.first_wrong_line:
-        text.append(f"{record.first_wrong_line} is the first wrong line; no known mistake explains it.")
-        text += record.known
-    return " ".join(text)
+        yield said("failed-somewhere", what=record.raised[0])
+    if record.first_wrong_line and not record.diagnosis:
+        yield said("first-wrong", line=record.first_wrong_line)
+
+
+def raised_on(failed: Sequence[tuple[Case, Answer]]) -> list[str]:
+    """What was raised, each message once, with on how many problems and on which of them first."""
+    groups: dict[str, list[Case]] = {}
+    for case, answer in failed:
+        groups.setdefault(raised(answer).replace("\\n", " "), []).append(case)
+    return [
+        f"{message} (on {count(len(cases), 'problem')}, the first with {described(cases[0])})"
+        for message, cases in groups.items()
+    ][:5]
+
+
+def described(case: Case) -> str:
+    """A problem in words: its layers, samples and activation."""
+    p = case.problem
+    name = f", {p.activation}" if p.L > 1 else ""
+    return f"{count(p.L, 'layer')} of {' → '.join(map(str, p.layers))} units, {count(p.N, 'sample')}{name}"
+
+
+# A function that bears one of these names may be what was meant.
+_MEANT = ("backward", "backprop", "gradient", "grad", "grads", "compute_gradients", "backward_pass", "back_propagation")
+
+
+def no_gradients(run: Run, assignment: Assignment) -> list[Said]:
+    """What is said where the function gradients is missing: what is there, how it is called, what may be meant."""
+    found = sorted(run.functions)
+    shapes = (
+        "W[l] (out, in), b[l] (out, 1), x (D, N), t (K, N)"
+        if assignment.convention == "columns"
+        else "W[l] (in, out), b[l] (out,), x (N, D), t (N, K)"
+    )
+    arguments = f"{shapes}, activation a name, lam the λ of the penalty; dW and db are lists with one array per layer."
+    meant = next((f for name in _MEANT for f in found if f.lower() == name), None)
+    close = meant or next(iter(get_close_matches("gradients", found, 1)), None)
+    sentences = [said("gradients-missing", found=", ".join(found) or "no function", arguments=arguments)]
+    return [*sentences, *([said("did-you-mean", name=close)] if close else [])]
+
+
+def no_answer(answers: Sequence[Answer], assignment: Assignment) -> str:
+    """What is said where every problem failed: what the first raised; and where no product fits, how arrays lie."""
+    first = raised(answers[0]).replace("\\n", " ")
+    if all(any(word in a.failed for word in _MISFIT) for a in answers):
+        columns = assignment.convention == "columns"
+        lie = (
+            "Here samples are columns: x is (D, N), W(l) is (out, in), b(l) is (out, 1)."
+            if columns
+            else "Here samples are rows: x is (N, D), W(l) is (in, out), b(l) is (out,)."
+        )
+        return f"{said('products-do-not-fit', convention=lie).text} {first}"
+    return first
+
+
+_MISFIT = ("matmul", "not aligned", "could not be broadcast", "mismatch in its core dimension", "shapes cannot be")

@@ -70,6 +70,10 @@ class _Zygote:
                 start_new_session=True,
                 **as_nobody(kind.user_namespace),
             )
+        except OSError as error:
+            self.control.close()
+            os.close(self.errors)
+            raise IsolationError(f"the {kind.mode} sandbox does not start: {error}") from None
         finally:
             os.close(parcel)
             inside.close()

@@ -76,6 +76,7 @@ class Wrapped:
         seen = totals.totals(members)
         self._peak.resident = max(self._peak.resident, seen.resident)
         self._peak.cpu = max(self._peak.cpu, seen.cpu)
+        totals.step_back(members, seen, ours=1)
         self._excess = totals.excess(members, seen, self.limits, base=base, ours=1)
         if not self._excess and _files(self._first) > self.limits["files"]:
             self._excess = "overflow"

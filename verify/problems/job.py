@@ -33,6 +33,7 @@ class Job(msgspec.Struct, frozen=True):
     seed: int = 0
     device: str = "cpu"
     dtype: str = "float64"
+    exact: bool = False
 
     def check(self) -> None:
         """BadInput, with the value and what is allowed, for whatever no run could serve."""

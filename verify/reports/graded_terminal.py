@@ -75,9 +75,7 @@ def explanation(record: GradeRecord) -> Iterator[RenderableType]:
         yield _heading("What is wrong")
     for finding in record.diagnosis:
         yield from _finding(finding)
-    for text in (*unknown, words.letters(record)):
-        if text:
-            yield _indented(text)
+    yield from map(_indented, unknown)
     if record.raised:
         yield _indented("On some problems the program failed, among them:")
         yield from (_indented(text, 4) for text in record.raised)

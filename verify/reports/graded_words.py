@@ -15,7 +15,7 @@ STATES = {
     "correct": ("Correct", ""),
     "wrong": ("Wrong", ""),
     "incomplete": ("Incomplete", "A function that the assignment asks for is missing."),
-    "error": ("Error", "The program raised an exception on every problem, or before the first."),
+    "error": ("Error", "The program gave no gradients on any problem."),
     "timeout": ("Out of time", "The program did not finish within the assignment's time limit."),
     "memory": ("Out of memory", "The program needed more memory than the assignment allows."),
     "crashed": ("Crashed", "The program's process ended before all answers were there."),
@@ -75,7 +75,7 @@ def lead(record: GradeRecord) -> list[str]:
 def unknown(record: GradeRecord) -> list[str]:
     """Where no known mistake explains the numbers: the first wrong line, and what is known of its error."""
     if record.diagnosis or not record.first_wrong_line:
-        return []
+        return [] if record.state == "correct" else list(record.known)
     first = (
         f"The first wrong line is {record.first_wrong_line}. No known mistake explains the numbers, so none is named."
     )
@@ -91,16 +91,6 @@ def where(finding: FindingRecord) -> str:
 def also(finding: FindingRecord) -> str:
     """Mistakes that give the same numbers."""
     return f"The same numbers come from {' or '.join(finding.also)}." if finding.also else ""
-
-
-def letters(record: GradeRecord) -> str:
-    """How to read the formulas of the diagnosis where the assignment has the other convention."""
-    if not record.diagnosis or record.task is None or record.task.convention != "columns":
-        return ""
-    return (
-        "The formulas are in the rows of deck 000: its a(l) is your z(l) and its z(l) your a(l), and in your columns "
-        "the factors of a product change places."
-    )
 
 
 # Lines ---------------------------------------------------------------------------------------------------------------
@@ -188,7 +178,7 @@ def givens(case: Problem) -> list[tuple[str, object]]:
 
 def first_differing(case: Counterexample) -> str:
     """The line at which the student's working leaves the right one."""
-    return next((w.name for w in case.working if w.differs), case.line)
+    return next((w.name for w in case.working if w.differs), "")
 
 
 def handed_some(case: Counterexample) -> bool:
@@ -239,13 +229,15 @@ def facts(record: GradeRecord) -> list[tuple[str, str]]:
     if record.sandbox:
         said.append(("sandbox", SANDBOXES.get(record.sandbox, record.sandbox)))
     if record.problems:
-        said.append(("not to be seen", _hidden(record.hidden_mistakes)))
+        said.append(("mistakes that cannot show", _hidden(record.hidden_mistakes)))
     return said
 
 
 def _hidden(mistakes: list[str]) -> str:
     if not mistakes:
-        return "none: the problems show every known mistake that could be made"
+        return "every known mistake that can be made here would show"
+    if len(mistakes) == 1:
+        return f"{mistakes[0]}: no problem of this assignment shows it"
     return f"{', '.join(mistakes)}: no problem of this assignment shows them"
 
 

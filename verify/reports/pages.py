@@ -38,4 +38,8 @@ def compare_context(record: CompareRecord) -> dict[str, Any]:
         "rows": words.rows(record),
         "sweep": words.sweep_sentence(record.sweep),
         "conclusion": words.conclusion(record),
+        "outcome": words.outcome(record),
+        "exact": words.exact_sentence(record),
+        "exact_rows": words.exact_rows(record),
+        "exact_witnesses": words.exact_witnesses(record),
     }

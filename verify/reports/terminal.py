@@ -10,6 +10,7 @@ from verify.reports import words
 from verify.witnesses.record import CompareRecord, LinePart
 
 _COLOURS = {"agree": "green", "inconclusive": "yellow"}
+_CONCLUSIONS = {"agree": "bold", "inconclusive": "bold yellow", "disagree": "bold red"}
 _WIDTH = 130  # where the output goes to a file
 
 
@@ -27,11 +28,17 @@ def show(record: CompareRecord, out: Console) -> None:
     out.print()
     out.print(_lines(record))
     out.print()
+    if record.exact is not None:
+        out.print("How far each is off the exact line, in units in the last place: median, largest")
+        out.print(_offsets(record))
+        out.print()
+        out.print(words.exact_sentence(record))
+        out.print()
     out.print(words.sweep_sentence(record.sweep))
     for failure in record.sweep.failures:
         out.print(f"  {failure.problem}: {failure.line}, {' and '.join(failure.pair)}: {failure.verdict}", style="red")
     out.print()
-    out.print(words.conclusion(record), style="bold" if record.agree else "bold red")
+    out.print(words.conclusion(record), style=_CONCLUSIONS[words.outcome(record)])
 
 
 def _facts(rows: list[tuple[str, str]]) -> Table:
@@ -59,6 +66,22 @@ def _lines(record: CompareRecord) -> Table:
         table.add_row(
             name, *cells, Text(word, style=_COLOURS.get(word, "bold red")), Text(f"deck {place.deck} {place.heading}")
         )
+    return table
+
+
+def _offsets(record: CompareRecord) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("\nline", no_wrap=True)
+    for name in words.exact_witnesses(record):
+        table.add_column(Text(f"{name}\nmedian"), justify="right", no_wrap=True)
+        table.add_column(Text("\nlargest"), justify="right", no_wrap=True)
+    table.add_column("\noff", no_wrap=True)
+    for name, said, off in words.exact_rows(record):
+        parts = [said.get(w) for w in words.exact_witnesses(record)]
+        cells = [
+            c for p in parts for c in (("", "") if p is None else (words.size(p.median_ulp), words.size(p.worst_ulp)))
+        ]
+        table.add_row(name, *cells, Text(off, style="green" if off == "nobody" else "bold red"))
     return table
 
 

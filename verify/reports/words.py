@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
-from verify.witnesses.record import CompareRecord, LinePart, SweepPart
+from verify.witnesses.record import CompareRecord, LinePart, OffPart, SweepPart
 
 # How a witness comes to its gradients, and its short name at the head of a column.
 WITNESSES = {
@@ -12,7 +12,10 @@ WITNESSES = {
     "autograd": "torch.nn and autograd",
     "finite-differences": "every parameter moved, forward passes only",
     "complex-step": "every pre-activation moved by an imaginary step, forward passes only",
+    "exact": "every line enclosed in balls, by forward differentiation",
 }
+# From such a size of an entry on, an error that is seen is no agreement of a witness to speak of.
+_BLUNT = 0.01
 
 
 def size(value: float | None) -> str:
@@ -98,16 +101,38 @@ def _shown(record: CompareRecord) -> str:
         others = f", and {count(more, 'line')} more" if more else ""
         return f"{first.pair[0]} and {first.pair[1]} disagree, first on {first.name}: {_reason(first)}{others}."
     if not record.agree and not record.sweep.disagreements:
-        return "Nothing disagrees, but of some line no entry could be decided."
+        return f"Nothing disagrees, but of {_undecided_lines(record)} no entry could be decided."
     if not record.agree:
         failed = count(record.sweep.disagreements, "problem does", "problems do")
         return f"The network agrees; in the sweep {failed} not."
     undecided = sum(w.inconclusive for w in record.witnesses if w.inconclusive is not UNSET)
-    names = [w.name for w in record.witnesses]
-    return (
-        f"{', '.join(names[:-1])} and {names[-1]} agree on every one of the {record.problem.parameters:,} parameters, "
-        f"within what rounding and truncation can explain of each{_undecided(undecided)}."
-    )
+    names = ["manual", *(other for _, other in pairs(record) if not _blunt(record, other))]
+    every = f"every one of the {record.problem.parameters:,} parameters"
+    agreeing = f"{', '.join(names[:-1])} and {names[-1]} agree on {every}" if names[1:] else "Nothing disagrees"
+    return f"{agreeing}, within what rounding and truncation can explain of each{_undecided(undecided)}."
+
+
+def _blunt(record: CompareRecord, other: str) -> bool:
+    """Whether a witness would have seen none but large errors, so that its agreement shows nothing."""
+    return any(limit is not None and limit > _BLUNT for limit in (_limit(record, other),)) or _all_open(record, other)
+
+
+def _limit(record: CompareRecord, other: str) -> float | None:
+    return next((v for pair, v in record.detection_limit.items() if pair.split("/")[1] == other), None)
+
+
+def _all_open(record: CompareRecord, other: str) -> bool:
+    """Whether it has decided no parameter at all."""
+    lines = [line for line in record.lines if line.pair[1] == other and line.name.startswith(("dW", "db"))]
+    return bool(lines) and all(line.inconclusive == line.entries for line in lines)
+
+
+def _undecided_lines(record: CompareRecord) -> str:
+    open_ = [line for line in record.lines if line.verdict == "inconclusive" and line.inconclusive == line.entries]
+    if not open_:
+        return "some line"
+    more = f" and {count(len(open_) - 1, 'more line')}" if open_[1:] else ""
+    return f"{open_[0].name} by {open_[0].pair[1]}{more}"
 
 
 def _reason(line: LinePart) -> str:
@@ -121,14 +146,82 @@ def _reason(line: LinePart) -> str:
 
 
 def _limits(record: CompareRecord) -> str:
-    seen = [
-        f"{size(limit)} of its size by {pair.split('/')[1]}"
-        for pair, limit in record.detection_limit.items()
-        if limit is not None
-    ]
-    if not seen:
+    limits = {pair.split("/")[1]: limit for pair, limit in record.detection_limit.items() if limit is not None}
+    if not limits:
         return "No entry had a size to measure an error by."
-    return f"An error in one parameter's gradient would have been seen from {', from '.join(seen)} (medians)."
+    seen = [f"{size(v)} of its size by {other}" for other, v in limits.items() if not _blunt(record, other)]
+    said = [
+        f"An error in one parameter's gradient would have been seen from {', from '.join(seen)} (medians)."
+        if seen
+        else "",
+        *(
+            f"{other[0].upper()}{other[1:]} would have seen an error only from {size(v)} of an entry's size (median): "
+            "that confirms little."
+            for other, v in limits.items()
+            if _blunt(record, other)
+        ),
+    ]
+    return " ".join(filter(None, said))
+
+
+# The exact witness ---------------------------------------------------------------------------------------------------
+
+
+def outcome(record: CompareRecord) -> str:
+    """'agree', 'disagree' or 'inconclusive': what the record comes to."""
+    if record.agree:
+        return "agree"
+    wrong = any(line.verdict not in ("agree", "inconclusive") for line in record.lines)
+    return "disagree" if wrong or record.sweep.disagreements or _off(record) else "inconclusive"
+
+
+def _off(record: CompareRecord) -> list[OffPart]:
+    return [line for line in record.exact.lines if line.off] if record.exact else []
+
+
+def exact_sentence(record: CompareRecord) -> str:
+    """What the exact witness enclosed, and who is off; empty where it was not asked for."""
+    exact = record.exact
+    if exact is None:
+        return ""
+    all_of = record.problem.parameters
+    covered = f"all {all_of:,}" if exact.parameters == all_of else f"{exact.parameters:,} of {all_of:,}"
+    hulls = f"; {count(exact.hulls, 'entry', 'entries')} at a kink, enclosed as the hull of all subgradients"
+    blunt = f"; {count(exact.open, 'entry', 'entries')} that no precision up to {exact.bits} bits made sharp"
+    said = (
+        f"The exact gradient is enclosed in balls of up to {exact.bits} bits for {covered} parameters"
+        f"{hulls if exact.hulls else ''}{blunt if exact.open else ''}."
+    )
+    off = _off(record)
+    if not off:
+        return f"{said} Every witness is as near to it as it says."
+    return f"{said} {' '.join(_who(name, off) for name in dict.fromkeys(line.witness for line in off))}"
+
+
+def _who(name: str, off: list[OffPart]) -> str:
+    mine = [line for line in off if line.witness == name]
+    first, more = mine[0], len(mine) - 1
+    at = f"{first.line}{list(first.index)}" if first.index else first.line
+    ulp = (
+        f"by up to {size(first.worst_ulp)} units in the last place" if first.worst_ulp is not None else "beyond its bar"
+    )
+    others = f", and on {count(more, 'more line')}" if more else ""
+    return f"{name[0].upper()}{name[1:]} is off, first on {first.line} {ulp} (worst at {at}){others}."
+
+
+def exact_rows(record: CompareRecord) -> list[tuple[str, dict[str, OffPart], str]]:
+    """Line by line: how far each witness is off, and the names of those that are further off than they can explain."""
+    lines = record.exact.lines if record.exact else ()
+    found = []
+    for name in dict.fromkeys(line.line for line in lines):
+        said = {line.witness: line for line in lines if line.line == name}
+        found.append((name, said, ", ".join(w for w, line in said.items() if line.off) or "nobody"))
+    return found
+
+
+def exact_witnesses(record: CompareRecord) -> list[str]:
+    """Those that are set against the exact lines."""
+    return list(dict.fromkeys(line.witness for line in record.exact.lines)) if record.exact else []
 
 
 def _undecided(n: int) -> str:

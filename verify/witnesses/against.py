@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,22 +16,34 @@ import torch_ref
 from manual import work
 from verify.bounds.bounded import unit_roundoff
 from verify.bounds.budget import FLOAT64, budgets, lines_of, shared_budgets
-from verify.bounds.comparison import Comparison, compare, median_limit, smallest_flagged
+from verify.bounds.comparison import Comparison, compare, largest_of, median_limit, smallest_flagged
+from verify.bounds.known import Known, known_budgets
+from verify.errors import BadInput
 from verify.problems.lines import kind_and_layer, names
 from verify.problems.problem import Problem
+from verify.witnesses.columns import base_of
 from verify.witnesses.complex_step import complex_step
 from verify.witnesses.differences import MEMORY, Estimate, differences
+
+if TYPE_CHECKING:  # python-flint need not be installed
+    from verify.witnesses.balls import Balls
 
 
 @dataclass(frozen=True)
 class Witness:
-    """What one witness says: lines by name, how far each entry can be off, and which entries it leaves undecided."""
+    """What one witness says: lines by name, how far each entry can be off, and which entries it leaves undecided.
+
+    `known`, where a witness has it, says more than the bars: its lines with how far they are off the exact ones at a
+    point that it names, the a(l) and z(l) among them.
+    """
 
     name: str
     lines: Mapping[str, NDArray]
     bars: Mapping[str, NDArray]
     seconds: float
     undecided: Mapping[str, NDArray] = field(default_factory=dict)
+    known: Known | None = None
+    units: Mapping[str, NDArray] = field(default_factory=dict)  # of a line that it has in part: which columns
 
     @property
     def inconclusive(self) -> int:
@@ -67,7 +81,10 @@ def autograd_witness(problem: Problem) -> Witness:
 
 
 def differences_witness(problem: Problem, memory: int = MEMORY) -> Witness:
-    """Finite differences in float64. Bars: each estimate's own, and the rounding of the point it is taken at."""
+    """Finite differences in float64. Bars: each estimate's own, and the rounding of the point it is taken at.
+
+    What it knows has the estimate's own bars alone: they hold at the stored pre-activations.
+    """
     return _estimated("finite-differences", problem, lambda: differences(problem, memory))
 
 
@@ -85,6 +102,46 @@ def _estimated(name: str, problem: Problem, compute: Callable[[], dict[str, Esti
         _arrays({line: e.bar + point[line] for line, e in estimates.items()}),
         seconds,
         _arrays({line: e.undecided for line, e in estimates.items()}),
+        _at_stored_point(problem, estimates),
+    )
+
+
+def exact_witness(problem: Problem, seconds: float | None = None) -> tuple[Witness, Balls]:
+    """Every line enclosed in balls: the float64 nearest to each entry, with the ball's size as its bar; and the balls.
+
+    Raises BadInput where python-flint is not installed.
+    """
+    needs_flint()
+    from verify.witnesses.balls import SECONDS, balls
+
+    start = time.perf_counter()
+    found = balls(problem, seconds=SECONDS if seconds is None else seconds)
+    lines = {name: line.value for name, line in found.lines.items()}
+    bars = {name: line.bar for name, line in found.lines.items()}
+    tensors = lambda arrays: {name: torch.as_tensor(v, device=problem.device) for name, v in arrays.items()}
+    known = Known(tensors(lines), tensors(bars))
+    took = time.perf_counter() - start
+    return Witness("exact", lines, bars, took, {}, known, found.units), found
+
+
+def needs_flint() -> None:
+    """BadInput, with the line that installs it, where python-flint is not there."""
+    if importlib.util.find_spec("flint") is None:
+        raise BadInput(
+            "the exact witness needs python-flint, which is not installed; "
+            "this installs it: .venv/bin/pip install -c constraints.txt python-flint"
+        )
+
+
+def _at_stored_point(problem: Problem, estimates: Mapping[str, Estimate]) -> Known:
+    base = base_of(problem)
+    point = {f"a{l}": v for l, v in base.a.items()} | {f"z{l}": v for l, v in base.z.items() if l > 0}
+    return Known(
+        {**point, **{line: e.value for line, e in estimates.items()}},
+        {
+            **{line: torch.zeros_like(v) for line, v in point.items()},
+            **{line: torch.where(e.undecided, torch.inf, e.bar) for line, e in estimates.items()},
+        },
     )
 
 
@@ -103,34 +160,60 @@ def set_against(first: Witness, second: Witness, shared: Mapping[str, NDArray] |
     return [
         compare(
             name, (first.name, second.name),
-            first.lines[name].astype(np.float64), second.lines[name].astype(np.float64),
+            part(first.lines[name], name, second).astype(np.float64), second.lines[name].astype(np.float64),
             _budget(name, first, second, shared), second.undecided.get(name),
         )
         for name in lines
     ]  # fmt: skip
 
 
+def part(line: NDArray, name: str, of: Witness) -> NDArray:
+    """The columns of a line that the witness has: all, but for one that samples the units of a large network."""
+    if name not in of.units or line.ndim == 0 or line.shape[-1] <= of.units[name].max():
+        return line
+    return line[..., of.units[name]]
+
+
 def _budget(name: str, first: Witness, second: Witness, shared: Mapping[str, NDArray] | None) -> NDArray:
-    own = first.bars[name] + second.bars[name]
-    return own if shared is None else np.fmin(own, shared[name])  # fmin: where a line is not finite its own bars stand
+    own = part(first.bars[name], name, second) + second.bars[name]
+    if shared is None or name not in shared:
+        return own
+    return np.fmin(own, shared[name])  # fmin: where a line is not finite its own bars stand
 
 
 def detection_limit(first: Witness, second: Witness, shared: Mapping[str, NDArray] | None = None) -> float:
     """The median over all parameters of the smallest relative error that would have been flagged."""
+    return median_limit(_limits(first, second, shared))
+
+
+def largest_limit(first: Witness, second: Witness, shared: Mapping[str, NDArray] | None = None) -> float:
+    """The largest of these errors; infinite where an entry could not be decided."""
+    return largest_of(_limits(first, second, shared))
+
+
+def _limits(first: Witness, second: Witness, shared: Mapping[str, NDArray] | None) -> NDArray:
     limits = [
         smallest_flagged(
-            first.lines[name], line, _budget(name, first, second, shared), second.undecided.get(name)
+            part(first.lines[name], name, second),
+            line,
+            _budget(name, first, second, shared),
+            second.undecided.get(name),
         ).ravel()
         for name, line in second.lines.items()
         if kind_and_layer(name)[0] in ("dW", "db")
     ]
-    return median_limit(np.concatenate(limits))
+    return np.concatenate(limits)
 
 
 def shared_rounding(problem: Problem, first: Witness, second: Witness) -> dict[str, NDArray]:
-    """What rounding can explain in each line of two witnesses with all lines, given how far the earlier ones differ."""
+    """What rounding can explain in each line of two witnesses, given how far the earlier ones differ.
+
+    `first` has all lines, `second` all or what it knows. Tighter than the sum of their bars, or no number.
+    """
     tensors = lambda w: {name: torch.as_tensor(line, device=problem.device) for name, line in w.lines.items()}
-    return _arrays(shared_budgets(problem, tensors(first), tensors(second)))
+    if second.known is None:
+        return _arrays(shared_budgets(problem, tensors(first), tensors(second)))
+    return _arrays(known_budgets(problem, tensors(first), second.known))
 
 
 def _timed(problem: Problem, compute: Callable[[], Mapping]) -> tuple[Mapping, float]:

@@ -19,6 +19,7 @@ from torch import Tensor
 from verify.problems.problem import Problem
 
 Function = Callable[[Tensor], Tensor]
+LayerFunction = Callable[[Tensor, int], Tensor]  # f of a(l), and l
 ErrorFunction = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -44,25 +45,32 @@ def base_of(problem: Problem) -> Base:
     return Base(problem, a, z)
 
 
-def above(base: Base, l: int, n: Tensor, j: Tensor, moved: Tensor, f: Function) -> list[Tensor]:
+def above(base: Base, l: int, n: Tensor, j: Tensor, moved: Tensor, f: LayerFunction) -> list[Tensor]:
     """Move a(l) at the pairs (n, j) to `moved` and go on to the scores.
 
     n, j (P,): sample and unit of each pair. moved (points, P): the values that a_nj(l) takes.
     Returns a(l), a(l+1), …, a(L) of each point and pair, (points, P, units); of a hidden a(l) the moved unit alone.
-    Above l+1 only what differs from the base is multiplied, so that the rounding of the base cancels in differences.
+    Above l+1 only what differs from the base is multiplied, so that the rounding of the base cancels in differences,
+    and what is evaluated is the network that passes through the stored pre-activations.
     """
     if l == base.problem.L:
         row = base.a[l][n].expand(*moved.shape, -1).to(moved.dtype)
         return [row.scatter(2, j.expand(moved.shape).unsqueeze(2), moved.unsqueeze(2))]
     w = base.problem.W[l].to(moved.dtype)  # W(l+1): tuples count from 0
-    shift = f(moved) - base.z[l][n, j]
+    shift = _shift(f(moved, l), base.z[l][n, j])
     rows = [moved.unsqueeze(2), torch.addcmul(base.a[l + 1][n].to(moved.dtype), shift.unsqueeze(2), w[j])]
     for above_l in range(l + 1, base.problem.L):
         w = base.problem.W[above_l].to(moved.dtype)
-        z = f(rows[-1])
-        shift = z - base.z[above_l][n] if z is rows[-1] else z.sub_(base.z[above_l][n])  # z's own memory, if it has one
+        shift = _shift(f(rows[-1], above_l), base.z[above_l][n], rows[-1])
         rows.append((shift @ w).add_(base.a[above_l + 1][n]))
     return rows
+
+
+def _shift(z: Tensor, unmoved: Tensor, held: Tensor | None = None) -> Tensor:
+    """What z has moved by. An imaginary step leaves real parts where they were, whatever f rounds there."""
+    if z.is_complex():
+        return torch.complex(torch.zeros_like(z.real), z.imag)
+    return z - unmoved if held is None or z is held else z.sub_(unmoved)  # z's own memory, if it has one
 
 
 def origins(base: Base, l: int, n: Tensor, j: Tensor) -> Iterator[Tensor]:

@@ -12,8 +12,9 @@ needs erfc of a complex number, which torch does not have.
 Error bars: the imaginary part of E is a sum over the paths from the moved unit to the scores, each term of it a product
 of weights and slopes that is rounded at most K times, so it is off by at most γ_K times the sum of the terms' absolute
 values (Higham, *Accuracy and Stability*, ch. 3); K counts the additions of each layer and the operations of each
-function. (The rounding of the point itself is common to all witnesses; `verify.witnesses.against` adds its running
-budget.)
+function. In deep networks that sum grows by the root of the width more than the derivative does in each layer; there
+the same roundings are followed in the Euclidean norm, and the smaller bound counts. (All this is at the stored a(l);
+`verify.bounds.known` judges others against it.)
 """
 
 from __future__ import annotations
@@ -31,11 +32,14 @@ from verify.errors import BadInput
 from verify.problems.problem import Problem
 from verify.witnesses.columns import Base, Function, above, base_of, blocks, errors, pairs, penalty
 from verify.witnesses.differences import MEMORY, Estimate, parameters
+from verify.witnesses.growth import Disc, discs, growth, of_sizes, spectral
 
 STEP = 2.0**-200
 _U = torch.finfo(torch.float64).eps / 2
 # Roundings of one activation, and of the loss, as written out below: counted, then doubled for the library's own.
 _FUNCTION_ROUNDINGS = 32
+# The imaginary part underflows at 2⁻¹⁰⁷⁴, in each of its operations and whatever they grow to: far less than this.
+_LOST = 2.0**-800
 # Beyond it the tanh GELU's sigmoid is 0 or 1 to the last bit, while the cube in its argument would overflow.
 _SATURATED = 100.0
 
@@ -176,8 +180,9 @@ def complex_step(problem: Problem, memory: int = MEMORY) -> dict[str, Estimate]:
     terms = _paths(base)
     for l in range(problem.L, 0, -1):
         value = _layer(base, l, memory)
-        # What is truncated, s²E‴/6, is less than s while E‴ is less than 6/s, some 10⁶¹; what underflows is far less.
-        bar = gamma_n(_roundings(base, l), _U) * terms[l] + STEP
+        up = growth(base, l)
+        rounded = torch.minimum(gamma_n(_roundings(base, l), _U) * terms[l], _in_norm(base, l, terms[base.problem.L]))
+        bar = rounded + torch.amin(torch.stack([_truncated(d) for d in discs(base, l, up)]), dim=0) + _LOST
         delta = Estimate(value, bar, torch.zeros_like(value, dtype=torch.bool))
         found[f"delta{l}"] = delta
         found[f"dW{l}"], found[f"db{l}"] = parameters(base, l, delta, decay[l - 1])
@@ -195,7 +200,7 @@ def _layer(base: Base, l: int, memory: int) -> Tensor:
     value = torch.empty_like(a)
     for block in blocks(base, l, len(n), 2, memory):  # a complex number is two
         moved = torch.complex(a[block], torch.full_like(a[block], STEP)).unsqueeze(0)
-        scores = above(base, l, n[block], j[block], moved, f)[-1]
+        scores = above(base, l, n[block], j[block], moved, lambda z, l: f(z))[-1]
         value[block] = errors(base, n[block], scores, y, _LOSSES[p.loss])[0].imag / STEP
     return value.reshape(base.a[l].shape)
 
@@ -216,6 +221,34 @@ def _paths(base: Base) -> dict[int, Tensor]:
         slope = curve(p.activation, p.constants).derivative_terms(base.a[l])
         terms[l] = slope * (terms[l + 1] @ p.W[l].abs().T)
     return terms
+
+
+def _in_norm(base: Base, l: int, loss_terms: Tensor) -> Tensor:
+    """The rounding of the derivative by a_nj(l), (N, M), by running analysis of what moves, in the Euclidean norm.
+
+    In each layer: how much moves at most for each unit that a_nj(l) does, and how far that is off.
+    """
+    p = base.problem
+    size = torch.linalg.vector_norm(loss_terms, dim=1, keepdim=True)  # (N, 1)
+    moves = torch.ones_like(base.a[l])
+    off = torch.zeros_like(moves)
+    c = curve(p.activation, p.constants)
+    function = gamma_n(_FUNCTION_ROUNDINGS, _U)
+    for above_l in range(l, p.L):
+        w = p.W[above_l]
+        terms = c.derivative_terms(base.a[above_l])
+        own = terms if above_l == l else torch.amax(terms, dim=1, keepdim=True)
+        moves, off = c.first * moves, c.first * off + function * own * moves
+        norm, sizes = (v(w) for v in (spectral, of_sizes)) if above_l > l else (torch.linalg.vector_norm(w, dim=1),) * 2
+        moves, off = norm * moves, norm * off + gamma_n(len(w) + 1, _U) * sizes * (moves + off)
+    last = gamma_n(_FUNCTION_ROUNDINGS + 32 + loss_terms.shape[1], _U)
+    # 1.01: what is rounded is rounded again, and this bound is rounded itself.
+    return 1.01 * size * (off + last * (moves + off)) if l < p.L else torch.full_like(moves, torch.inf)
+
+
+def _truncated(disc: Disc) -> Tensor:
+    """s²E‴/6 in a disc, by Cauchy: |E‴| ≤ 2 steep/radius², twice that for what lies above the real line."""
+    return 2 * disc.steep * (STEP / disc.radius) ** 2
 
 
 def _loss_terms(base: Base) -> Tensor:

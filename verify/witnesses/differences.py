@@ -1,15 +1,17 @@
 """Finite differences for every parameter of the network, each with its own error bar, from forward passes alone.
 
 The estimate is the central difference of order six of E_n in a_nj(l) (`verify.witnesses.columns` says why that serves
-every weight and bias), at ±s, ±2s, ±3s. Its error bar has two parts. Truncation: its distance from the difference of
-order four on the same points, which is larger than its own error by about 1/s². Rounding: what the evaluation of E_n
-can round off, by running analysis of the forward pass, divided by the step. The step follows from how far the layers
-above move. (The rounding of a(l) itself moves the point at which the derivative is taken; all witnesses share it, and
-`verify.witnesses.against` adds the running budget for it.)
+every weight and bias), at ±s, ±2s, ±3s. Its error bar has two parts, both bounds. Truncation: the activations and the
+losses are analytic in a strip beside the real line, so E_n is in a disc around a_nj whose radius follows from how far a
+move grows on its way up, and Cauchy bounds its seventh derivative there (`verify.witnesses.growth`). Rounding: what the
+evaluation of E_n can round off, by running analysis of the forward pass, divided by the step. The step is the one at
+which their sum is least. (All this is at the stored a(l), rounded as they are; `verify.bounds.known` judges others
+against it.)
 
-Kinks: the activation patterns at all points are compared exactly. Where they differ the step shrinks; where a
-pre-activation is exactly 0, both one-sided derivatives are taken and the bar covers all that lies between; what even
-the smallest step cannot settle is undecided.
+Kinks: the activation patterns at all points are compared exactly. Where they differ the step shrinks. Where a
+pre-activation is exactly 0, either branch may be taken, unit by unit: every choice is differenced by itself, and the
+bar reaches over all of them and no further. What even the smallest step cannot settle is undecided, and so is an entry
+with more units at 0 than can be tried.
 """
 
 from __future__ import annotations
@@ -19,15 +21,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from manual.activations import Constants
 from verify.bounds.bounded import gamma_n
 from verify.bounds.curves import Curve, curve
 from verify.problems.problem import Problem
+from verify.witnesses.branches import Choice, choices
 from verify.witnesses.columns import Base, above, base_of, blocks, errors, origins, pairs, penalty, per_weight
-from verify.witnesses.stencils import POINTS, between, central, one_sided
+from verify.witnesses.growth import Growth, discs, growth, of_sizes, spectral
+from verify.witnesses.stencils import POINTS, best_step, central_of, truncated
 
 _U = torch.finfo(torch.float64).eps / 2
-_LONGEST_STEP = 2.0**-10
+_TINY = torch.finfo(torch.float64).tiny
+_LOST = 5e-324  # what one operation loses by underflow, at most
+_MOVED = 2.0**-7  # no pre-activation moves further than that
 _SHORTEST_STEP = 2.0**-36
 _SHRINK = 8.0
 # Roundings of one activation or loss as torch evaluates it.
@@ -61,26 +66,36 @@ def differences(problem: Problem, memory: int = MEMORY) -> dict[str, Estimate]:
 
 def parameters(base: Base, l: int, delta: Estimate, decay: Tensor) -> tuple[Estimate, Estimate]:
     """Estimates of dW(l) and db(l) from those of ∂E_n/∂a(l) (N, M) and the penalty's derivative (in, M)."""
+    N = base.problem.N
     dW, db = per_weight(base, l, delta.value)
-    gamma = gamma_n(base.problem.N + 2, _U)
-    bar_W, bar_b = per_weight(base, l, delta.bar + gamma * delta.value.abs(), absolute=True)
+    gamma = gamma_n(N + 2, _U)
+    # Each share of δ, each product with it and the sums over samples may underflow, where they are anything at all.
+    bar_W, bar_b = per_weight(base, l, delta.bar + gamma * delta.value.abs() + N * _LOST, absolute=True)
+    met = torch.sum(base.z[l - 1] != 0, dim=0, dtype=dW.dtype).unsqueeze(1)  # (in, 1)
     open_W, open_b = per_weight(base, l, delta.undecided.to(dW.dtype), absolute=True)
-    weight = Estimate(dW + decay, bar_W + _U * (dW.abs() + 6 * decay.abs()), open_W > 0)
-    return weight, Estimate(db, bar_b, open_b > 0)
+    lost = met * _LOST + (2 * _LOST * (1 + base.problem.W[l - 1].abs()) if base.problem.lam else 0.0)
+    weight = Estimate(dW + decay, bar_W + _U * (dW.abs() + 6 * decay.abs()) + lost, open_W > 0)
+    return weight, Estimate(db, bar_b + _LOST, open_b > 0)
 
 
 def _layer(base: Base, l: int, memory: int) -> Estimate:
     """∂E_n/∂a(l) for every sample and unit."""
     n, j = pairs(base, l)
-    step, undecided = (v[n, j] for v in _steps(base, l))
+    up = growth(base, l)
     noise = _noise(base, l)
-    value, bar = torch.empty_like(step), torch.empty_like(step)
-    left = torch.arange(len(step), device=step.device)
+    C = _truncation(base, l, up)
+    step, undecided = (v[n, j] for v in _steps(base, l, up, C, noise))
+    choice = choices(base, l)
+    undecided |= choice.too_many[n, j]
+    value, bar = torch.zeros_like(step), torch.zeros_like(step)
+    left = torch.nonzero(~undecided).reshape(-1)
     while len(left):
         again = []
         for block in blocks(base, l, len(left), len(POINTS), memory):
             at = left[block]
-            value[at], bar[at], crossed = _estimate(base, l, n[at], j[at], step[at], noise)
+            given = n[at], j[at], step[at], noise[n[at]]
+            value[at], bar[at], crossed = _estimate(base, l, *given, choice)
+            bar[at] += C[n[at], j[at]] * step[at] ** 6
             again.append(at[crossed])
         left = torch.cat(again)
         short = step[left] <= _SHORTEST_STEP
@@ -91,28 +106,36 @@ def _layer(base: Base, l: int, memory: int) -> Estimate:
     return Estimate(value.reshape(shape), bar.reshape(shape), undecided.reshape(shape))
 
 
-def _estimate(base: Base, l: int, n: Tensor, j: Tensor, s: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The derivative at each pair, its error bar, and where a kink that is not at 0 itself lies inside the step."""
-    p = base.problem
-    a = base.a[l][n, j]
-    steps = torch.tensor(POINTS, dtype=a.dtype, device=a.device).unsqueeze(1) * s
-    rows = above(base, l, n, j, a + steps, p.f.f)
-    E = errors(base, n, rows[-1], p.pair.y, p.pair.error)
-    value, bar = central(E, s, noise[n])
-    if not _watched(base, l):
-        return value, bar, torch.zeros_like(n, dtype=torch.bool)
-    crossed, sided = _patterns(base, l, n, j, rows)
-    if bool(sided.any()):
-        E_0 = errors(base, n[sided], base.a[p.L][n[sided]].unsqueeze(0), p.pair.y, p.pair.error)
-        value[sided], bar[sided] = _between(E_0, E[:, sided], s[sided], noise[n[sided]])
+def _estimate(
+    base: Base, l: int, n: Tensor, j: Tensor, s: Tensor, noise: Tensor, choice: Choice
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The derivative at each pair, the rounding in it, and where a kink that is not at 0 itself lies inside the step.
+
+    Where units are at 0, what is returned reaches over every choice of branches.
+    """
+    value, bar, crossed = _on_branches(base, l, n, j, s, noise, choice, 0)
+    if bool((sided := choice.count[n, j] > 0).any()):
+        at = n[sided], j[sided], s[sided], noise[sided]
+        low, high = (value - bar)[sided], (value + bar)[sided]
+        for number in range(1, 2 ** int(choice.count[n, j].max())):
+            other, off, away = _on_branches(base, l, *at, choice, number)
+            low, high = torch.minimum(low, other - off), torch.maximum(high, other + off)
+            crossed[sided] |= away
+        value[sided], bar[sided] = (low + high) / 2, (high - low) / 2
     return value, bar, crossed
 
 
-def _between(E_0: Tensor, E: Tensor, s: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """Any subgradient: what lies between the one-sided derivatives, from E at 0 and at the six points."""
-    left = one_sided(torch.cat([E_0, E[3:]]), -s, noise)
-    right = one_sided(torch.cat([E_0, E[:3]]), s, noise)
-    return between(left, right)
+def _on_branches(
+    base: Base, l: int, n: Tensor, j: Tensor, s: Tensor, noise: Tensor, choice: Choice, number: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same with each unit at 0 kept to the branch that it has in this choice."""
+    p = base.problem
+    a = base.a[l][n, j]
+    steps = torch.tensor(POINTS, dtype=a.dtype, device=a.device).unsqueeze(1) * s
+    rows = above(base, l, n, j, a + steps, choice.hidden(n, j, number))
+    E = errors(base, n, rows[-1], choice.output(n, j, number), p.pair.error)
+    value, bar = central_of(E, s, noise)
+    return value, bar, _crossed(base, l, n, j, rows)
 
 
 # Kinks ---------------------------------------------------------------------------------------------------------------
@@ -125,82 +148,79 @@ def _curves(base: Base, l: int) -> list[Curve | None]:
     return [*hidden, curve(p.output, p.constants) if p.loss == "squared-error" else None]
 
 
-def _watched(base: Base, l: int) -> bool:
-    return any(c is not None and c.pattern for c in _curves(base, l))
+def _crossed(base: Base, l: int, n: Tensor, j: Tensor, rows: list[Tensor]) -> Tensor:
+    """Where the pattern of a unit that is not at 0 differs at any point from that of the base.
 
-
-def _patterns(base: Base, l: int, n: Tensor, j: Tensor, rows: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Where a pattern changes within the step away from 0, and where it changes at an exact 0 alone."""
+    Points whose patterns are the base's lie on one smooth branch, whatever is between them.
+    """
     crossed = torch.zeros_like(n, dtype=torch.bool)
-    sided = torch.zeros_like(n, dtype=torch.bool)
     for row, c, origin in zip(rows, _curves(base, l), origins(base, l, n, j), strict=True):
-        if c is None or not c.pattern:
-            continue
-        at_zero = origin == 0
-        sign = row > 0
-        side = (sign[:3] != sign[:1]).any(0) | (sign[3:] != sign[3:4]).any(0)
-        away = (sign != (origin > 0)).any(0) & ~at_zero
-        if c.second > 0:  # what bends may reach 0 between two points and turn back
-            away |= (row.abs() <= _bends(row, origin)).any(0) & ~at_zero
-        crossed |= (side | away).any(1)
-        sided |= (at_zero & (row != origin).any(0)).any(1)
-    return crossed, sided & ~crossed
+        if c is not None and c.pattern:
+            crossed |= (((row > 0) != (origin > 0)).any(0) & (origin != 0)).any(1)
+    return crossed
 
 
-def _bends(row: Tensor, origin: Tensor) -> Tensor:
-    """The largest second difference of a pre-activation over the points: eight times what it may stray in between."""
-    line = torch.cat([row[3:].flip(0), origin.unsqueeze(0), row[:3]])
-    return (line[2:] - 2 * line[1:-1] + line[:-2]).abs().amax(0)
+# Step, truncation and rounding ---------------------------------------------------------------------------------------
 
 
-# Step and rounding ---------------------------------------------------------------------------------------------------
-
-
-def _steps(base: Base, l: int) -> tuple[Tensor, Tensor]:
-    """s for every (n, j): a power of two, short enough for the layers above and clear of the unit's own kink.
+def _steps(base: Base, l: int, up: Growth, C: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """s for every (n, j): a power of two, the best one, short enough for all above and clear of the unit's own kink.
 
     And where there is none: a_nj is so large that the shortest step it can take is too long for the layers above.
     """
     a = base.a[l].abs()
-    s = (_LONGEST_STEP / _reach(base, l)).expand_as(a)
-    if (_curves(base, l)[0] or _SMOOTH).pattern:
+    longest = (_MOVED / 3 / _reach(base, l, up)).expand_as(a)
+    s = torch.minimum(longest, best_step(C, noise.unsqueeze(1)))
+    own = _curves(base, l)[0]
+    if own is not None and own.pattern:
         s = torch.where(a > 0, torch.minimum(s, torch.clamp(a / 4, min=_SHORTEST_STEP)), s)
     s = torch.exp2(torch.floor(torch.log2(s)))
     # Below eight units in the last place of a, a ± 3s would not be the points that the weights assume.
     shortest = 8 * 2 * _U * torch.exp2(torch.ceil(torch.log2(torch.clamp(a, min=1e-300))))
-    return torch.maximum(s, shortest), shortest > s
+    return torch.maximum(s, shortest), ~(shortest <= longest)
 
 
-_SMOOTH = curve("identity", Constants())
-
-
-def _reach(base: Base, l: int) -> Tensor:
+def _reach(base: Base, l: int, up: Growth) -> Tensor:
     """How far, at most, a pre-activation above moves for each unit that a_j(l) moves: (M,), at least 1."""
-    p = base.problem
-    slope = curve(p.activation, p.constants).first
-    reach = torch.ones(p.W[l - 1].shape[1], dtype=torch.float64, device=p.device)
-    carried: Tensor | None = None
-    for w in p.W[l:]:
-        carried = slope * (w.abs() if carried is None else carried @ w.abs())
-        reach = torch.maximum(reach, torch.amax(carried, dim=1))
+    slope = curve(base.problem.activation, base.problem.constants).first
+    reach = torch.ones_like(base.a[l][0])
+    for d in range(1, len(up.path) + 1):
+        reach = torch.maximum(reach, slope**d * up.most(d))
     return reach
 
 
+def _truncation(base: Base, l: int, up: Growth) -> Tensor:
+    """C of the bound C s⁶ on truncation, (N, M): the least that the discs give."""
+    return torch.amin(torch.stack([truncated(d.steep, d.radius) for d in discs(base, l, up)]), dim=0)
+
+
 def _noise(base: Base, l: int) -> Tensor:
-    """What one evaluation of E_n after a move in layer l can round off, (N,): nothing of the base, which cancels."""
+    """What one evaluation of E_n after a move in layer l can round off, (N,): nothing of the base, which cancels.
+
+    Errors are carried up entry by entry, and beside that as a Euclidean norm; the smaller bound counts.
+    """
     p = base.problem
     c = curve(p.activation, p.constants)
-    moved = 4 * _LONGEST_STEP  # no pre-activation moves further than three steps
-    error: Tensor | None = None
+    error, norm = torch.zeros_like(base.a[l]), torch.zeros_like(base.a[l][:, :1])
     for above_l in range(l, p.L):
-        a, w = base.a[above_l], p.W[above_l].abs()
-        own = _FUNCTION_ROUNDINGS * _U * c.terms(a.abs() + moved)
-        if error is None:  # one unit alone has moved
-            passed = torch.amax(own, dim=1, keepdim=True) * torch.amax(w, dim=0) + _U * moved
-        else:
-            passed = (c.first * error + own) @ w + gamma_n(len(w), _U) * moved * c.first * torch.sum(w, dim=0)
-        error = passed + 2 * _U * (base.a[above_l + 1].abs() + moved)
-    return _loss_noise(base, torch.zeros_like(base.a[p.L]) if error is None else error, moved)
+        a, w = base.a[above_l], p.W[above_l]
+        stored = 2 * _U * (base.a[above_l + 1].abs() + _MOVED)
+        # f is evaluated at the moved point, and was at the base: what has moved is off by both.
+        own = 2 * _FUNCTION_ROUNDINGS * _U * c.terms(a.abs() + _MOVED)
+        if above_l == l:  # one unit alone has moved
+            error = torch.amax(own, dim=1, keepdim=True) * torch.amax(w.abs(), dim=0) + _U * _MOVED + stored
+            norm = _norm(error)
+            continue
+        gamma, moved = gamma_n(len(w), _U), torch.full_like(a, _MOVED * c.first)
+        entry = (c.first * error + own) @ w.abs() + gamma * (moved @ w.abs()) + stored
+        norm = spectral(w) * (c.first * norm + _norm(own)) + gamma * of_sizes(w) * _norm(moved) + _norm(stored)
+        norm = torch.minimum(norm, _norm(entry))
+        error = torch.minimum(entry, norm)
+    return _loss_noise(base, error if l < p.L else torch.zeros_like(base.a[p.L]), _MOVED) + _TINY
+
+
+def _norm(v: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(v, dim=1, keepdim=True)
 
 
 def _loss_noise(base: Base, error: Tensor, moved: float) -> Tensor:

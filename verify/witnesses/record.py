@@ -60,6 +60,34 @@ class LinePart(msgspec.Struct, frozen=True):
     equation: str
     place: PlacePart
     detail: str = ""
+    limit: float | None = None
+    largest_limit: float | None = None
+
+
+class OffPart(msgspec.Struct, frozen=True):
+    """One witness on one line, against the exact one. share, index and values are those of the worst entry."""
+
+    line: str
+    witness: str
+    entries: int
+    of: int
+    median_ulp: float | None
+    worst_ulp: float | None
+    share: float | None
+    index: tuple[int, ...]
+    values: tuple[float | None, float | None]
+    off: int
+
+
+class ExactPart(msgspec.Struct, frozen=True):
+    """The exact witness: what it took, what it enclosed, and how far the others are off it."""
+
+    seconds: float
+    bits: int
+    parameters: int
+    hulls: int
+    open: int
+    lines: tuple[OffPart, ...]
 
 
 class FailurePart(msgspec.Struct, frozen=True):
@@ -96,6 +124,8 @@ class CompareRecord(msgspec.Struct, frozen=True):
     sweep: SweepPart
     detection_limit: dict[str, float | None]
     versions: dict[str, str]
+    largest_limit: dict[str, float | None] = {}
+    exact: ExactPart | None = None
     schema: str = SCHEMA
 
     def json(self) -> str:

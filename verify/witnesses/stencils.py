@@ -25,6 +25,26 @@ def central(E: Tensor, s: Tensor, noise: Tensor | float) -> tuple[Tensor, Tensor
     return _quotient(E[:3] - E[3:], s, 2 * noise, _SIX, _FOUR)
 
 
+def central_of(E: Tensor, s: Tensor, noise: Tensor | float) -> tuple[Tensor, Tensor]:
+    """The derivative from E (6, …) at POINTS times s, and the part of its error bar that is rounding."""
+    moved = E[:3] - E[3:]
+    return _weighted(_SIX, moved) / s, _rounding(moved, s, 2 * noise, _SIX)
+
+
+def truncated(steep: Tensor, radius: Tensor) -> Tensor:
+    """C of a bound C s⁶ on what the central difference of order six leaves out.
+
+    That is (36/7!) s⁶ E⁽⁷⁾ at a point between, and by Cauchy |E⁽⁷⁾| ≤ 6! steep/radius⁶, where |E′| ≤ steep within that
+    radius of it; 6 stands for 36/7, rounded up.
+    """
+    return 6 * steep / radius**6
+
+
+def best_step(C: Tensor, noise: Tensor) -> Tensor:
+    """The step at which C s⁶ and the rounding of the central difference add up to the least."""
+    return (2 * sum(map(abs, _SIX)) * noise / (6 * C)) ** (1 / 7)
+
+
 def one_sided(E: Tensor, s: Tensor, noise: Tensor | float) -> tuple[Tensor, Tensor]:
     """The one-sided derivative from E (4, …) at 0, s, 2s, 3s, and its error bar; s < 0 for the left side."""
     return _quotient(E - E[:1], s, noise, _THREE, _TWO)  # the weights add up to 0
@@ -47,8 +67,12 @@ def _quotient(
 ) -> tuple[Tensor, Tensor]:
     value = _weighted(high, E) / s
     truncation = (value - _weighted(low, E) / s).abs()
-    size = tuple(map(abs, high))
-    return value, truncation + (sum(size) * noise + _OWN_ROUNDINGS * _U * _weighted(size, E.abs())) / s.abs()
+    return value, truncation + _rounding(E, s, noise, high)
+
+
+def _rounding(E: Tensor, s: Tensor, noise: Tensor | float, weights: tuple[float, ...]) -> Tensor:
+    size = tuple(map(abs, weights))
+    return (sum(size) * noise + _OWN_ROUNDINGS * _U * _weighted(size, E.abs())) / s.abs()
 
 
 def _weighted(weights: tuple[float, ...], E: Tensor) -> Tensor:

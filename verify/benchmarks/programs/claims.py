@@ -40,18 +40,50 @@ class Claim:
         return equations_with(dict(self.slots), dict(self.slopes))
 
 
-def is_true(source: str, task: Task, findings: Sequence[FindingRecord], seed: int = 0) -> bool:
-    """Whether the names explain the program: every fresh problem's numbers, and what is kept from call to call."""
+def is_true(source: str, task: Task, findings: Sequence[FindingRecord], seed: int = 0) -> bool | None:
+    """Whether the names explain the program: every fresh problem's numbers, and what is kept from call to call.
+
+    None where a name stands for no equation (lists the other way round, a clip): that cannot be asked here.
+    """
     named = {f.mistake for f in findings}
+    if any(not CATALOGUE[id].variants for id in named - OF_STATE - OF_PRECISION):
+        return None
     if named & OF_STATE and not _keeps_something(source, task, seed):
         return False
     loose = bool(named & OF_PRECISION)
-    problems = [p for p in oracle.fresh_problems(task, seed) if p.kind in ("ordinary", "again")]
-    first = [(p, oracle.answered(oracle.loaded(source), p, task)) for p in problems]
-    answers = [(p, given) for p, given in first if given.arrays is not None]
+    answers = _answers(source, task, seed)
     if "integer-arrays" in named:
         return True  # what is cut off depends on where; the verdict itself has been checked
     return any(all(_gives(c, p, given, task, loose) for p, given in answers) for c in _claims(findings, task))
+
+
+def row_of(source: str, task: Task, seed: int = 0) -> str | None:
+    """A row of the catalogue that alone explains the program, under all activations or some; None where none does."""
+    answers = _answers(source, task, seed)
+    for m in CATALOGUE.values():
+        for variant in m.variants:
+            if not variant.fitted and answers and _explains(variant, answers, task):
+                return m.id
+    return None
+
+
+def _answers(source: str, task: Task, seed: int) -> list[tuple[Fresh, Given]]:
+    """What the program gives on ordinary problems, each called first in a program of its own."""
+    problems = [p for p in oracle.fresh_problems(task, seed) if p.kind in ("ordinary", "again")]
+    first = [(p, oracle.answered(oracle.loaded(source), p, task)) for p in problems]
+    return [(p, given) for p, given in first if given.arrays is not None]
+
+
+def _explains(variant: Variant, answers: Sequence[tuple[Fresh, Given]], task: Task) -> bool:
+    wrong, right = Claim(((variant.slot, variant),), ()), Claim((), ())
+    if variant.slot != "slope":
+        return all(_gives(wrong, p, given, task, False) for p, given in answers)
+    names = {p.activation for p, _ in answers if not _gives(right, p, _given(answers, p), task, False)}
+    return bool(names) and all(_gives(wrong, p, given, task, False) for p, given in answers if p.activation in names)
+
+
+def _given(answers: Sequence[tuple[Fresh, Given]], problem: Fresh) -> Given:
+    return next(given for p, given in answers if p is problem)
 
 
 def _claims(findings: Sequence[FindingRecord], task: Task) -> Iterator[Claim]:

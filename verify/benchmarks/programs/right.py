@@ -33,7 +33,7 @@ def right_programs(count: int, seed: int = 0, tasks: Sequence[Task] = TASKS) -> 
 def right_program(task: Task, rng: random.Random, name: str) -> Program:
     """One right program for a task."""
     columns = task.assignment.convention == "columns"
-    choices = [*(COLUMN_STYLES if columns else STYLES), *(["by unit"] if task.small else [])]
+    choices = [*(COLUMN_STYLES if columns else STYLES), *(["by unit"] if task.small and not task.functions else [])]
     style = rng.choice(choices)
     p = drawn(task, rng)
     if style == "by unit":

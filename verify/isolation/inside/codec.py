@@ -10,6 +10,7 @@ import functools
 import json
 import re
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -194,7 +195,7 @@ class Decoder:
         if name == "none":
             return None
         if name == "text" and isinstance(content, str):
-            return content[:MAX_TEXT]
+            return sys.intern(content[:MAX_TEXT])  # as a name in source is: programs ask `activation is "relu"`
         if name == "unusable" and isinstance(content, str):
             return Unusable(content[:200])
         if name == "whole" and isinstance(content, int) and content.bit_length() <= 64:

@@ -310,6 +310,7 @@ class _Look:
     def __init__(self, state: _State, child: int, scratch: str, limits: dict[str, float]) -> None:
         self.state, self.child, self.scratch, self.limits = state, child, scratch, limits
         self.device = os.stat(scratch or "/").st_dev
+        self.free = _free(scratch or "/")
         self.resident, self.cpu = 0, 0.0
         self.base = confine.usage(of_user=False)["resident"]
         if state.config["with_device"]:
@@ -322,12 +323,25 @@ class _Look:
         seen = totals.totals(members)
         self.resident, self.cpu = max(self.resident, seen.resident), max(self.cpu, seen.cpu)
         ours = _ROOM_TASKS if self.state.rooms else 0
+        totals.step_back(members, seen, ours=ours)
         found = totals.excess(members, seen, self.limits, base=self.base, ours=ours)
         if not found and not self.state.rooms:
-            hidden = totals.nameless(members, self.device)
-            if cleaning.overflows(self.scratch, int(self.limits["disk_bytes"]) - hidden, int(self.limits["files"])):
+            most = int(self.limits["disk_bytes"])
+            if cleaning.overflows(self.scratch, most - self._hidden(members, most), int(self.limits["files"])):
                 return "overflow"
         return found
+
+    def _hidden(self, members: list[int], most: int) -> int:
+        """Bytes of files that have no name. Looked for only where the disk has lost what they would take."""
+        if self.free - _free(self.scratch) < most // 2:
+            return 0
+        hidden = totals.nameless(members, self.device)
+        return most + 1 if hidden is None else hidden
+
+
+def _free(folder: str) -> int:
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
 
 
 def _watch(control: socket.socket, wakeup: int, child: int, look: _Look) -> str:

@@ -1,148 +1,99 @@
 """Which replaced equations reproduce a submission's numbers: decoded from the output layer backwards.
 
 The output layer's gradients depend on the output, δ(L), the mean and the last layer's equations alone, so those slots
-are settled first, on that layer of every problem. What is handed down (weights, f′, the rest of δ) is decoded next,
-layer by layer with the settled slots fixed, for each activation by itself. Any set of mistakes in different slots is
-found without trying all combinations. Decoding screens by value; what survives is accepted only if it reproduces every
-number of every problem within the budgets of the mistaken equations themselves.
+are settled first, on that layer of every problem. What is handed down (weights, f′, the rest of δ) is decoded next:
+screened on the last hidden layer of one problem per activation, then followed through all layers of all problems. Any
+set of mistakes in different slots is found without trying all combinations. Decoding screens by value; what survives is
+accepted only if it reproduces every number of every problem within the budgets of the mistaken equations themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
-from dataclasses import dataclass, field, replace
-from itertools import combinations, product
+from dataclasses import dataclass, replace
+from itertools import product
 
 import torch
 from torch import Tensor
 
-from manual import Equations, Working, forward
+from manual import Equations, Working
 from verify.bounds.bounded import Bounded
 from verify.bounds.budget import FLOAT32, FLOAT64
 from verify.grading.answers import Answer
 from verify.grading.fixtures import Case
-from verify.lessons.network.mistakes import Equation, Variant, equations_with, rank, replaced, variants
+from verify.lessons.network.candidates import RAISES, Candidates, Observed, Slots, again
+from verify.lessons.network.hypothesis import Hypothesis, covered
+from verify.lessons.network.mistakes import Equation, Variant, replaced
 from verify.problems.lines import gradient_names
 
-_SCREEN = 1e-7  # relative to a line's largest entry; acceptance is by budget
-_SCREEN_FLOAT32 = 1e-4
-_FLOOR = 1e-13
-_FLOOR_FLOAT32 = 1e-5
 _MOST_TOPS = 6
-_RAISES = (RuntimeError, IndexError, TypeError)
 
-Observed = tuple[Case, Answer]
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """A set of mistakes: a variant a slot, and for the slot `slope` one an activation."""
-
-    slots: Mapping[str, Variant] = field(default_factory=dict)
-    slopes: Mapping[str, Variant] = field(default_factory=dict)
-    confined: frozenset[str] = frozenset()  # mistakes that show under some of their activations only
-    numbers: Mapping[str, float] = field(default_factory=dict)  # mistake -> its fitted number
-
-    @property
-    def mistakes(self) -> tuple[str, ...]:
-        found = {v.mistake for v in (*self.slots.values(), *self.slopes.values())}
-        return tuple(sorted(found, key=rank))
-
-    @property
-    def cost(self) -> tuple[int, int, tuple[int, ...]]:
-        """Fewer mistakes first, then those that need no confinement, then by rank."""
-        return len(self.mistakes), len(self.confined), tuple(rank(id) for id in self.mistakes)
-
-    @property
-    def equations(self) -> Equations:
-        return equations_with(dict(self.slots), dict(self.slopes))
+BELOW = ("carried", "delta_hidden", "bias_terms")
 
 
 @dataclass(frozen=True)
-class Decoder:
-    """The problems that came back, and what the assignment allows."""
+class Screened:
+    """What may stand below the output layer, as one problem has it: the shared slots, and f′ of its activation."""
 
-    observed: Sequence[Observed]
-    activations: tuple[str, ...]
-    output: str
-    loss: str
-    biases: bool = True
-    float32: bool = False
-    slack: bool = False  # the numbers are differences of sums, which lose digits: ten are asked for
-    _forwards: dict[tuple[int, int], Working] = field(default_factory=dict, repr=False)
-    _tolerances: dict[int, float] = field(default_factory=dict, repr=False)
-    _options: dict[str, list[Variant | None]] = field(default_factory=dict, repr=False)
+    shared: tuple[Variant | None, ...]  # in the order of BELOW
+    slope: Variant | None
 
-    # Candidates ------------------------------------------------------------------------------------------------------
 
-    def options(self, slot: str) -> list[Variant | None]:
-        """What may stand in a slot: the right equation, or one of the catalogue's."""
-        if slot not in self._options:
-            self._options[slot] = [None, *variants(slot, self.activations, self.output, self.loss)]
-        return self._options[slot]
-
-    def may_show(self, id: str, name: str) -> bool:
-        """Whether that mistake in f′ can show under that activation."""
-        forms = (v for v in self.options("slope") if v is not None and v.mistake == id)
-        return any(v.concerns(name, self.output, self.loss) for v in forms)
-
-    def net(self, case: Case, equations: Equations) -> Working:
-        """A working with its forward lines filled; the same forward pass is computed once."""
-        key = (id(case), id(equations.output))
-        if key not in self._forwards:
-            p = case.problem
-            net = Working(dict(enumerate(p.W, 1)), dict(enumerate(p.b, 1)), p.x, p.t, p.f, p.pair, p.lam, equations)
-            self._forwards[key] = forward(net)
-        return _again(self._forwards[key], equations)
-
-    def close(self, predicted: Tensor, actual: Tensor) -> bool:
-        """Whether a prediction is worth a closer look."""
-        if predicted.shape != actual.shape:
-            return False
-        if id(actual) not in self._tolerances:
-            scale = float(actual.abs().max()) if actual.numel() else 0.0
-            relative, floor = (_SCREEN_FLOAT32, _FLOOR_FLOAT32) if self.float32 else (_SCREEN, _FLOOR)
-            self._tolerances[id(actual)] = relative * scale + floor
-        return actual.numel() == 0 or float((predicted - actual).abs().max()) <= self._tolerances[id(actual)]
+@dataclass(frozen=True)
+class Decoder(Candidates):
+    """Sets of mistakes that reproduce what came back."""
 
     # Output layer ----------------------------------------------------------------------------------------------------
 
-    def tops(self) -> list[dict[str, Variant]]:
+    def tops(self) -> list[Slots]:
         """The slots of the output layer that reproduce its gradients on every problem, the simplest first."""
         order = sorted(self.observed, key=_telling, reverse=True)
         if not order:
             return []
         found = list(self._first_tops(*order[0]))
         for case, answer in order[1:]:
-            found = [slots for slots in found if self._layer_matches(equations_with(slots), case, answer, hidden=False)]
+            found = [slots for slots in found if self.layer_matches(self.equations(slots), case, answer, hidden=False)]
         return sorted(found, key=lambda slots: Hypothesis(slots).cost)[:_MOST_TOPS]
 
-    def _first_tops(self, case: Case, answer: Answer) -> Iterator[dict[str, Variant]]:
+    def _first_tops(self, case: Case, answer: Answer) -> Iterator[Slots]:
         names = ("output", "delta_output", "mean")
+        of_weights = self._made_of_weight_gradient(case, answer)
         for core in product(*(self.options(name) for name in names)):
             slots = _chosen(names, core)
             try:
-                net = self.net(case, equations_with(slots))
+                net = self.net(case, self.equations(slots))
                 net.delta[net.L] = net.equations.delta_output(net, net.L)
-            except _RAISES:
+            except RAISES:
                 continue
-            biases = list(self._bias_slots(net, answer))
+            biases = [*of_weights, *self._bias_slots(net, answer)]
             if biases:
                 for weights, bias in product(list(self._weight_slots(net, answer)), biases):
                     yield slots | weights | bias
 
-    def _bias_slots(self, net: Working, answer: Answer) -> Iterator[dict[str, Variant]]:
+    def _made_of_weight_gradient(self, case: Case, answer: Answer) -> list[Slots]:
+        """The biases' slots where db(L) is a sum of the program's own dW(L), whatever that is."""
+        L = case.problem.L
+        db, dW = answer.lines.get(f"db{L}"), answer.lines.get(f"dW{L}")
+        if db is None or dW is None or not self.biases or dW.shape != case.problem.W[-1].shape:
+            return []
+        terms = dW - case.problem.lam * case.problem.W[-1]
+        sums = (dW.sum(0), dW.sum(0) / len(dW), terms.sum(0))
+        forms = [v for v in self.options("bias_gradient") if v is not None and v.mistake == "bias-from-weight-gradient"]
+        return [{"bias_gradient": v} for v, total in zip(forms, sums, strict=True) if self.close(total, db)]
+
+    def _bias_slots(self, net: Working, answer: Answer) -> Iterator[Slots]:
         actual = answer.lines.get(f"db{net.L}")
         if actual is None or not self.biases:
             yield {}
             return
         for slots in self._either("bias_terms", "bias_gradient"):
+            if any(v.mistake == "bias-from-weight-gradient" or v.layers == "below" for v in slots.values()):
+                continue
             equations = replaced(net.equations, slots)
-            if self._predicts(equations.bias_gradient, _again(net, equations, net.delta), actual):
+            if self._predicts(equations.bias_gradient, again(net, equations, net.delta), actual):
                 yield slots
 
-    def _weight_slots(self, net: Working, answer: Answer) -> Iterator[dict[str, Variant]]:
+    def _weight_slots(self, net: Working, answer: Answer) -> Iterator[Slots]:
         actual = answer.lines.get(f"dW{net.L}")
         if actual is None:
             yield {}
@@ -150,17 +101,17 @@ class Decoder:
         for one, decay in product(self._either("weight_terms", "weight_gradient"), self.options("decay")):
             slots = one | _chosen(("decay",), (decay,))
             equations = replaced(net.equations, slots)
-            if self._predicts(equations.weight_gradient, _again(net, equations, net.delta), actual):
+            if self._predicts(equations.weight_gradient, again(net, equations, net.delta), actual):
                 yield slots
 
-    def _either(self, *names: str) -> list[dict[str, Variant]]:
+    def _either(self, *names: str) -> list[Slots]:
         """The right equations, or a mistake in one of those slots: they are parts of one equation on the slides."""
         return [{}, *({name: v} for name in names for v in self.options(name) if v is not None)]
 
     def _predicts(self, equation: Equation, net: Working, actual: Tensor) -> bool:
         try:
             return self.close(equation(net, net.L), actual)
-        except _RAISES:
+        except RAISES:
             return False
 
     # Hidden layers ---------------------------------------------------------------------------------------------------
@@ -172,9 +123,10 @@ class Decoder:
         if not deep:
             yield from (Hypothesis(top) for top in tops)
             return
-        plain = [c for c in self.options("carried") if c is None or not c.fitted]
-        yield from self._below(tops, deep, dict.fromkeys(range(len(tops)), plain))
-        yield from self._below(tops, deep, {i: list(self._fitted(top, deep)) for i, top in enumerate(tops)})
+        for fitted in (False, True):
+            found = [slots for top in tops for slots in self._shared(top, deep, fitted)]
+            for slots, slopes in sorted(found, key=lambda pair: len(pair[0])):
+                yield from self._followed(slots, slopes, deep)
 
     def _deep(self) -> dict[str, list[Observed]]:
         """The problems with hidden layers, by activation."""
@@ -187,80 +139,113 @@ class Decoder:
         }
         return {name: cases for name, cases in deep.items() if cases}
 
-    def _below(
-        self,
-        tops: list[dict[str, Variant]],
-        deep: Mapping[str, list[Observed]],
-        carried: Mapping[int, list[Variant | None]],
-    ) -> Iterator[Hypothesis]:
-        shared = [
-            top | _chosen(("carried", "delta_hidden"), choice)
-            for i, top in enumerate(tops)
-            for choice in product(carried[i], self.options("delta_hidden"))
-        ]
-        for slots in sorted(shared, key=len):
-            slopes: dict[str, list[Variant | None]] = {}
-            for name, cases in deep.items():
-                slopes[name] = self._slopes(slots, name, cases)
-                if not slopes[name]:
-                    break
-            else:
-                yield from _covered(slots, slopes, self)
+    def _shared(
+        self, top: Slots, deep: Mapping[str, list[Observed]], fitted: bool
+    ) -> Iterator[tuple[Slots, dict[str, list[Variant | None]]]]:
+        """What may stand below that top under every activation, with what may stand for f′ under each."""
+        screened: dict[str, dict[tuple[Variant | None, ...], list[Variant | None]]] = {}
+        numbers: list[Variant] = []
+        for name, cases in deep.items():
+            numbers = numbers or (self._fitted(top, *cases[0]) if fitted else [])
+            screened[name] = {}
+            for found in self._screen(top, *cases[0], numbers if fitted else None):
+                screened[name].setdefault(found.shared, []).append(found.slope)
+            if not screened[name]:
+                return
+        first, *others = screened.values()
+        for shared in first:
+            if all(shared in other for other in others):
+                yield top | _chosen(BELOW, shared), {name: found[shared] for name, found in screened.items()}
 
-    def _slopes(self, slots: dict[str, Variant], name: str, cases: list[Observed]) -> list[Variant | None]:
-        """What may stand for f′ of that activation."""
-        replaced = slots.get("delta_hidden")
-        if replaced is not None and replaced.mistake == "relu-of-gradient":
-            options: list[Variant | None] = [None]  # it has no f′
-        else:
-            options = [v for v in self.options("slope") if v is None or v.concerns(name, self.output, self.loss)]
-        for case, answer in cases:
-            options = [
-                v
-                for v in options
-                if self._layer_matches(equations_with(slots, {name: v} if v else None), case, answer, hidden=True)
-            ]
-        return options
+    def _screen(self, top: Slots, case: Case, answer: Answer, numbers: list[Variant] | None) -> Iterator[Screened]:
+        """What reproduces the last hidden layer of one problem."""
+        net = self._with_output_layer(top, case)
+        if net is None:
+            return
+        carried = numbers if numbers is not None else [c for c in self.options("carried") if c is None or not c.fitted]
+        slopes = [s for s in self.options("slope") if s is None or self._concerns(s, case)]
+        for way, hidden in product(carried, self.options("delta_hidden")):
+            slots = top | _chosen(BELOW[:2], (way, hidden))
+            for slope in slopes if hidden is None or hidden.mistake in _WITH_SLOPE else [None]:
+                equations = self.equations(slots, {case.problem.activation: slope} if slope else None)
+                for bias in self._below_biases(equations, top, again(net, equations), answer):
+                    yield Screened((way, hidden, bias), slope)
 
-    def _layer_matches(self, equations: Equations, case: Case, answer: Answer, *, hidden: bool) -> bool:
-        """Whether the equations reproduce the output layer's gradients, or those of the hidden layers."""
+    def _concerns(self, variant: Variant, case: Case) -> bool:
+        return variant.concerns(case.problem.activation, self.output, self.loss)
+
+    def _with_output_layer(self, top: Slots, case: Case) -> Working | None:
+        equations = self.equations(top)
         try:
             net = self.net(case, equations)
-            for l in range(net.L, 0 if hidden else net.L - 1, -1):
-                net.delta[l] = equations.delta_output(net, l) if l == net.L else equations.delta_hidden(net, l)
-                for kind, held, equation in (
-                    ("db", net.db, equations.bias_gradient), ("dW", net.dW, equations.weight_gradient)
-                ):  # fmt: skip
-                    held[l] = equation(net, l)
-                    actual = answer.lines.get(f"{kind}{l}")
-                    graded = (l < net.L or not hidden) and (kind == "dW" or self.biases)
-                    if graded and actual is not None and not self.close(held[l], actual):
-                        return False
-        except _RAISES:
-            return False
-        return True
+            net.delta[net.L] = equations.delta_output(net, net.L)
+            net.dW[net.L] = equations.weight_gradient(net, net.L)
+        except RAISES:
+            return None
+        return net
 
-    def _fitted(self, top: dict[str, Variant], deep: Mapping[str, list[Observed]]) -> Iterator[Variant]:
+    def _below_biases(self, equations: Equations, top: Slots, net: Working, answer: Answer) -> Iterator[Variant | None]:
+        """What may stand for db below the output layer, where dW is reproduced."""
+        l = net.L - 1
+        dW, db = answer.lines.get(f"dW{l}"), answer.lines.get(f"db{l}")
+        try:
+            net.delta[l] = equations.delta_hidden(net, l)
+            if dW is not None and not self.close(equations.weight_gradient(net, l), dW):
+                return
+            if db is None or not self.biases or self.close(equations.bias_gradient(net, l), db):
+                yield None
+                return
+        except RAISES:
+            return
+        if "bias_terms" in top or "bias_gradient" in top:
+            return
+        for form in self.options("bias_terms"):
+            if form is not None and form.layers == "below":
+                made = replaced(equations, {"bias_terms": form})
+                if self.close(made.bias_gradient(again(net, made, net.delta), l), db):
+                    yield form
+
+    def _followed(
+        self, slots: Slots, slopes: dict[str, list[Variant | None]], deep: Mapping[str, list[Observed]]
+    ) -> Iterator[Hypothesis]:
+        """The hypotheses with those shared slots that hold in all layers of all problems."""
+        kept: dict[str, list[Variant | None]] = {}
+        for name, cases in deep.items():
+            kept[name] = [
+                v
+                for v in slopes[name]
+                if all(
+                    self.layer_matches(self.equations(slots, {name: v} if v else None), case, answer, hidden=True)
+                    for case, answer in cases
+                )
+            ]
+            if not kept[name]:
+                return
+        yield from covered(slots, kept, self.may_show)
+
+    def _fitted(self, top: Slots, case: Case, answer: Answer) -> list[Variant]:
         """Weights stepped too early, with the η that fits one problem: δ(L−1) is linear in it."""
+        found: dict[tuple[str, float], Variant] = {}
         forms = [v for v in self.options("carried") if v is not None and v.fitted]
-        for form, (name, cases) in product(forms, deep.items()):
-            case, answer = cases[0]
-            for slope in self.options("slope"):
-                if slope is None or slope.concerns(name, self.output, self.loss):
-                    number = self._fit(form, top, {name: slope} if slope else {}, case, answer)
-                    if number is not None:
-                        yield replace(form.with_number(number), form=f"η = {number:.6g}")
+        slopes = [s for s in self.options("slope") if s is None or self._concerns(s, case)]
+        for form, slope in product(forms, slopes):
+            eta = self._fit(form, top, {case.problem.activation: slope} if slope else {}, case, answer)
+            if eta is not None:
+                said = " ".join(part for part in (form.form, f"η = {eta:.6g}.") if part)
+                found.setdefault((form.form, eta), replace(form.with_number(eta), form=said))
+        return list(found.values())
 
-    def _fit(
-        self, form: Variant, top: dict[str, Variant], slopes: dict[str, Variant], case: Case, answer: Answer
-    ) -> float | None:
+    def _fit(self, form: Variant, top: Slots, slopes: Slots, case: Case, answer: Answer) -> float | None:
         l = case.problem.L - 1
-        actual = [answer.lines.get(name) for name in (f"db{l}", f"dW{l}")]
+        names = (f"db{l}", f"dW{l}") if self.biases else (f"dW{l}",)
         at = [self._lines_below(top | {"carried": form.with_number(eta)}, slopes, case) for eta in (0.0, 1.0)]
         if at[0] is None or at[1] is None:
             return None
-        lines = zip(actual, at[0], at[1], strict=True)
-        moved = [(a, p, q - p) for a, p, q in lines if a is not None and a.shape == p.shape]
+        moved = [
+            (a, at[0][n], at[1][n] - at[0][n])
+            for n in names
+            if (a := answer.lines.get(n)) is not None and a.shape == at[0][n].shape
+        ]
         size = sum(float(torch.sum(d * d)) for _, _, d in moved)
         if not moved or size == 0:
             return None
@@ -268,30 +253,34 @@ class Decoder:
         fits = all(self.close(p + eta * d, a) for a, p, d in moved)
         return _rounded(eta) if fits and abs(eta) > 1e-9 else None
 
-    def _lines_below(
-        self, slots: dict[str, Variant], slopes: dict[str, Variant], case: Case
-    ) -> tuple[Tensor, Tensor] | None:
+    def _lines_below(self, slots: Slots, slopes: Slots, case: Case) -> dict[str, Tensor] | None:
         """db and dW of the last hidden layer."""
-        equations = equations_with(slots, slopes)
+        net = self._with_output_layer(slots, case)
+        if net is None:
+            return None
+        equations = self.equations(slots, slopes)
+        net.equations, l = equations, net.L - 1
         try:
-            net = self.net(case, equations)
-            net.delta[net.L] = equations.delta_output(net, net.L)
-            net.dW[net.L] = equations.weight_gradient(net, net.L)
-            l = net.L - 1
             net.delta[l] = equations.delta_hidden(net, l)
-            return equations.bias_gradient(net, l), equations.weight_gradient(net, l)
-        except _RAISES:
+            return {f"db{l}": equations.bias_gradient(net, l), f"dW{l}": equations.weight_gradient(net, l)}
+        except RAISES:
             return None
 
     # Acceptance ------------------------------------------------------------------------------------------------------
 
     def accepted(self) -> tuple[Hypothesis, list[Hypothesis]] | None:
-        """The simplest set of mistakes that reproduces every number within budget, and others of its size."""
+        """The simplest set of mistakes that reproduces every number within budget, and others of its size.
+
+        None where there is none, and where the right equations reproduce every number as well: that explains nothing.
+        """
         best: Hypothesis | None = None
         others: list[Hypothesis] = []
-        for hypothesis in self.search():
+        for found in self.search():
+            hypothesis = replace(found, throughout=self.throughout)
             if best is not None and len(hypothesis.slots) > len(best.mistakes):
                 break  # what is still to come has more mistakes
+            if not hypothesis.mistakes and self.reproduces(hypothesis.equations):
+                return None
             if not hypothesis.mistakes or (best is not None and hypothesis.cost > best.cost):
                 others.append(hypothesis)
             elif self.reproduces(hypothesis.equations):
@@ -299,7 +288,7 @@ class Decoder:
                 best = hypothesis
         if best is None:
             return None
-        return best, [h for h in others if len(h.mistakes) == len(best.mistakes)]
+        return best, [h for h in others if h.mistakes and len(h.mistakes) == len(best.mistakes)]
 
     def reproduces(self, equations: Equations) -> bool:
         """Whether the equations give the submission's numbers on every problem, within their own budgets."""
@@ -308,8 +297,12 @@ class Decoder:
 
     def _within(self, equations: Equations, case: Case, answer: Answer, u: float) -> bool:
         try:
-            lines = case.bounded_lines(equations, u)
-        except _RAISES:
+            lines = (
+                case.bounded_lines(equations, u)
+                if self.throughout is None
+                else self.throughout.bounded_lines(case, equations, u)
+            )
+        except RAISES:
             return False
         for name in gradient_names(case.problem.L):
             actual = answer.lines.get(name)
@@ -320,11 +313,8 @@ class Decoder:
         return True
 
 
-def _again(net: Working, equations: Equations, delta: dict[int, Tensor] | None = None) -> Working:
-    """The same forward lines under other equations, with nothing of the backward pass but the given δ."""
-    made = copy(net)
-    made.equations, made.delta, made.dW, made.db = equations, {} if delta is None else delta, {}, {}
-    return made
+# Mistakes in the whole of δ that keep f′ as a factor: with the others, no f′ is asked for.
+_WITH_SLOPE = ("mean-per-layer", "delta-of-another-layer")
 
 
 def _inside(line: Bounded, actual: Tensor, lost: float) -> bool:
@@ -353,44 +343,3 @@ def _rounded(number: float) -> float:
     """The number as it was probably typed: a fit is off in its last digits only."""
     short = float(f"{number:.4g}")
     return short if abs(short - number) <= 1e-8 * abs(number) else number
-
-
-def _covered(
-    slots: dict[str, Variant], slopes: Mapping[str, list[Variant | None]], decoder: Decoder
-) -> Iterator[Hypothesis]:
-    """The smallest choices of mistakes in f′ that account for every activation."""
-    wrong = [name for name, options in slopes.items() if None not in options]
-    if not wrong:
-        yield Hypothesis(slots)
-        return
-    ids = sorted({v.mistake for options in slopes.values() for v in options if v is not None}, key=rank)
-    for size in range(1, len(wrong) + 1):
-        made = [
-            h for choice in combinations(ids, size) if (h := _cover(slots, slopes, wrong, choice, decoder)) is not None
-        ]
-        if made:
-            yield from made
-            return
-
-
-def _cover(
-    slots: dict[str, Variant],
-    slopes: Mapping[str, list[Variant | None]],
-    wrong: Sequence[str],
-    choice: Sequence[str],
-    decoder: Decoder,
-) -> Hypothesis | None:
-    picked: dict[str, Variant] = {}
-    for name, options in slopes.items():
-        variant = next((v for id in choice for v in options if v is not None and v.mistake == id), None)
-        if variant is not None:
-            picked[name] = variant
-    if any(name not in picked for name in wrong) or {picked[n].mistake for n in wrong} != set(choice):
-        return None
-    confined = {
-        id
-        for id in choice
-        for name in slopes
-        if (name not in picked or picked[name].mistake != id) and decoder.may_show(id, name)
-    }
-    return Hypothesis(slots, picked, frozenset(confined))

@@ -1,4 +1,4 @@
-"""Mistakes of order and state, which no replaced equation shows: weights stepped inside the loop, values kept.
+"""Mistakes of order and state, which no replaced equation shows: values kept from call to call, wrong steps.
 
 State is read off the calls of a run in their order; its first three are a problem A, another of the same shapes B, and
 A again.
@@ -6,9 +6,8 @@ A again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 from itertools import product
 
 import torch
@@ -17,25 +16,8 @@ from torch import Tensor
 from manual import Equations, backward, step, work
 from verify.grading.answers import Answer
 from verify.grading.fixtures import Case
-from verify.lessons.network.decoding import Observed
 from verify.lessons.network.mistakes import Variant, replaced
-
-_FIT_STARTS = (1e-2, 0.3)
-_FIT_STEPS = 10
-_AGREES = 1e-6
-
-
-def agree(ours: dict[str, Tensor], answer: Answer) -> bool:
-    """Whether predicted gradients are those that came back, to six digits; no prediction agrees with nothing."""
-    if not ours:
-        return False
-    for name, value in ours.items():
-        actual = answer.lines.get(name)
-        if actual is None or actual.shape != value.shape:
-            return False
-        if not bool(((actual - value).abs() <= _AGREES * value.abs().max() + 1e-12).all()):
-            return False
-    return True
+from verify.lessons.network.walking import Online, agree
 
 
 def same(first: Answer, again: Answer) -> bool:
@@ -66,7 +48,7 @@ def unpiled(cases: Sequence[Case], answers: Sequence[Answer]) -> Iterator[list[A
     weights and biases in one pile, or each kind by its own shapes.
     """
     first, second, again = answers[:3]
-    if not (_like(first, second) and _like(second, again)) or not _piles_up(first, second, again):
+    if not (_like(first, second) and _like(second, again)) or not _piles_up(cases, first, second, again):
         return
     ways = [(key, for_good) for key in (*_KEYS, None) for for_good in (True, False)]
     for part, (key, for_good) in product((_whole, _sums, _data), ways):
@@ -75,10 +57,25 @@ def unpiled(cases: Sequence[Case], answers: Sequence[Answer]) -> Iterator[list[A
             yield apart
 
 
-def _piles_up(first: Answer, second: Answer, again: Answer) -> bool:
+def _piles_up(cases: Sequence[Case], first: Answer, second: Answer, again: Answer) -> bool:
+    """Whether A asked again exceeds the call before by A's own: in db, or in dW where there are no biases."""
     biases = [n for n in first.lines if n.startswith("db")]
-    added = {n: again.lines[n] - second.lines[n] for n in biases}
-    return any(bool((first.lines[n] != 0).any()) for n in biases) and agree(added, Answer(first.lines))
+    if biases:
+        return _added_again(biases, first.lines, second.lines, again.lines)
+    weights = [n for n in first.lines if n.startswith("dW")]
+    bare = [
+        {n: answer.lines[n] - case.problem.lam * case.problem.W[int(n[2:]) - 1] for n in weights}
+        for case, answer in zip(cases, (first, second, again), strict=False)
+    ]
+    whole = [first.lines, second.lines, again.lines]
+    return any(_added_again(weights, *lines) for lines in (whole, bare))
+
+
+def _added_again(
+    names: Sequence[str], first: Mapping[str, Tensor], second: Mapping[str, Tensor], again: Mapping[str, Tensor]
+) -> bool:
+    added = {n: again[n] - second[n] for n in names}
+    return any(bool((first[n] != 0).any()) for n in names) and agree(added, Answer({n: first[n] for n in names}))
 
 
 # What piles up, as a part of a returned gradient: its factor, and what is not in it.
@@ -166,9 +163,11 @@ _KEPT = (
 def is_stale(
     cases: Sequence[Case], answers: Sequence[Answer], sources: Sequence[int | None], equations: Equations
 ) -> bool:
-    """Whether every later call used the same values of its earlier one."""
+    """Whether every later call used the same values of its earlier one, and some not those of its own."""
     later = [(i, source) for i, source in enumerate(sources) if source is not None and answers[i].returned]
-    return bool(later) and any(
+    if all(agree(_stale_lines(cases[i], cases[i], ("all",), equations), answers[i]) for i, _ in later):
+        return False  # each call explains itself
+    return any(
         all(agree(_stale_lines(cases[i], cases[source], kept, equations), answers[i]) for i, source in later)
         for kept in _KEPT
     )
@@ -191,116 +190,6 @@ def _stale_lines(case: Case, earlier: Case, kept: Sequence[str], equations: Equa
     except (RuntimeError, KeyError):
         return {}
     return {f"dW{l}": v for l, v in net.dW.items()} | {f"db{l}": v for l, v in net.db.items()}
-
-
-# Order: the weights stepped after each sample -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Online:
-    """How a program that steps inside its loop over the samples goes about it."""
-
-    early: bool  # W(l+1) is stepped before δ(l) is computed from it
-    penalty: bool  # λW is in the step
-    biases: bool  # the biases are stepped too
-    mean: bool  # each sample's gradient is divided by N in the step
-    last: bool  # λ times the stepped W, not the W that came in, is in dW
-
-    def gradients(self, case: Case, eta: float) -> dict[str, Tensor]:
-        """dW and db of the whole batch, with the weights moving from sample to sample."""
-        p = case.problem
-        W, _, dW, db = self.walk(case, eta)
-        kept = W if self.last else p.W
-        weights = {f"dW{l}": dW[l - 1] / p.N + p.lam * kept[l - 1] for l in range(1, p.L + 1)}
-        return weights | {f"db{l}": db[l - 1] / p.N for l in range(1, p.L + 1)}
-
-    def walk(self, case: Case, eta: float) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
-        """The weights and biases after the last sample, and the sums of the samples' gradients."""
-        p = case.problem
-        W, b = [w.clone() for w in p.W], [v.clone() for v in p.b]
-        dW, db = [torch.zeros_like(w) for w in W], [torch.zeros_like(v) for v in b]
-        for n in range(p.N):
-            self._sample(case, n, eta, W, b, dW, db)
-        return W, b, dW, db
-
-    def _sample(
-        self, case: Case, n: int, eta: float, W: list[Tensor], b: list[Tensor], dW: list[Tensor], db: list[Tensor]
-    ) -> None:
-        p = case.problem
-        net = work(W, b, p.x[n : n + 1], p.t[n : n + 1], p.f, p.pair, 0.0)
-        delta = net.delta[p.L]
-        for l in range(p.L, 0, -1):
-            if l < p.L:
-                above = W[l] if self.early else net.W[l + 1]
-                delta = delta @ above.T * p.f.derivative(net.a[l])
-            gradient = net.z[l - 1].T @ delta
-            dW[l - 1] += gradient
-            db[l - 1] += delta[0]
-            share = eta / p.N if self.mean else eta
-            W[l - 1] = W[l - 1] - share * (gradient + (p.lam * W[l - 1] if self.penalty else 0.0))
-            if self.biases:
-                b[l - 1] = b[l - 1] - share * delta[0]
-
-
-def stepped_each_sample(observed: Sequence[Observed]) -> float | None:
-    """The η of a program that steps its weights inside the loop over the samples; None where it does not.
-
-    Such a program is right about one sample's output layer, which meets the weights that came in, and wrong about
-    several samples' everywhere.
-    """
-    several = [(c, a) for c, a in observed if c.problem.N > 1 and c.problem.L > 1]
-    ones = [(c, a) for c, a in observed if c.problem.N == 1]
-    if not several or not all(_output_is_right(c, a) for c, a in ones):
-        return None
-    if any(_output_is_right(c, a) for c, a in several if c.problem.activation != "relu"):
-        return None
-    case, answer = min(
-        several, key=lambda pair: (pair[0].problem.lam > 0, pair[0].problem.N, pair[0].problem.parameters)
-    )
-    # Where λ = 0 the penalty's forms are one, and of one batch N is a part of η.
-    fitted = product((True, False), repeat=2) if case.problem.lam == 0 else product((True, False), repeat=5)
-    for early, biases, *rest in fitted:
-        penalty, mean, last = rest or (False, False, False)
-        online = Online(early, penalty, biases, mean, last)
-        eta = _fit(lambda eta, online=online: online.gradients(case, eta), answer)
-        for form in product((True, False), repeat=3) if eta is not None and not rest else ([penalty, mean, last],):
-            whole = Online(early, form[0], biases, form[1], form[2])
-            share = eta if eta is None or rest or not form[1] else eta * case.problem.N
-            if share is not None and all(agree(whole.gradients(c, share), a) for c, a in observed):
-                return share
-    return None
-
-
-def _output_is_right(case: Case, answer: Answer) -> bool:
-    """Whether db(L) is right."""
-    name = f"db{case.problem.L}"
-    return agree({name: case.truth[name]}, answer)
-
-
-def _fit(predict: Callable[[float], dict[str, Tensor]], answer: Answer) -> float | None:
-    """The number at which the prediction meets the answer, by Gauss and Newton from a few starts."""
-    names = [name for name in predict(0.0) if name in answer.lines]
-    if any(answer.lines[n].shape != v.shape for n, v in predict(0.0).items() if n in names) or not names:
-        return None
-    flat: Callable[[dict[str, Tensor]], Tensor] = lambda lines: torch.cat([lines[n].flatten() for n in names])
-    target = flat(dict(answer.lines))
-    for start in _FIT_STARTS:
-        eta = start
-        for _ in range(_FIT_STEPS):
-            here, h = flat(predict(eta)), 1e-7 * max(abs(eta), 1e-3)
-            slope = (flat(predict(eta + h)) - here) / h
-            size = float(slope @ slope)
-            if not 0 < size < float("inf"):
-                break
-            move = float((target - here) @ slope) / size
-            eta += move
-            if not abs(eta) < 1e6:
-                break
-            if abs(move) <= 1e-12 * abs(eta):
-                break
-        if 1e-9 < abs(eta) < 1e6 and agree(predict(eta), answer):
-            return eta
-    return None
 
 
 # Steps ---------------------------------------------------------------------------------------------------------------

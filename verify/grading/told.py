@@ -1,0 +1,73 @@
+"""What costs a right submission nothing and is told: lines that it hands over beside its gradients and that are off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from verify.grading.answers import Answer, columns_name
+from verify.grading.fixtures import GRADED, Case, Fixture
+from verify.grading.judging import Judged
+from verify.problems.lines import kind_and_layer, local_name
+
+_DIGITS = 1e-9
+
+
+def told(fixture: Fixture, answers: Sequence[Answer], judged: Iterable[Judged]) -> list[str]:
+    """A sentence for each kind of line that was handed over, has no points and is wrong."""
+    wrong: dict[str, list[str]] = {}
+    for j in judged:
+        if j.function == "gradients" and j.wrong and j.name[:2] not in ("dW", "db"):
+            wrong.setdefault(kind_and_layer(j.name)[0], []).append(j.name)
+    if "a" in wrong and "z" in wrong and _all(fixture, answers, [*wrong["a"], *wrong["z"]], _exchanged):
+        del wrong["a"], wrong["z"]
+        before, after = ("z", "a") if fixture.assignment.convention == "columns" else ("a", "z")
+        what = f"{before} is what enters the activation, {after} what leaves it"
+        exchanged = f"Your {before} and {after} are exchanged: {what}. This costs nothing."
+        return [exchanged, *_plain(fixture, answers, wrong)]
+    return _plain(fixture, answers, wrong)
+
+
+def _plain(fixture: Fixture, answers: Sequence[Answer], wrong: dict[str, list[str]]) -> list[str]:
+    said = []
+    for kind, lines in wrong.items():
+        if kind == "E" and _all(fixture, answers, lines, _without_penalty):
+            said.append(
+                "Your E lacks the penalty (λ/2) Σ ǁW(l)ǁ², whose derivative λW your gradients have. This costs nothing."
+            )
+        else:
+            a = fixture.assignment
+            named = [columns_name(n, a.layers[1]) if a.convention == "columns" else n for n in lines]
+            said.append(f"What you hand over as {', '.join(named)} is not what is expected. It has no points.")
+    return said
+
+
+_Expected = Callable[[Case, str], Tensor | None]
+
+
+def _all(fixture: Fixture, answers: Sequence[Answer], names: Sequence[str], expected: _Expected) -> bool:
+    """Whether all values of these lines are that, to nine digits."""
+    for i, case in fixture.of(*GRADED):
+        for name in names:
+            here = local_name(name, fixture.assignment.layers[1], case.problem.L)
+            value = answers[i].lines.get(here) if here else None
+            if here is None or value is None:
+                continue
+            want = expected(case, here)
+            if want is None or value.numel() != want.numel():
+                return False
+            if not torch.allclose(value.reshape(want.shape), want, rtol=_DIGITS, atol=_DIGITS):
+                return False
+    return True
+
+
+def _exchanged(case: Case, name: str) -> Tensor | None:
+    other = {"a": "z", "z": "a"}[name[0]] + name[1:]
+    return case.truth["y"] if other == f"z{case.problem.L}" else case.truth.get(other)
+
+
+def _without_penalty(case: Case, name: str) -> Tensor:
+    p = case.problem
+    return case.truth["E"] - p.lam / 2 * sum(float((w**2).sum()) for w in p.W)

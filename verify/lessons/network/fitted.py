@@ -1,0 +1,198 @@
+"""What a program does throughout with a number of its own: a clip, an epsilon, another constant or function.
+
+A `Throughout` wraps the equations of every layer, or puts another function in an activation's place; mistakes in single
+slots are decoded on top of it. Which numbers are worth trying is read off what came back (`read.py` beside this).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from manual import SLIDES, Activation, Equations, Working, work
+from verify.bounds.bounded import Bounded
+from verify.bounds.budget import bounded_pair, lines_of
+from verify.bounds.curves import bounded
+from verify.grading.fixtures import Case
+from verify.lessons.network.mistake import Equation
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function in an activation's place, on tensors and on bounded numbers."""
+
+    plain: Activation
+    bounded: Activation
+
+
+Wrap = Callable[[Equations], Equations]
+
+
+@dataclass(frozen=True)
+class Throughout:
+    """A mistake with its number; what it replaces in the equations, and which functions it puts in place of which."""
+
+    mistake: str
+    number: float | None
+    form: str = ""  # a sentence
+    wrap: Wrap | None = None
+    functions: Mapping[str, Function] = field(default_factory=dict)
+    says: str = ""
+    wrong: str = ""
+    right: str = ""
+    only: tuple[str, ...] = ()
+
+    def wrapped(self, equations: Equations) -> Equations:
+        """The equations with what it replaces."""
+        return equations if self.wrap is None else self.wrap(equations)
+
+    def f(self, f: Activation) -> Activation:
+        """What stands for that activation."""
+        return self.functions[f.name].plain if f.name in self.functions else f
+
+    def bounded_lines(self, case: Case, equations: Equations, u: float) -> dict[str, Bounded]:
+        """The lines of a problem with it, each with its budget. equations: wrapped already."""
+        p = case.problem
+        exact: Callable[..., Any] = lambda v: Bounded.exact(v, u)
+        f = self.functions[p.activation].bounded if p.activation in self.functions else bounded(p.f)
+        W, b = [exact(w) for w in p.W], [exact(v) for v in p.b]
+        return lines_of(work(W, b, exact(p.x), exact(p.t), f, bounded_pair(p), p.lam, equations))
+
+
+# Functions -----------------------------------------------------------------------------------------------------------
+
+
+def another(name: str, f: Activation) -> Function:
+    """f under another activation's name."""
+    plain = replace(f, name=name)
+    made = bounded(f)
+    return Function(plain, Activation(name, made.f, made.derivative, f.constants))
+
+
+@dataclass(frozen=True)
+class Cut:
+    """An activation whose argument is held between two limits; slope: what f′ is there."""
+
+    f: Activation
+    low: float
+    high: float
+    slope: str  # zero | held | free: f′ is 0 beyond the limits, that at the limit, or that of f
+
+    def function(self) -> Function:
+        """The cut activation under the name of the whole one."""
+        return Function(self._activation(self.f), self._activation(bounded(self.f)))
+
+    def _activation(self, f: Activation) -> Activation:
+        return Activation(self.f.name, lambda a: f.f(self._held(a)), lambda a: self._derivative(f, a), self.f.constants)
+
+    def _derivative(self, f: Activation, a: Any) -> Any:
+        if self.slope == "free":
+            return f.derivative(a)
+        plain = _plain(a)
+        inside = ((plain > self.low) & (plain < self.high)).to(plain.dtype)
+        return f.derivative(self._held(a)) * (inside if self.slope == "zero" else torch.ones_like(inside))
+
+    def _held(self, a: Any) -> Any:
+        if isinstance(a, Tensor):
+            return torch.clamp(a, self.low, self.high)
+        held = torch.clamp(a.value, self.low, self.high)
+        beyond = (a.value - held).abs() > 2 * a.error
+        return Bounded(held, torch.where(beyond, 0.0, a.error), a.u)
+
+
+def _plain(value: Any) -> Tensor:
+    return value if isinstance(value, Tensor) else value.value
+
+
+# Equations -----------------------------------------------------------------------------------------------------------
+
+
+def clamped(value: Any, low: float, high: float) -> Any:
+    """Entry by entry held between two limits; a bounded number keeps its error."""
+    if isinstance(value, Tensor):
+        return torch.clamp(value, low, high)
+    return Bounded(torch.clamp(value.value, low, high), value.error, value.u)
+
+
+def _delta_clipped(*fields: str) -> Callable[[float], Wrap]:
+    """Those equations of δ, entry by entry within ±limit."""
+
+    def held(equation: Equation, limit: float) -> Equation:
+        return lambda net, l: clamped(equation(net, l), -limit, limit)
+
+    return lambda limit: lambda eq: replace(eq, **{f: held(getattr(eq, f), limit) for f in fields})
+
+
+DELTA_CLIPS: dict[str, Callable[[float], Wrap]] = {
+    "δ": _delta_clipped("delta_output", "delta_hidden"),
+    "δ of the hidden layers": _delta_clipped("delta_hidden"),
+    "δ(l+1) W(l+1)ᵀ": _delta_clipped("carried"),
+    "δ(L)": _delta_clipped("delta_output"),
+}
+_GRADIENTS = {"dW": "weight_gradient", "db": "bias_gradient"}
+
+
+def gradients_clipped(limit: float, kinds: Sequence[str]) -> Wrap:
+    """dW, db or both entry by entry within ±limit."""
+    return _delta_clipped(*(_GRADIENTS[kind] for kind in kinds))(limit)
+
+
+def gradients_of_norm(limit: float, kinds: Sequence[str]) -> Wrap:
+    """Every dW, db or both scaled to that norm where its own is larger."""
+
+    def short(equation: Equation) -> Equation:
+        def scaled(net: Working, l: int) -> Any:
+            value = equation(net, l)
+            norm = float(torch.linalg.vector_norm(_plain(value)))
+            return value * (limit / norm) if norm > limit else value
+
+        return scaled
+
+    return lambda eq: replace(eq, **{f: short(getattr(eq, f)) for f in (_GRADIENTS[kind] for kind in kinds)})
+
+
+def output_clipped(low: float, high: float) -> Wrap:
+    """δ(L) of a y that is held between two limits."""
+
+    def wrap(eq: Equations) -> Equations:
+        def delta(net: Working, l: int) -> Any:
+            y = net.y
+            net.y = clamped(y, low, high)
+            made = eq.delta_output(net, l)
+            net.y = y
+            return made
+
+        return replace(eq, delta_output=delta)
+
+    return wrap
+
+
+def through_loss(factor: Callable[[Any], Any]) -> Wrap:
+    """δ(L) through a wrong ∂E/∂y: the right one times factor(y of the true class)."""
+
+    def wrap(eq: Equations) -> Equations:
+        def delta(net: Working, l: int) -> Any:
+            own = torch.sum(net.y * net.t, dim=1, keepdim=True)
+            return eq.delta_output(net, l) * factor(own)
+
+        return replace(eq, delta_output=delta)
+
+    return wrap
+
+
+def epsilon_in_softmax(epsilon: float, *, shifted: bool) -> Wrap:
+    """y = e / (Σ e + ε), with the row's maximum taken off before e or with the bare scores."""
+
+    def output(net: Working, l: int) -> Any:
+        y = SLIDES.output(net, l)
+        a = _plain(net.a[l])
+        top = torch.amax(a, dim=1, keepdim=True)
+        total = torch.sum(torch.exp(a - top), dim=1, keepdim=True)
+        total = total if shifted else total * torch.exp(top)
+        return y * (total / (total + epsilon))
+
+    return lambda eq: replace(eq, output=output) if eq.output is SLIDES.output else eq

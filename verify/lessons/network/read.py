@@ -1,0 +1,398 @@
+"""Numbers that a program uses, read off what it returned: limits, epsilons, constants of its activations.
+
+Of one sample dW(l) = z(l−1)ᵀ δ(l) + λ W(l) and db(l) = δ(l): whatever is wrong with δ, the program's own z(l−1) is
+their quotient. So is what its activation makes of a pre-activation, layer after layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from manual import ACTIVATIONS, Activation, Constants, activation
+from verify.grading.answers import Answer
+from verify.grading.fixtures import Case
+from verify.lessons.network import fitted
+from verify.lessons.network.fitted import Cut, Function, Throughout
+
+Observed = tuple[Case, Answer]
+Pairs = tuple[Tensor, Tensor]  # pre-activations, and what the program made of them
+
+_ALIKE = 1e-9
+_FLOOR = 1e-11
+_CONSTANTS = {"leaky_relu": "slope γ", "elu": "γ", "swish": "β"}
+_GELU = ("gelu", "gelu_tanh", "gelu_sigmoid")
+_EPSILONS = tuple(10.0**-k for k in range(3, 17))
+
+
+def throughouts(observed: Sequence[Observed]) -> Iterator[Throughout]:
+    """What a program may do throughout, by what its numbers show; the likeliest first."""
+    yield from _functions(observed)
+    yield from _clipped_gradients(observed)
+    yield from _outputs(observed)
+
+
+def rounded(number: float, digits: int = 4, within: float = 1e-6) -> float:
+    """The number as it was probably typed: what is read off is off in its last digits only."""
+    short = float(f"{number:.{digits}g}")
+    return short if abs(short - number) <= within * abs(number) else number
+
+
+# The activation ------------------------------------------------------------------------------------------------------
+
+
+def _functions(observed: Sequence[Observed]) -> Iterator[Throughout]:
+    seen = _seen(observed)
+    off = {name: pairs for name, pairs in seen.items() if not _is(_right(observed, name), pairs)}
+    if not off:
+        return
+    constants = observed[0][0].problem.constants
+    yield from _ignored(off, seen, constants)
+    yield from _other_constants(off, constants)
+    yield from _cuts(off, constants)
+
+
+def _right(observed: Sequence[Observed], name: str) -> Activation:
+    return activation(name, observed[0][0].problem.constants)
+
+
+def _seen(observed: Sequence[Observed]) -> dict[str, Pairs]:
+    """Activation -> pre-activations and activations of the program, as far as they can be read off."""
+    found: dict[str, list[Pairs]] = {}
+    for case, answer in observed:
+        found.setdefault(case.problem.activation, []).extend(_of_case(case, answer))
+    joined = {
+        name: (torch.cat([a for a, _ in pairs]), torch.cat([z for _, z in pairs]))
+        for name, pairs in found.items()
+        if pairs
+    }
+    return {name: (a, z) for name, (a, z) in joined.items() if len(a) > 3}
+
+
+def _of_case(case: Case, answer: Answer) -> Iterator[Pairs]:
+    p = case.problem
+    below = p.x
+    for l in range(1, p.L):
+        a = below @ p.W[l - 1] + p.b[l - 1]
+        z = answer.lines.get(f"z{l}")
+        z = z if z is not None and z.shape == a.shape else _quotient(case, answer, l) if p.lam == 0 else None
+        if z is None or not bool(torch.isfinite(z).all()):
+            return
+        yield a.flatten(), z.flatten()
+        below = z
+
+
+def _quotient(case: Case, answer: Answer, l: int) -> Tensor | None:
+    """z(l) of one sample from dW(l+1) and db(l+1); without biases, up to the factor that most units share."""
+    p = case.problem
+    dW, db = answer.lines.get(f"dW{l + 1}"), answer.lines.get(f"db{l + 1}")
+    if p.N != 1 or dW is None or dW.shape != p.W[l].shape:
+        return None
+    terms = dW - p.lam * p.W[l]
+    if db is not None and db.shape == terms.shape[1:] and bool((db != 0).any()):
+        k = int(torch.argmax(db.abs()))
+        return (terms[:, k] / db[k]).unsqueeze(0)
+    k = int(torch.argmax(terms.abs().sum(0)))
+    ratios = terms[:, k] / case.truth[f"z{l}"][0]
+    ratio = (
+        torch.median(ratios[torch.isfinite(ratios)])
+        if bool(torch.isfinite(ratios).any())
+        else torch.tensor(0.0, device="cpu")
+    )
+    return (terms[:, k] / ratio).unsqueeze(0) if float(ratio) != 0 else None
+
+
+def _is(f: Activation, pairs: Pairs) -> bool:
+    a, z = pairs
+    made = f.f(a)
+    return bool(((made - z).abs() <= _ALIKE * made.abs() + _FLOOR).all())
+
+
+def _ignored(off: Mapping[str, Pairs], seen: Mapping[str, Pairs], constants: Constants) -> Iterator[Throughout]:
+    """One function under every name that is off, and it is another activation of the decks."""
+    for name in ACTIVATIONS:
+        f = activation(name, constants)
+        if not all(_is(f, pairs) for pairs in off.values()):
+            continue
+        functions = {other: fitted.another(other, f) for other in off}
+        if all(other in _GELU and name in _GELU for other in off):
+            yield Throughout(
+                "constant-of-another-library", None, f"It is the form {name}.", functions=functions,
+                says="The GELU is another form than the assignment's, in f and f′ alike.",
+                wrong=f"{name} for {', '.join(off)}", right=", ".join(off), only=tuple(off),
+            )  # fmt: skip
+        else:
+            yield Throughout(
+                "activation-ignored", None, f"It is {name}.", functions=functions, only=tuple(off),
+                wrong=f"{name} for {', '.join(off)}", right=", ".join(off),
+            )  # fmt: skip
+
+
+def _other_constants(off: Mapping[str, Pairs], constants: Constants) -> Iterator[Throughout]:
+    for name, word in _CONSTANTS.items():
+        if set(off) != {name}:
+            continue
+        number = _constant(name, *off[name])
+        if number is None:
+            continue
+        other = activation(name, replace(constants, **{name: number}))
+        if _is(other, off[name]):
+            own = getattr(constants, name)
+            yield Throughout(
+                "constant-of-another-library", number, f"{word} is {number:g} here; the assignment's is {own:g}.",
+                functions={name: fitted.another(name, other)}, wrong=f"{word} = {number:g}", right=f"{word} = {own:g}",
+                only=(name,),
+            )  # fmt: skip
+
+
+def _constant(name: str, a: Tensor, z: Tensor) -> float | None:
+    a, z = a[a < 0], z[a < 0]
+    if not len(a):
+        return None
+    if name == "swish":
+        s = z / a
+        kept = (s > 0) & (s < 1)
+        found = torch.log(s[kept] / (1 - s[kept])) / a[kept]
+    else:
+        found = z / (a if name == "leaky_relu" else torch.expm1(a))
+    found = found[torch.isfinite(found)]
+    return rounded(float(torch.median(found))) if len(found) else None
+
+
+def _cuts(off: Mapping[str, Pairs], constants: Constants) -> Iterator[Throughout]:
+    limits = {name: _limits(activation(name, constants), *pairs) for name, pairs in off.items()}
+    cut = {name: found for name, found in limits.items() if found is not None}
+    if len(cut) != len(off):
+        return
+    for way, slope in product((cut, {name: _both_sides(*found) for name, found in cut.items()}), _SLOPES):
+        yield from _cut_at(way, slope, constants)
+
+
+_SLOPES = ("zero", "held", "free")
+
+
+def _both_sides(low: float, high: float) -> tuple[float, float]:
+    """The limits of a program that cuts both sides alike, where one of them alone was met."""
+    limit = min(-low, high)
+    return -limit, limit
+
+
+def _cut_at(cut: Mapping[str, tuple[float, float]], slope: str, constants: Constants) -> Iterator[Throughout]:
+    numbers = {number for found in cut.values() for number in found if math.isfinite(number)}
+    largest = max(abs(number) for number in numbers)
+    said = " and ".join(f"{number:g}" for number in sorted(numbers))
+    if largest > 0:
+        functions: dict[str, Function] = {
+            name: Cut(activation(name, constants), low, high, slope).function() for name, (low, high) in cut.items()
+        }
+        yield Throughout(
+            "activation-clipped", largest, f"The limit is {said}.", functions=functions, only=tuple(cut),
+            wrong=f"f of a held at {said}", right="f(a)",
+        )  # fmt: skip
+
+
+def _limits(f: Activation, a: Tensor, z: Tensor) -> tuple[float, float] | None:
+    """Between which arguments the program's function is the right one; None where it is not constant beyond."""
+    right = (f.f(a) - z).abs() <= _ALIKE * f.f(a).abs() + _FLOOR
+    if not bool(right.any()):
+        return None
+    low, high = -math.inf, math.inf
+    above = ~right & (a > a[right].max())
+    under = ~right & (a < a[right].min())
+    if bool(above.any()):
+        high = _argument(f, z[above], float(a[right].max()), float(a[above].min()))
+    if bool(under.any()):
+        low = _argument(f, z[under], float(a[under].max()), float(a[right].min()))
+    if math.isfinite(low) and abs(high + low) < 0.01 * high:
+        high = -low  # on the flat side an argument is read off with fewer digits
+    inside = torch.clamp(a, low, high)
+    return (low, high) if (low, high) != (-math.inf, math.inf) and _is(f, (inside, z)) else None
+
+
+def _argument(f: Activation, z: Tensor, low: float, high: float) -> float:
+    """The argument between the two at which f is what the program has beyond its limit."""
+    wanted = float(torch.median(z))
+    value = lambda v: float(f.f(torch.tensor([v], dtype=torch.float64, device="cpu")))
+    rises = value(high) >= value(low)
+    for _ in range(200):
+        middle = (low + high) / 2
+        if (value(middle) < wanted) == rises:
+            low = middle
+        else:
+            high = middle
+    return rounded((low + high) / 2, within=1e-5)
+
+
+# Gradients -----------------------------------------------------------------------------------------------------------
+
+
+def _clipped_gradients(observed: Sequence[Observed]) -> Iterator[Throughout]:
+    for kinds in (("dW", "db"), ("dW",), ("db",)):
+        returned = [v for _, answer in observed for n, v in answer.lines.items() if n.startswith(kinds)]
+        name = " and ".join(kinds)
+        limit = _met_often(float(x) for v in returned for x in v.abs().flatten())
+        if limit is not None:
+            yield Throughout(
+                "gradient-clipped", limit, f"Every entry of {name} stays within ±{limit:g}.",
+                fitted.gradients_clipped(limit, kinds), wrong=f"clip({name}, ±{limit:g})", right=name,
+            )  # fmt: skip
+        norm = _met_often(float(torch.linalg.vector_norm(v)) for v in returned)
+        if norm is not None:
+            yield Throughout(
+                "gradient-clipped", norm, f"Every {name} is scaled to the norm {norm:g}.",
+                fitted.gradients_of_norm(norm, kinds), wrong=f"{name} · {norm:g}/norm", right=name,
+            )  # fmt: skip
+    for limit in _limits_of_delta(observed):
+        for what, wrap in fitted.DELTA_CLIPS.items():
+            yield Throughout("gradient-clipped", limit, f"Every entry of {what} stays within ±{limit:g}.",
+                             wrap(limit), wrong=f"clip({what}, ±{limit:g})", right=what)  # fmt: skip
+
+
+_USUAL_LIMITS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+
+
+def _limits_of_delta(observed: Sequence[Observed]) -> list[float]:
+    """What db of one sample, which is δ, does not exceed; and the limits that people take."""
+    deltas = [v for case, answer in observed if case.problem.N == 1 for n, v in answer.lines.items() if n[:2] == "db"]
+    limit = _met_often(float(x) for v in deltas for x in v.abs().flatten())
+    largest = max(
+        (float(v.abs().max()) for case, _ in observed for n, v in case.truth.items() if n.startswith("delta")),
+        default=0.0,
+    )
+    usual = [v for v in _USUAL_LIMITS if v < largest]
+    return list(dict.fromkeys([*([] if limit is None else [limit]), *usual]))
+
+
+def _met_often(sizes: Iterable[float]) -> float | None:
+    """The largest of the numbers, where it occurs more than once."""
+    ordered = sorted((s for s in sizes if math.isfinite(s)), reverse=True)
+    if len(ordered) < 2 or ordered[0] == 0 or ordered[1] < ordered[0] * (1 - 1e-12):
+        return None
+    return rounded(ordered[0], 6, 1e-12)
+
+
+# The output ----------------------------------------------------------------------------------------------------------
+
+
+def _outputs(observed: Sequence[Observed]) -> Iterator[Throughout]:
+    p = observed[0][0].problem
+    if p.loss == "squared-error":
+        return
+    read = [(case, d) for case, answer in observed if (d := _output_delta(case, answer)) is not None]
+    yield from _clipped_outputs(read)
+    if p.loss == "cross-entropy":
+        yield from _softmax_epsilons(read)
+        yield from _loss_epsilons(read)
+
+
+def _output_delta(case: Case, answer: Answer) -> Tensor | None:
+    """δ(L) of one sample, from db(L), or from dW(L) and what enters the layer."""
+    p = case.problem
+    db, dW = answer.lines.get(f"db{p.L}"), answer.lines.get(f"dW{p.L}")
+    if p.N != 1:
+        return None
+    if db is not None and db.shape == case.truth[f"db{p.L}"].shape and bool((db != 0).any()):
+        return db
+    if dW is None or dW.shape != p.W[-1].shape:
+        return None
+    z = case.truth[f"z{p.L - 1}"][0] if p.L > 1 else p.x[0]
+    i = int(torch.argmax(z.abs()))
+    return (dW - p.lam * p.W[-1])[i] / z[i]
+
+
+def _clipped_outputs(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughout]:
+    """The smallest y of the program, where the right one is smaller still."""
+    found = [
+        float(y[k])
+        for case, d in read
+        for y in [d + case.problem.t[0]]
+        for k in range(len(y))
+        if float(case.truth["y"][0, k]) < 0.5 * float(y[k]) and float(y[k]) < 0.1
+    ]
+    for limit in _near(min(found) if found else None):
+        for high, said in ((1 - limit, f"clip(y, {limit:g}, 1 − {limit:g})"), (1.0, f"max(y, {limit:g})")):
+            yield Throughout("probability-clipped", limit, f"The limit is {limit:g}.",
+                             fitted.output_clipped(limit, high), wrong=said)  # fmt: skip
+
+
+def _softmax_epsilons(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughout]:
+    for shifted in (True, False):
+        found = []
+        for case, d in read:
+            a, total = case.truth[f"a{case.problem.L}"][0], float((d + case.problem.t[0]).sum())
+            size = float(torch.exp(a - a.max()).sum() if shifted else torch.exp(a).sum())
+            if 0 < total < 1 - 1e-12 and size > 0:
+                found.append(((1 - total), size * (1 / total - 1)))
+        for epsilon in _near(max(found)[1] if found else None):
+            yield Throughout("epsilon-in-denominator", epsilon, f"ε is {epsilon:g}.",
+                             fitted.epsilon_in_softmax(epsilon, shifted=shifted))  # fmt: skip
+
+
+def _loss_epsilons(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughout]:
+    """−t/(y + ε) or −t/max(y, ε) through the softmax's Jacobian: δ(L) times y/(y + ε) of the true class."""
+    found = []
+    for case, d in read:
+        truth, own = case.truth[f"delta{case.problem.L}"][0], float((case.truth["y"][0] * case.problem.t[0]).sum())
+        k = int(torch.argmax(truth.abs()))
+        factor = float(d[k] / truth[k])
+        if 0 < factor < 1 - 1e-9 and own > 0:
+            found.append((1 - factor, own * (1 / factor - 1), own / factor))
+    _, added, limit = max(found) if found else (0.0, None, None)
+    for epsilon in _near(added):
+        yield Throughout(
+            "epsilon-in-denominator", epsilon, f"ε is {epsilon:g}.",
+            fitted.through_loss(lambda own, e=epsilon: own / (own + e)), wrong="−t / (y + ε) through the softmax",
+            right="−t / y, which gives δ(L) = y − t",
+        )  # fmt: skip
+    for epsilon in _near(limit):
+        yield Throughout(
+            "probability-clipped", epsilon, f"The limit is {epsilon:g}.",
+            fitted.through_loss(lambda own, e=epsilon: own / fitted.clamped(own, e, 1.0)),
+            wrong=f"−t / max(y, {epsilon:g}) through the softmax", right="−t / y, which gives δ(L) = y − t",
+        )  # fmt: skip
+
+
+def _near(number: float | None) -> list[float]:
+    """The number that was read off, and the power of ten that it probably is."""
+    if number is None or not 0 < number < 1:
+        return []
+    power = min(_EPSILONS, key=lambda e: abs(math.log(e / number)))
+    typed = [power] if abs(power - number) <= 0.2 * number else []
+    return list(dict.fromkeys([*typed, rounded(number)]))
+
+
+# E alone -------------------------------------------------------------------------------------------------------------
+
+_LOGS = {
+    "ln(y + ε)": lambda y, e: y + e,
+    "ln(max(y, ε))": lambda y, e: torch.clamp(y, min=e),
+    "ln(clip(y, ε, 1 − ε))": lambda y, e: torch.clamp(y, e, 1 - e),
+}
+
+
+def epsilon_in_log(rows: Sequence[tuple[Case, Tensor]]) -> tuple[float, str] | None:
+    """The ε in the logarithm of a cross-entropy E, and where it stands; rows: cases with the program's E."""
+    rows = [(c, E.reshape(())) for c, E in rows if E.numel() == 1 and bool(torch.isfinite(E).all())]
+    if not rows or rows[0][0].problem.loss == "squared-error":
+        return None
+    for epsilon in _EPSILONS:
+        for form, inside in _LOGS.items():
+            if all(_is_log(case, E, lambda y, e=epsilon, inside=inside: inside(y, e)) for case, E in rows):
+                return epsilon, form
+    return None
+
+
+def _is_log(case: Case, E: Tensor, inside) -> bool:
+    net, t = case.working, case.problem.t
+    y = net.y
+    terms = t * torch.log(inside(y))
+    if case.problem.loss == "binary-cross-entropy":
+        terms = terms + (1 - t) * torch.log(inside(1 - y))
+    penalty = case.problem.lam / 2 * sum(float((w**2).sum()) for w in case.problem.W)
+    made = -torch.nan_to_num(terms).sum() / case.problem.N + penalty
+    return bool((made - E).abs() <= 1e-13 * (1 + made.abs()) + case.allowed("E"))

@@ -1,0 +1,204 @@
+"""Rows of the catalogue: the mean over the batch, the penalty, the biases' gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from manual import Working
+from verify.lessons.network.mistake import SQUARED, Equation, mistake
+
+
+def _without_mean_weights(net: Working, l: int) -> Any:
+    eq = net.equations
+    return eq.weight_terms(net, l) + eq.decay(net, l)
+
+
+def _without_mean_biases(net: Working, l: int) -> Any:
+    return net.equations.bias_terms(net, l)
+
+
+def _mean_again_biases(net: Working, l: int) -> Any:
+    return net.equations.mean(net, net.equations.bias_terms(net, l)) / net.N
+
+
+def _decayed_biases(net: Working, l: int) -> Any:
+    return net.equations.mean(net, net.equations.bias_terms(net, l)) + net.lam * net.b[l]
+
+
+def _zero_biases(net: Working, l: int) -> Any:
+    return net.b[l] * 0.0
+
+
+def _ones_like_weights(net: Working, l: int) -> Tensor:
+    w = net.W[l]
+    return torch.ones_like(w if isinstance(w, Tensor) else w.value)
+
+
+def _only_layer(layer: Callable[[Working], int]) -> Equation:
+    return lambda net, l: (net.lam if l == layer(net) else 0.0) * net.W[l]
+
+
+def _mean_per_layer(net: Working, l: int) -> Any:
+    eq = net.equations
+    return eq.carried(net, l) * eq.slope(net, l) / net.N
+
+
+def _before_derivative(net: Working, l: int) -> Any:
+    """The bias takes ∂E/∂z(l), what comes down before f′(a(l)) is multiplied in."""
+    return torch.sum(net.equations.carried(net, l) if l < net.L else net.delta[l], dim=0)
+
+
+def _before_every_derivative(net: Working, l: int) -> Any:
+    return torch.sum(net.equations.carried(net, l) if l < net.L else net.y - net.t, dim=0)
+
+
+def _from_weight_gradient(net: Working, l: int) -> Any:
+    return torch.sum(net.equations.weight_gradient(net, l), dim=0)
+
+
+def _mean_of_weight_gradient(net: Working, l: int) -> Any:
+    return torch.sum(net.equations.weight_gradient(net, l), dim=0) / net.W[l].shape[0]
+
+
+def _from_weight_terms(net: Working, l: int) -> Any:
+    eq = net.equations
+    return torch.sum(eq.mean(net, eq.weight_terms(net, l)), dim=0)
+
+
+SCALE = [
+    mistake(
+        "mean-missing", "Σₙ", "(1/N) Σₙ",
+        "The mean over the batch is missing: the sum over the samples is never divided by N. "
+        'Deck 000, "难点在于偏导怎么计算?", has 1/N in front of the sum.',
+        ("mean", lambda net, total: total * 1.0),
+    ),
+    mistake(
+        "mean-twice", "(1/N²) Σₙ", "(1/N) Σₙ",
+        "The gradient is divided by N twice. Divide once: in δ(L), or in dW and db, but in one of them only.",
+        ("mean", lambda net, total: total / net.N / net.N),
+    ),
+    mistake(
+        "mean-over-outputs", "(1/NK) Σₙ", "(1/N) Σₙ",
+        "The mean is over samples and outputs (1/NK). E is a mean over the N samples and a sum over the K outputs.",
+        ("mean", lambda net, total: total / net.N / net.t.shape[1]),
+    ),
+    mistake(
+        "mean-missing-weights", "∂E/∂W(l) = z(l−1)ᵀ δ(l) + λ W(l)", "∂E/∂W(l) = (1/N) z(l−1)ᵀ δ(l) + λ W(l)",
+        "The weights' gradient is a sum over the batch and should be a mean: 1/N is missing in dW (db has it).",
+        ("weight_gradient", _without_mean_weights),
+    ),
+    mistake(
+        "mean-missing-biases", "∂E/∂b(l) = Σₙ δₙ(l)", "∂E/∂b(l) = (1/N) Σₙ δₙ(l)",
+        "The biases' gradient is a sum over the batch and should be a mean: 1/N is missing in db (dW has it).",
+        ("bias_gradient", _without_mean_biases),
+    ),
+    mistake(
+        "mean-per-layer", "δ(l) = (1/N) δ(l+1) W(l+1)ᵀ ⊙ f′(a(l))", "δ(l) = δ(l+1) W(l+1)ᵀ ⊙ f′(a(l))",
+        "δ is divided by N again at every layer on the way back. 1/N belongs to the loss and enters once.",
+        ("delta_hidden", _mean_per_layer),
+    ),
+]  # fmt: skip
+
+DECAY = [
+    mistake(
+        "l2-missing", "∂E/∂W(l) = (1/N) z(l−1)ᵀ δ(l)", "… + λ W(l)",
+        "The penalty's gradient λW is missing in dW. E has (λ/2) Σ ǁWǁ², whose derivative is λW.",
+        ("decay", lambda net, l: 0.0 * net.W[l]),
+    ),
+    mistake(
+        "l2-doubled", "… + 2λ W(l)", "… + λ W(l)",
+        "The penalty's gradient is 2λW where it should be λW: the ½ of (λ/2) ǁWǁ² cancels the 2 of the square.",
+        ("decay", lambda net, l: (2 * net.lam) * net.W[l]),
+    ),
+    mistake(
+        "l2-halved", "… + (λ/2) W(l)", "… + λ W(l)",
+        "The penalty's gradient is (λ/2)W where it should be λW: the square brings a 2 that cancels the ½.",
+        ("decay", lambda net, l: (net.lam / 2) * net.W[l]),
+    ),
+    mistake(
+        "l2-over-n", "… + (λ/N) W(l)", "… + λ W(l)",
+        "The penalty's gradient is divided by N. The mean is over the samples' errors; the penalty stands outside it.",
+        ("decay", lambda net, l: (net.lam / net.N) * net.W[l]),
+    ),
+    mistake(
+        "l2-sign", "… − λ W(l)", "… + λ W(l)",
+        "The penalty's gradient has the wrong sign: −λW lets the weights grow.",
+        ("decay", lambda net, l: (-net.lam) * net.W[l]),
+    ),
+    mistake(
+        "l2-on-biases", "∂E/∂b(l) = … + λ b(l)", "∂E/∂b(l) = (1/N) Σₙ δₙ(l)",
+        "λb is added to the biases' gradient. The penalty is on the weights alone.",
+        ("bias_gradient", _decayed_biases),
+    ),
+    mistake(
+        "l2-some-layers", "λ W in one layer only", "… + λ W(l) in every layer",
+        "The penalty's gradient is there in one layer only. Every W(l) is in Σ ǁW(l)ǁ², so every dW(l) has its λW(l).",
+        ("decay", _only_layer(lambda net: net.L), {"form": "It is in the last layer."}),
+        ("decay", _only_layer(lambda net: 1), {"form": "It is in the first layer."}),
+    ),
+    mistake(
+        "l2-scalar", "… + λ Σ W(l)²", "… + λ W(l)",
+        "One number, λ ΣW², is added to every entry of dW. The derivative of the penalty by w_ij is λ w_ij.",
+        ("decay", lambda net, l: net.lam * torch.sum(net.W[l] ** 2) * _ones_like_weights(net, l)),
+        ("decay", lambda net, l: net.lam / 2 * torch.sum(net.W[l] ** 2) * _ones_like_weights(net, l),
+         {"form": "Half of it, (λ/2) ΣW²."}),
+    ),
+    mistake(
+        "l2-squared", "… + λ W(l) ⊙ W(l)", "… + λ W(l)",
+        "λ W² is added to dW, entry by entry. The derivative of w² is 2w.",
+        ("decay", lambda net, l: net.lam * (net.W[l] * net.W[l])),
+    ),
+    mistake(
+        "l1-for-l2", "… + λ sign W(l)", "… + λ W(l)",
+        "λ·sign(W) is the gradient of an L1 penalty. This one is L2: λW.",
+        ("decay", lambda net, l: net.lam * torch.sign(net.W[l])),
+    ),
+]  # fmt: skip
+
+BIASES = [
+    mistake(
+        "bias-mean-again", "(1/N²) Σₙ δₙ(l)", "(1/N) Σₙ δₙ(l)",
+        "db is a mean of a δ that holds 1/N already: it is divided by N twice.",
+        ("bias_gradient", _mean_again_biases),
+    ),
+    mistake(
+        "bias-not-summed", "δ(l)/N, one row per sample", "(1/N) Σₙ δₙ(l)",
+        "db is not summed over the samples: b is one vector for all rows of the batch.",
+        ("bias_terms", lambda net, l: net.delta[l] * 1.0, {"form": "All rows are handed over."}),
+        ("bias_terms", lambda net, l: net.delta[l][0] * 1.0, {"form": "The first sample's alone is handed over."}),
+    ),
+    mistake(
+        "bias-summed-to-scalar", "(1/N) ΣₙΣⱼ δₙⱼ(l)", "(1/N) Σₙ δₙ(l)",
+        "db is summed over samples and units to one number. Each unit has a bias of its own: sum over axis 0 alone.",
+        ("bias_terms", lambda net, l: torch.sum(net.delta[l]), {"form": "It is a scalar."}),
+        ("bias_terms", lambda net, l: torch.sum(net.delta[l]) + net.b[l] * 0.0,
+         {"form": "The one number is in every entry."}),
+    ),
+    mistake(
+        "bias-wrong-axis", "Σⱼ δₙⱼ(l)", "Σₙ δₙⱼ(l)",
+        "db is summed over the units instead of the samples: axis 1 for axis 0.",
+        ("bias_terms", lambda net, l: torch.sum(net.delta[l], dim=1)),
+    ),
+    mistake(
+        "bias-gradient-zero", "0", "(1/N) Σₙ δₙ(l)",
+        "db is zero: the biases' gradient is not computed.",
+        ("bias_gradient", _zero_biases),
+    ),
+    mistake(
+        "bias-before-derivative", "(1/N) Σₙ (δ(l+1) W(l+1)ᵀ)ₙ", "(1/N) Σₙ δₙ(l)",
+        "db is summed from the error before f′(a(l)) is multiplied in. ∂E/∂b(l) is the mean of δ(l), as dW(l) has it.",
+        ("bias_terms", _before_derivative, {"layers": "below"}),
+        ("bias_terms", _before_every_derivative, {"losses": SQUARED, "form": "Also in the output layer: y − t."}),
+    ),
+    mistake(
+        "bias-from-weight-gradient", "Σᵢ (∂E/∂W(l))ᵢⱼ", "(1/N) Σₙ δₙⱼ(l)",
+        "db is made of dW, summed over the layer's inputs. It is the mean of δ(l) over the samples.",
+        ("bias_gradient", _from_weight_gradient),
+        ("bias_gradient", _mean_of_weight_gradient, {"form": "The mean over the inputs is taken."}),
+        ("bias_gradient", _from_weight_terms, {"form": "The part without λW is taken."}),
+    ),
+]  # fmt: skip

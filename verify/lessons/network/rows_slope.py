@@ -1,0 +1,168 @@
+"""Rows of the catalogue: the derivative of the hidden layers' activation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from manual import ACTIVATIONS, SLIDES, Working, activation
+from verify.bounds.curves import bounded
+from verify.lessons.network.mistake import Equation, Form, mistake
+from verify.lessons.network.rows_output import AT_OUTPUT, logistic, logistic_slope
+
+_PIECEWISE = ("relu",)
+_NOT_LOGISTIC = tuple(name for name in ACTIVATIONS if name != "sigmoid")
+_GELU = ("gelu", "gelu_tanh", "gelu_sigmoid")
+
+
+def _plain(a: Any) -> Tensor:
+    return a if isinstance(a, Tensor) else a.value
+
+
+def _ones(net: Working, l: int) -> Tensor:
+    return torch.ones_like(_plain(net.a[l]))
+
+
+def _mask(condition: Callable[[Tensor], Tensor]) -> Equation:
+    return lambda net, l: condition(_plain(net.a[l])).to(_plain(net.a[l]).dtype)
+
+
+def _at_or_below(value: Callable[[Working, int], Any]) -> Equation:
+    """1 where a > 0, and another value elsewhere."""
+
+    def equation(net: Working, l: int) -> Any:
+        return torch.where(_plain(net.a[l]) > 0, torch.ones_like(_plain(net.a[l])), value(net, l))
+
+    return equation
+
+
+def _constant(name: str) -> Callable[[Working], float]:
+    return lambda net: getattr(net.f.constants, name)
+
+
+def _zeros(net: Working, l: int) -> Tensor:
+    return torch.zeros_like(_plain(net.a[l]))
+
+
+def _slope_of(name: str) -> Equation:
+    """f′ of another activation, at the pre-activation."""
+
+    def equation(net: Working, l: int) -> Any:
+        f = activation(name, net.f.constants)
+        return (f if isinstance(net.a[l], Tensor) else bounded(f)).derivative(net.a[l])
+
+    return equation
+
+
+def _output_formula_of_preactivation(net: Working, l: int) -> Any:
+    """The formula that takes the output, z(1 − z) and the like, given a."""
+    a = net.a[l]
+    name, gamma = net.f.name, net.f.constants.elu
+    if name == "sigmoid":
+        return a * (1 - a)
+    if name == "tanh":
+        return 1 - a * a
+    if name == "softplus":
+        return 1 - torch.exp(-a)
+    return torch.where(_plain(a) > 0, torch.ones_like(_plain(a)), a + gamma)
+
+
+def _other_layer_slope(offset: int) -> Equation:
+    return lambda net, l: net.f.derivative(net.a[min(max(l + offset, 1), net.L)])
+
+
+def _swish_without_product(net: Working, l: int) -> Any:
+    return logistic(_constant("swish")(net) * net.a[l])
+
+
+def _swish_without_beta(net: Working, l: int) -> Any:
+    beta = _constant("swish")(net)
+    return logistic(beta * net.a[l]) + net.a[l] * logistic_slope(beta * net.a[l])
+
+
+def _gelu_form(name: str) -> Form:
+    others = tuple(other for other in _GELU if other != name)
+    return "slope", _slope_of(name), {"activations": others, "form": f"The derivative is that of {name}."}
+
+
+SLOPE = [
+    mistake(
+        "derivative-at-activation", "f′(z(l))", "f′(a(l))",
+        "f′ is taken at the activation z(l) where it belongs at the pre-activation a(l). Deck 000 writes f′(z) itself, "
+        "which is right for ReLU alone.",
+        ("slope", lambda net, l: net.f.derivative(net.z[l])), AT_OUTPUT["derivative-at-activation"],
+        also=("cache-overwritten",),
+    ),
+    mistake(
+        "relu-derivative-one", "1", "1 where a(l) > 0, else 0",
+        "The ReLU's derivative is 1 everywhere: asked of the output, z ≥ 0 always holds. Ask a > 0 (or z > 0).",
+        ("slope", _ones, {"activations": _PIECEWISE}), also=("cache-overwritten",),
+    ),
+    mistake(
+        "derivative-missing", "δ(l) = δ(l+1) W(l+1)ᵀ", "δ(l) = δ(l+1) W(l+1)ᵀ ⊙ f′(a(l))",
+        "δ(l) lacks the factor f′(a(l)).",
+        ("slope", _ones),
+    ),
+    mistake(
+        "sigmoid-derivative-everywhere", "z(l)(1 − z(l))", "f′(a(l))",
+        "z(1 − z), the derivative of the logistic function, is used whatever the activation is.",
+        ("slope", lambda net, l: net.z[l] * (1 - net.z[l]), {"activations": _NOT_LOGISTIC}),
+    ),
+    mistake(
+        "derivative-formula-of-preactivation", "a(1 − a), 1 − a²", "z(1 − z), 1 − z²",
+        "The short formula of the derivative takes the output z, and is given the pre-activation a.",
+        ("slope", _output_formula_of_preactivation, {"activations": ("sigmoid", "tanh", "elu", "softplus")}),
+    ),
+    mistake(
+        "activation-for-derivative", "f(a(l))", "f′(a(l))",
+        "The activation itself stands where its derivative belongs.",
+        ("slope", lambda net, l: net.z[l] * 1.0),
+    ),
+    mistake(
+        "derivative-of-wrong-layer", "f′(a(l+1))", "f′(a(l))",
+        "f′ is taken in another layer: δ(l) needs f′(a(l)).",
+        ("slope", _other_layer_slope(1), {"form": "It is that of the layer above."}),
+        ("slope", _other_layer_slope(-1), {"form": "It is that of the layer below."}),
+    ),
+    mistake(
+        "derivative-twice", "f′(a(l))²", "f′(a(l))",
+        "f′(a(l)) is multiplied in twice.",
+        ("slope", lambda net, l: SLIDES.slope(net, l) * SLIDES.slope(net, l)),
+    ),
+    mistake(
+        "relu-derivative-flipped", "1 where a(l) ≤ 0", "1 where a(l) > 0",
+        "The ReLU's mask is the wrong way round: gradients pass where a > 0.",
+        ("slope", _mask(lambda a: a <= 0), {"activations": _PIECEWISE}),
+    ),
+    mistake(
+        "tanh-derivative-of-output", "1 − tanh(z(l))²", "1 − z(l)²",
+        "tanh is applied once more: z is already tanh(a), so tanh′ is 1 − z².",
+        ("slope", lambda net, l: 1 - torch.tanh(net.z[l]) ** 2, {"activations": ("tanh",)}),
+    ),
+    mistake(
+        "leaky-slope-dropped", "0 where a(l) ≤ 0", "γ where a(l) ≤ 0",
+        "The leaky ReLU's derivative is 0 where a ≤ 0; it should be γ there.",
+        ("slope", _at_or_below(_zeros), {"activations": ("leaky_relu",)}),
+    ),
+    mistake(
+        "elu-negative-side", "γ exp(z) or f(a) where a(l) ≤ 0", "γ exp(a) where a(l) ≤ 0",
+        "The ELU's derivative at a ≤ 0 should be γeᵃ, which is f(a) + γ; here it is taken of z.",
+        ("slope", _at_or_below(lambda net, l: _constant("elu")(net) * torch.exp(net.z[l])), {"activations": ("elu",)}),
+        ("slope", _at_or_below(lambda net, l: net.z[l]), {"activations": ("elu",), "form": "f(a)",
+         "says": "The ELU's derivative at a ≤ 0 should be γeᵃ, which is f(a) + γ; here it is f(a) alone."}),
+    ),
+    mistake(
+        "gelu-form-mixed", "the derivative of another form", "f′(a(l)) of the form that the forward pass uses",
+        "Forward pass and derivative use different forms of the GELU (exact, tanh, logistic).",
+        *(_gelu_form(name) for name in _GELU),
+    ),
+    mistake(
+        "swish-derivative-incomplete", "σ(βa) alone, or β left out", "σ(βa) + βa σ(βa)(1 − σ(βa))",
+        "Swish is a product: its derivative has two terms, and β comes out of the second.",
+        ("slope", _swish_without_product, {"activations": ("swish",)}),
+        ("slope", _swish_without_beta, {"activations": ("swish",), "form": "β is left out."}),
+    ),
+]  # fmt: skip

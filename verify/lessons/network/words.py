@@ -1,0 +1,54 @@
+"""The catalogue's texts in an assignment's own words: its formula of δ(L); in columns, their letters and axes.
+
+The texts are written as deck 000 has them, in rows. In columns every array is transposed, so the factors of a product
+change places; decks 001 to 004 call z what is before the activation and a what is after it, and the output a(L).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from verify.grading.assignment import Assignment
+from verify.grading.sentence import Said
+
+_GROUP = r"\((?:[^()]|\([^()]*\))*\)ᵀ"
+_FACTOR = rf"(?:(?:∂E/∂)?[A-Za-zδ]\([^()]*\)ᵀ?|xᵀ|\(∂E/∂y\)|{_GROUP})"
+_PRODUCT = re.compile(rf"(?<![A-Za-zδ∂/])({_FACTOR}) ({_FACTOR})")
+# A letter that stands for an array; "a" before a word is the article.
+_LETTER = re.compile(r"(?<![A-Za-zα-ω′])(a(?! [A-Za-zδ0-9])|z)(?![A-Za-z])")
+_OUTPUT = re.compile(r"(?<![A-Za-zα-ω])y(?![A-Za-z])")
+_TURNED = {"row": "column", "column": "row", "axis 0": "axis 1", "axis 1": "axis 0"}
+_WORDS = re.compile(r"axis [01]|\b(?:row|column)(?=s?\b)")
+
+
+@dataclass(frozen=True)
+class Words:
+    """How an assignment says it."""
+
+    delta: str  # the right-hand side of δ(L), in rows
+    columns: bool = False
+
+    @classmethod
+    def of(cls, assignment: Assignment) -> Words:
+        """The words of an assignment."""
+        entropy = assignment.loss != "squared-error"
+        return cls("y − t" if entropy else "(y − t) ⊙ σ′(a(L))", assignment.convention == "columns")
+
+    def text(self, text: str) -> str:
+        """A text of the catalogue as the assignment says it."""
+        text = text.replace("{delta}", self.delta)
+        return in_columns(text) if self.columns else text
+
+    def said(self, sentence: Said) -> Said:
+        """A sentence, and what of its values are words."""
+        values = {k: self.text(v) if isinstance(v, str) else v for k, v in sentence.values.items()}
+        return Said(sentence.key, values, self.text(sentence.text))
+
+
+def in_columns(text: str) -> str:
+    """A text in rows as decks 001 to 004 write it: letters, factors, rows, axes."""
+    text = _PRODUCT.sub(r"\2 \1", text)
+    text = _LETTER.sub(lambda m: {"a": "z", "z": "a"}[m[1]], text)
+    text = _OUTPUT.sub("a(L)", text).replace("a(L)_", "a_").replace("eᵃ", "eᶻ")
+    return _WORDS.sub(lambda m: _TURNED[m[0]], text)

@@ -1,0 +1,93 @@
+"""The branches of units that are at an exact 0: every choice of them, one after the other.
+
+relu, leaky_relu and elu are two smooth branches put together at 0, where each unit may have the slope of either, or any
+in between: E is affine in each unit's slope by itself, so what lies between the derivatives on all choices of branches
+is the set of all subgradients, no more and no less. A unit that is kept to a branch has no kink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from manual.activations import Constants
+from verify.bounds.curves import curve
+from verify.witnesses.columns import Base, Function, LayerFunction
+
+MOST = 6  # units at 0 whose choices, 2 to that power, are tried
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which units are at 0, from layer l up, and a number for each of them.
+
+    count (N, M): how many units at 0 a move of a_nj(l) can meet, itself among them. A choice is a whole number below
+    2^count, whose bits say, unit by unit, whether it is kept to the branch above 0.
+    """
+
+    base: Base
+    l: int
+    at_zero: dict[int, Tensor]  # layer -> (N, M) bool
+    bit: dict[int, Tensor]  # layer -> (N, M); in layer l, where a unit meets none of its neighbours, the first free one
+    count: Tensor
+
+    @property
+    def too_many(self) -> Tensor:
+        """Where there are more choices than are tried."""
+        return self.count > MOST
+
+    def hidden(self, n: Tensor, j: Tensor, number: int) -> LayerFunction:
+        """f of each layer for the pairs (n, j), those at 0 on their branches."""
+        p = self.base.problem
+        return lambda a, l: self._kept(a, p.f.f, p.activation, l, n, j, number)
+
+    def output(self, n: Tensor, j: Tensor, number: int) -> Function:
+        """y of scores (points · pairs, K) that stand point after point."""
+        p = self.base.problem
+        if p.L not in self.at_zero:
+            return p.pair.y
+        y = lambda a: self._kept(a.reshape(-1, len(n), a.shape[1]), p.pair.y, p.output, p.L, n, j, number)
+        return lambda a: y(a).reshape(a.shape)
+
+    def _kept(self, a: Tensor, f: Function, name: str, l: int, n: Tensor, j: Tensor, number: int) -> Tensor:
+        """f of a(l), (points, P, M), or of the moved unit alone, (points, P)."""
+        if l not in self.at_zero:
+            return f(a)
+        pick = (lambda v: v[n, j]) if a.dim() == 2 else (lambda v: v[n])
+        zero, bit = pick(self.at_zero[l]), pick(self.bit[l])
+        up = torch.bitwise_right_shift(torch.full_like(bit, number), bit) & 1
+        return torch.where(zero, torch.where(up == 1, a, _below(name, self.base.problem.constants)(a)), f(a))
+
+
+def _below(name: str, c: Constants) -> Function:
+    """The branch below 0, which goes on above it."""
+    branches: dict[str, Callable[[Tensor], Tensor]] = {
+        "relu": torch.zeros_like,
+        "leaky_relu": lambda a: c.leaky_relu * a,
+        "elu": lambda a: c.elu * torch.expm1(a),
+    }
+    return branches[name]
+
+
+def choices(base: Base, l: int) -> Choice:
+    """The units at 0 that a move in layer l can meet."""
+    p = base.problem
+    names = dict.fromkeys(range(l, p.L), p.activation) | ({p.L: p.output} if p.loss == "squared-error" else {})
+    at_zero = {above: base.a[above] == 0 for above, name in names.items() if curve(name, p.constants).pattern}
+    count = torch.zeros_like(base.a[l], dtype=torch.long)
+    if not at_zero or not any(bool(v.any()) for v in at_zero.values()):
+        return Choice(base, l, {}, {}, count)
+    bit: dict[int, Tensor] = {}
+    met = torch.zeros_like(count[:, :1])
+    shared = [above for above in at_zero if above > l]
+    for above in shared:
+        bit[above] = met + torch.cumsum(at_zero[above].long(), dim=1) - 1
+        met = met + at_zero[above].sum(dim=1, keepdim=True)
+    count = count + met
+    if l in at_zero:
+        bit[l] = count.clone()
+        count = count + at_zero[l].long()
+    return Choice(base, l, at_zero, {above: v.clamp(min=0) for above, v in bit.items()}, count)

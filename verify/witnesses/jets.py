@@ -1,0 +1,224 @@
+"""Numbers a + bε with ε² = 0 whose parts are balls: forward differentiation that encloses the exact derivative.
+
+The balls are Arb's (python-flint): midpoint and radius, each operation rounded outward. A jet goes through f as f is
+written in the decks, and its second part is f′ by the rules for sums, products, quotients and the few functions of the
+library: no formula for a derivative of an activation or loss stands here. Forms are chosen so that both parts keep
+their relative accuracy where f or f′ is tiny.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flint import arb
+
+from manual.activations import Constants
+
+Ball = Any  # flint has no types
+
+
+@dataclass(frozen=True, slots=True)
+class Jet:
+    """value + slope ε."""
+
+    value: Ball
+    slope: Ball
+
+    def __neg__(self) -> Jet:
+        return Jet(-self.value, -self.slope)
+
+    def __add__(self, other: Any) -> Jet:
+        o = _jet(other)
+        return Jet(self.value + o.value, self.slope + o.slope)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Jet:
+        return self + -_jet(other)
+
+    def __mul__(self, other: Any) -> Jet:
+        o = _jet(other)
+        return Jet(self.value * o.value, self.value * o.slope + self.slope * o.value)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Jet:
+        o = _jet(other)
+        return Jet(self.value / o.value, (self.slope * o.value - self.value * o.slope) / o.value**2)
+
+    def __rtruediv__(self, other: Any) -> Jet:
+        return _jet(other) / self
+
+    def exp(self) -> Jet:
+        """e^self."""
+        e = self.value.exp()
+        return Jet(e, e * self.slope)
+
+    def expm1(self) -> Jet:
+        """e^self − 1."""
+        return Jet(self.value.expm1(), self.value.exp() * self.slope)
+
+    def log1p(self) -> Jet:
+        """ln(1 + self)."""
+        return Jet(self.value.log1p(), self.slope / (1 + self.value))
+
+    def erfc(self) -> Jet:
+        """1 − erf, whose derivative is −2/√π e^−x²."""
+        v = self.value
+        return Jet(v.erfc(), -2 / arb.const_sqrt_pi() * (-v * v).exp() * self.slope)
+
+
+def _jet(v: Any) -> Jet:
+    return v if isinstance(v, Jet) else Jet(v if isinstance(v, arb) else arb(v), arb(0))
+
+
+def variable(value: Ball) -> Jet:
+    """The number by which is differentiated."""
+    return Jet(value, arb(1))
+
+
+def _positive(a: Jet) -> bool:
+    """Which of two forms that are equal everywhere keeps its digits; any answer is right."""
+    return bool(a.value.mid() > 0)
+
+
+# Activations ---------------------------------------------------------------------------------------------------------
+
+Function = Callable[[Jet], Jet]
+
+
+def sigmoid(a: Jet) -> Jet:
+    """1/(1 + e⁻ᵃ)."""
+    if _positive(a):
+        return 1 / (1 + (-a).exp())
+    e = a.exp()
+    return e / (1 + e)
+
+
+def softplus(a: Jet) -> Jet:
+    """ln(1 + eᵃ)."""
+    return a + (-a).exp().log1p() if _positive(a) else a.exp().log1p()
+
+
+def tanh(a: Jet) -> Jet:
+    """(eᵃ − e⁻ᵃ)/(eᵃ + e⁻ᵃ) = −m/(2 + m) with m = e⁻²ᵃ − 1, and m/(2 + m) with m = e²ᵃ − 1."""
+    if _positive(a):
+        m = (-2 * a).expm1()
+        return -m / (m + 2)
+    m = (2 * a).expm1()
+    return m / (m + 2)
+
+
+def swish(a: Jet, beta: Ball) -> Jet:
+    """a σ(βa)."""
+    return a * sigmoid(beta * a)
+
+
+def gelu(a: Jet) -> Jet:
+    """a P(X ≤ a) = a erfc(−a/√2)/2."""
+    return a * (-a / arb(2).sqrt()).erfc() / 2
+
+
+def gelu_tanh(a: Jet) -> Jet:
+    """½a(1 + tanh u) = a σ(2u), u = √(2/π)(a + 0.044715 a³)."""
+    cube = a * a * a * arb(44715) / 1_000_000
+    return a * sigmoid((a + cube) * (2 * (2 / arb.pi()).sqrt()))
+
+
+def piecewise(a: Jet, below: Function) -> Jet:
+    """a where a > 0, below(a) where a < 0; at 0, or where the ball reaches it, the hull of both, slopes as well."""
+    if a.value > 0:
+        return a
+    left = below(a)
+    if a.value < 0:
+        return left
+    value = arb(0) if a.value.is_zero() else left.value.union(a.value)
+    return Jet(value, left.slope.union(a.slope))
+
+
+def branch_below(name: str, c: Constants) -> Function | None:
+    """f of a ≤ 0, for the activations that are a itself above 0; None for those without a kink."""
+    gamma, alpha = arb(c.leaky_relu), arb(c.elu)
+    branches: dict[str, Function] = {
+        "relu": lambda a: a * 0,
+        "leaky_relu": lambda a: gamma * a,
+        "elu": lambda a: alpha * a.expm1(),
+    }
+    return branches.get(name)
+
+
+def function(name: str, c: Constants) -> Function:
+    """f of that name. Constants are the doubles that a problem has; 0.044715 and 1.702 are the decimals of the deck."""
+    below = branch_below(name, c)
+    if below is not None:
+        return lambda a: piecewise(a, below)
+    beta, sigmoids = arb(c.swish), arb(1702) / 1000
+    smooth: dict[str, Function] = {
+        "softplus": softplus,
+        "sigmoid": sigmoid,
+        "tanh": tanh,
+        "swish": lambda a: swish(a, beta),
+        "gelu": gelu,
+        "gelu_tanh": gelu_tanh,
+        "gelu_sigmoid": lambda a: swish(a, sigmoids),
+        "identity": lambda a: a,
+    }
+    return smooth[name]
+
+
+# Outputs and losses of one sample ------------------------------------------------------------------------------------
+
+Loss = Callable[[Sequence[Jet], Sequence[Ball]], Jet]
+
+
+def softmax(a: Sequence[Jet]) -> list[Jet]:
+    """e^a_k / Σ_j e^a_j, as 1 / Σ_j e^(a_j − a_k)."""
+    return [1 / (1 + _others(a, k)) for k in range(len(a))]
+
+
+def _others(a: Sequence[Jet], k: int) -> Jet:
+    """Σ e^(a_j − a_k) over the others than k: what the softmax's denominator exceeds 1 by."""
+    return sum(((a_j - a[k]).exp() for j, a_j in enumerate(a) if j != k), _jet(0))
+
+
+def cross_entropy(a: Sequence[Jet], t: Sequence[Ball]) -> Jet:
+    """Σ_k −t_k ln y_k = Σ_k t_k ln(1 + Σ_(j≠k) e^(a_j − a_k)): accurate for a y_k near 1 as well."""
+    return sum((t_k * _others(a, k).log1p() for k, t_k in enumerate(t) if not t_k.is_zero()), _jet(0))
+
+
+def binary_cross_entropy(a: Sequence[Jet], t: Sequence[Ball]) -> Jet:
+    """−Σ_k t_k ln σ(a_k) + (1 − t_k) ln σ(−a_k), with −ln σ(a) = softplus(−a)."""
+    terms = [
+        term
+        for a_k, t_k in zip(a, t, strict=True)
+        for term in ([] if t_k.is_zero() else [t_k * softplus(-a_k)])
+        + ([] if t_k == 1 else [(1 - t_k) * softplus(a_k)])
+    ]
+    return sum(terms, _jet(0))
+
+
+def squared_error(g: Function) -> Loss:
+    """½ Σ_k (g(a_k) − t_k)²."""
+    off: Loss = lambda a, t: sum((_square(g(a_k) - t_k) for a_k, t_k in zip(a, t, strict=True)), _jet(0)) / 2
+    return off
+
+
+def _square(v: Jet) -> Jet:
+    return v * v
+
+
+def output(name: str, c: Constants) -> Callable[[Sequence[Jet]], list[Jet]]:
+    """y of the scores of one sample."""
+    if name == "softmax":
+        return softmax
+    g = function(name, c)
+    return lambda a: [g(v) for v in a]
+
+
+def loss(name: str, output_name: str, c: Constants) -> Loss:
+    """E_n of the scores of one sample."""
+    if name == "cross-entropy":
+        return cross_entropy
+    return binary_cross_entropy if name == "binary-cross-entropy" else squared_error(function(output_name, c))
