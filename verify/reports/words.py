@@ -105,11 +105,12 @@ def _shown(record: CompareRecord) -> str:
     if record.sweep.disagreements:
         failed = count(record.sweep.disagreements, "problem disagrees", "problems disagree")
         return f"{network}; in the sweep {failed}."
-    if open_ or _off(record):
-        what = f", but of {_undecided_lines(open_)} no entry could be decided" if open_ else " between two witnesses"
-        return f"Nothing disagrees{what}."
-    if record.sweep.undecided:
+    if _off(record) and not open_:
+        return "Nothing disagrees between two witnesses."
+    if record.sweep.undecided and not open_:
         return f"{network}; in the sweep nothing disagrees, but{_of_a_line(record.sweep.undecided)[1:]}."
+    if not record.agree:
+        return f"Nothing disagrees, but of {_undecided_lines(open_)} no entry could be decided."
     undecided = sum(w.inconclusive for w in record.witnesses if w.inconclusive is not UNSET)
     names = ["manual", *(other for _, other in pairs(record) if not _blunt(record, other))]
     every = f"every one of the {record.problem.parameters:,} parameters"
@@ -137,6 +138,8 @@ def _open_lines(record: CompareRecord) -> list[LinePart]:
 
 
 def _undecided_lines(open_: list[LinePart]) -> str:
+    if not open_:
+        return "some line"
     more = f" and {count(len(open_) - 1, 'more line')}" if open_[1:] else ""
     return f"{open_[0].name} by {open_[0].pair[1]}{more}"
 
