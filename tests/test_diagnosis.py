@@ -142,6 +142,15 @@ def test_a_wrong_slope_costs_its_own_lines_and_nothing_twice(exam: Examination) 
     assert record.score == pytest.approx(10 * 5 / 6, abs=1e-4)
 
 
+def test_the_line_that_holds_the_mistake_is_not_said_to_follow_from_another(exam: Examination) -> None:
+    record = graded(RIGHT.replace(" * df(z[l], activation)", ""), exam)
+    assert record.first_wrong_line == "delta2"
+    lines = {line.name: line for line in record.lines}
+    assert lines["delta2"].reason == "its own equation is wrong (derivative-missing)"
+    assert lines["dW2"].reason.endswith("right on the values it was given; the mistake above is charged here")
+    assert lines["dW1"].reason.endswith("right on the values it was given")
+
+
 def test_without_lines_the_diagnosis_carries_forward(exam: Examination) -> None:
     source = RIGHT.replace("return dW, db, lines", "return dW, db").replace(" * df(z[l], activation)", "")
     record = graded(source, exam)
