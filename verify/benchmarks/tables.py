@@ -65,7 +65,7 @@ Maker = Callable[[Settings], Table]
 
 def _makers() -> dict[str, Maker]:
     """name -> maker, in the order in which they run."""
-    from verify.benchmarks import grading, memory, naming, sensitivity, soundness, speed, step, verdicts
+    from verify.benchmarks import grading, memory, naming, odd, sensitivity, soundness, speed, step, verdicts
 
     return {
         "time": speed.time_table,
@@ -83,6 +83,7 @@ def _makers() -> dict[str, Maker]:
         "grading": grading.grading_table,
         "class-memory": grading.class_memory_table,
         "killed": grading.killed_table,
+        "odd": odd.odd_table,
     }
 
 
@@ -93,14 +94,16 @@ NAMES: tuple[str, ...] = (
 VERDICTS: tuple[str, ...] = ("verdicts", "names")
 # They grade whole classes, for minutes each, and need both cores to themselves: only where they are named.
 GRADING: tuple[str, ...] = ("grading", "class-memory", "killed")
+# A hundred thousand odd answers, ten thousand damaged files: a minute or more.
+ODD: tuple[str, ...] = ("odd",)
 
 
 def run(names: Iterable[str], settings: Settings) -> list[Table]:
     """The tables of those names, in the order in which they run; NAMES where none is. BadInput for an unknown one."""
     wanted = list(names) or list(NAMES)
     for name in wanted:
-        if name not in NAMES + VERDICTS + GRADING:
-            raise BadInput(f"--table {name}: allowed are {', '.join(NAMES + VERDICTS + GRADING)}")
+        if name not in NAMES + VERDICTS + GRADING + ODD:
+            raise BadInput(f"--table {name}: allowed are {', '.join(NAMES + VERDICTS + GRADING + ODD)}")
     tables = []
     for name, maker in _makers().items():
         if name in wanted:
