@@ -209,6 +209,9 @@ def test_a_program_that_raises_somewhere_is_diagnosed_from_the_rest(exam: Examin
         (RIGHT.replace("return dW, db, lines", "return [d * np.nan for d in dW], db"), "wrong"),
         (RIGHT.replace("return dW, db, lines", "return [0 * w for w in W], [0 * v for v in b]"), "wrong"),
         (RIGHT.replace("return dW, db, lines", "return W, b"), "wrong"),
+        (RIGHT.replace("return dW, db, lines", "return dW, [None] * L, lines"), "wrong"),
+        (RIGHT.replace("return dW, db, lines", "return [None] * L, db"), "wrong"),
+        (RIGHT.replace("return dW, db, lines", "return dW, [*db[:-1], None]"), "wrong"),
     ],
 )
 def test_what_is_no_answer_never_passes(source: str, state: str, exam: Examination) -> None:

@@ -67,7 +67,13 @@ class Judge:
     def textbook_forms(
         self, answers: Sequence[Answer], wrong: Sequence[str], *, float32: bool
     ) -> tuple[frozenset[str], list[str]]:
-        """The wrong lines that a textbook form's own rounding explains, and what such a form loses, in words."""
+        """The wrong lines that a textbook form's own rounding explains, and what such a form loses, in words.
+
+        Rounding explains numbers: no line that did not come, and none that is wrong at a kink alone.
+        """
+        wrong = [n for n in wrong if self._column(n, float32).is_off(answers)]
+        if not wrong:
+            return frozenset(), []
         at_once = self._form(answers, names(self.deepest), float32)
         if at_once is not None:
             return frozenset(wrong), [said.text for said in at_once.advice]
@@ -183,6 +189,13 @@ class _Column:
         return bool(self.cases) and all(
             here in answers[i].lines and answers[i].lines[here].shape == case.truth[here].shape
             for i, case, here in self.cases
+        )
+
+    def is_off(self, answers: Sequence[Answer]) -> bool:
+        """Whether the line came on every problem that returned, and is beyond its budget on one of them."""
+        came = [(case, answers[i], here) for i, case, here in self.cases if answers[i].returned]
+        return all(here in answer.lines for _, answer, here in came) and any(
+            not line_is_right(case, here, answer.lines[here], float32=self.float32) for case, answer, here in came
         )
 
     def judged(self, answers: Sequence[Answer]) -> Worst | None:
