@@ -56,3 +56,9 @@ clean:
 	@echo 'Installing the packages of the benchmarks'
 	@$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e '.[bench]'
 	@touch $@
+
+# What some tests need beyond .[test]: without it they skip, and say so.
+.venv/full.stamp: .venv/stamp
+	@echo 'Installing the extras cluster and bench'
+	@$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e '.[cluster,bench]'
+	@touch $@

@@ -122,7 +122,7 @@ def _graph(*rows: tuple[str, Operation, Sequence[str], str]) -> Graph:
 
 
 def _numbers(**values: float) -> dict[str, Tensor]:
-    return {name: torch.tensor(value, dtype=torch.float64) for name, value in values.items()}
+    return {name: torch.tensor(value, dtype=torch.float64, device="cpu") for name, value in values.items()}
 
 
 _TWICE_AND_THRICE = _graph(
@@ -193,7 +193,7 @@ _ARRAYS = _graph(
 def _arrays() -> dict[str, Tensor]:
     """Three tensors of 3 × 4, drawn by torch from a fixed seed: the deck draws them by NumPy's."""
     rng = torch.Generator().manual_seed(0)
-    return {name: torch.randn(3, 4, generator=rng, dtype=torch.float64) for name in ("x", "y", "z")}
+    return {name: torch.randn(3, 4, generator=rng, dtype=torch.float64, device="cpu") for name in ("x", "y", "z")}
 
 
 EXAMPLES: tuple[Example, ...] = (

@@ -29,12 +29,12 @@ def weights(layers: Sequence[int], how: str, rng: Generator) -> tuple[list[Tenso
     if how not in DEVIATIONS:
         raise ValueError(f"initialisation {how!r} is not known; known are {', '.join(DEVIATIONS)}")
     pairs = list(pairwise(layers))
-    W = [DEVIATIONS[how](m, k) * torch.randn(m, k, generator=rng, dtype=torch.float64) for m, k in pairs]
-    return W, [torch.zeros(k, dtype=torch.float64) for _, k in pairs]
+    W = [DEVIATIONS[how](m, k) * torch.randn(m, k, generator=rng, dtype=torch.float64, device="cpu") for m, k in pairs]
+    return W, [torch.zeros(k, dtype=torch.float64, device="cpu") for _, k in pairs]
 
 
 def deck_weights(layers: Sequence[int], rng: Generator) -> tuple[list[Tensor], list[Tensor]]:
     """2r − 1 with r uniform in [0, 1), for W and b: deck 002 "1. 定义网络结构"."""
     pairs = list(pairwise(layers))
-    uniform = lambda *shape: 2 * torch.rand(*shape, generator=rng, dtype=torch.float64) - 1
+    uniform = lambda *shape: 2 * torch.rand(*shape, generator=rng, dtype=torch.float64, device="cpu") - 1
     return [uniform(m, k) for m, k in pairs], [uniform(k) for _, k in pairs]

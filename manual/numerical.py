@@ -21,7 +21,7 @@ def listing(f: Function, x: Tensor, h: float = 0.00001) -> Tensor:
     the h by which the difference is divided.
     """
     fx = f(x)
-    grad = torch.zeros(x.shape, dtype=torch.float64)
+    grad = torch.zeros(x.shape, dtype=torch.float64, device=x.device)
     x = x.clone()
     for ix in range(x.numel()):
         old_value = x.view(-1)[ix].clone()

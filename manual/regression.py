@@ -8,6 +8,7 @@ equations of degree 9, whose condition number is beyond 1/u, give the coefficien
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -99,7 +100,7 @@ def line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
 def log_likelihood(X: Tensor, y: Tensor, w: Tensor, sigma: float) -> Tensor:
     """Σ_n ln N(y_n; wᵀx_n, σ²), deck 002 "线性回归训练 - 3". -> ()."""
     e = y - predictions(X, w)  # (N,)
-    constant = float(torch.log(torch.tensor(2 * torch.pi * sigma**2, dtype=torch.float64))) / 2
+    constant = math.log(2 * math.pi * sigma**2) / 2
     return -(torch.sum(e**2) / (2 * sigma**2)) - len(y) * constant  # ()
 
 

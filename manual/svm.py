@@ -56,4 +56,4 @@ def three_samples() -> tuple[Tensor, Tensor]:
 
     The deck gives no numbers; these are ours.
     """
-    return torch.tensor([[1.0, -0.5, 2.0]], dtype=torch.float64), torch.tensor([0, 1, 2])
+    return torch.tensor([[1.0, -0.5, 2.0]], dtype=torch.float64, device="cpu"), torch.tensor([0, 1, 2], device="cpu")

@@ -136,11 +136,11 @@ class Trainee:
     def steps(
         self, x: Tensor, t: Tensor, order: Tensor, batch: int, optimiser: Optimiser, eta: float
     ) -> Iterator[Tensor]:
-        """One epoch: a step for every `batch` samples in that order. Yields the rows of each batch, before its step.
+        """One epoch: a step per `batch` samples in that order, or for all of them at 0. Yields each batch's rows first.
 
         x (n, D), t (n, K), order (n,): rows of x. The last batch has what is left.
         """
-        for rows in torch.split(order, batch):
+        for rows in torch.split(order, batch or len(order)):
             self.backward(x[rows], t[rows])
             yield rows
             optimiser.step(self.theta, self.gradient, eta)

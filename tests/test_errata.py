@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -25,7 +24,6 @@ from verify.witnesses.against import (
     shared_rounding,
 )  # fmt: skip
 
-ROOT = Path(__file__).resolve().parent.parent
 SQUARE = Shape("square", (4, 4, 4, 4), 6)
 # f′(z) is f′(a) where f keeps the sign and f′ asks for no more.
 FORGIVING = ("relu", "leaky_relu", "identity")
@@ -130,13 +128,3 @@ def test_the_mended_network_agrees_line_by_line_as_well() -> None:
     p = problem()
     manual, autograd = manual_witness(p), autograd_witness(p)
     assert all(c.agrees for c in set_against(manual, autograd, shared_rounding(p, manual, autograd)))
-
-
-def test_the_list_names_tests_that_are_here() -> None:
-    text = (ROOT / "docs" / "ERRATA.md").read_text(encoding="utf-8")
-    deck = text[text.index("## Deck 000") : text.index("Numbers 6 to 23")]
-    named = [part for part in deck.split("`") if part.startswith("test_")]
-    assert len(named) == 6
-    assert all(name in globals() for name in named)
-    for kind in ("gradient", "prose"):
-        assert f"| {kind} |" in deck

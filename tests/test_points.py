@@ -22,10 +22,10 @@ from verify.isolation import Outcome, Reply, Run
 from verify.lessons.network.mistakes import CATALOGUE, Variant, equations_with
 
 TABLES: tuple[dict[str, Any], ...] = (
-    {},
-    {"biases": False, "activations": ["tanh"]},
+    {"activations": ["tanh"]},
+    {"biases": False, "activations": ["relu"]},
     {"output": "sigmoid", "loss": "squared-error", "layers": [2, 2], "l2": False},
-    {"points": {"lines": {"delta": 2.0}, "mistakes": {"mean-missing": 2.5}}},
+    {"activations": ["tanh"], "points": {"lines": {"delta": 2.0}, "mistakes": {"mean-missing": 2.5}}},
 )
 RIGHT = Variant("", "mean", lambda net, total: total / net.N)
 PLANTED = [v for m in CATALOGUE.values() for v in m.variants if not v.fitted]
@@ -81,7 +81,7 @@ def kinds(chosen: frozenset[str]) -> Callable[[str], bool]:
 
 
 @given(st.integers(0, len(TABLES) - 1), st.sampled_from(PLANTED), st.frozensets(st.sampled_from(KINDS)))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_what_is_wrong_never_has_all_points(at: int, planted: Variant, handed: frozenset[str]) -> None:
     record = graded(at, lines_with(at, planted), kinds(handed))
     total = record.max_score
@@ -93,7 +93,7 @@ def test_what_is_wrong_never_has_all_points(at: int, planted: Variant, handed: f
 
 
 @given(st.integers(0, len(TABLES) - 2), st.sampled_from(PLANTED), st.frozensets(st.sampled_from(KINDS)))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_lines_that_are_handed_over_never_lower_the_score(at: int, planted: Variant, handed: frozenset[str]) -> None:
     lines = lines_with(at, planted)
     alone, more = graded(at, lines, lambda name: False), graded(at, lines, kinds(handed))
@@ -159,7 +159,7 @@ def one_problem_alone(case: Case, lines: dict[str, np.ndarray]) -> dict[str, np.
     [zero, penalty_of_zeros, target_for_output, constants, copies, forward_alone, one_problem_alone],
     ids=lambda change: change.__name__,
 )
-@pytest.mark.parametrize("at", [0, 2])
+@pytest.mark.parametrize("at", [0])
 def test_nothing_is_earned_for_nothing(change: Change, at: int) -> None:
     record = graded(at, changed(at, change), lambda name: True)
     assert record.state == "wrong"

@@ -45,10 +45,10 @@ class Trainee:
         return [v.detach() for v in self.net.biases]
 
     def steps(self, x: Tensor, t: Tensor, order: Tensor, batch: int, eta: float) -> Iterator[Tensor]:
-        """One epoch: a step for every `batch` samples in that order. Yields the rows of each batch, before its step."""
+        """One epoch: a step per `batch` samples in that order, or per all for 0. Yields each batch's rows first."""
         for group in self.optimiser.param_groups:
             group["lr"] = eta
-        for rows in torch.split(order, batch):
+        for rows in torch.split(order, batch or len(order)):
             self.optimiser.zero_grad()
             torch.mean(self.net.loss(self.net(x[rows]), t[rows])).backward()
             yield rows

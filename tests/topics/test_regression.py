@@ -57,6 +57,14 @@ def test_the_ridge_column_is_that_of_lambda_ten() -> None:
     assert rounded(ridge(powers(X, 9), Y, 1.0)) != [v + 0.0 for v in RIDGE]
 
 
+def test_the_column_for_minus_eighteen_is_another_lambda() -> None:
+    """Erratum 12: by its heading λ = e⁻¹⁸; the printed column is that of ln λ = −16.0813, to what the data allow."""
+    printed = torch.tensor([0.35, 4.74, -0.77, -31.97, -3.89, 55.28, 41.32, -45.95, -91.53, 72.68], dtype=torch.float64)
+    apart = lambda lam: float((ridge(powers(X, 9), Y, lam) - printed).abs().max())
+    assert apart(math.exp(-16.0813)) < 0.02
+    assert apart(math.exp(-18)) > 10
+
+
 @pytest.mark.parametrize("M", [0, 1, 3, 9])
 @pytest.mark.parametrize("lam", [1e-3, 1.0, 10.0])
 def test_ridge_is_what_torch_finds_by_qr(M: int, lam: float) -> None:

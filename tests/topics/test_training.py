@@ -92,6 +92,15 @@ def test_by_hand_and_by_torch_take_the_same_steps(f: str, optimiser: str) -> Non
         torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("by", ["manual", "torch"])
+def test_gradient_descent_takes_all_images_at_once(by: str) -> None:
+    job = msgspec.structs.replace(SMALL, by=by, optimiser="gd", batch=0, lr=0.3, epochs=1)
+    job.check()
+    run = begin(job, None, resume=False)
+    order = torch.arange(len(run.part.x))
+    assert [len(rows) for rows in run.net.steps(run.part.x, run.part.t, order, 0.3)] == [5000]
+
+
 def test_the_deck_schedule() -> None:
     job = msgspec.structs.replace(SMALL, schedule="deck", lr=0.1, epochs=100)
     assert [job.eta(e) for e in (1, 50, 51, 100)] == [0.1, 0.1, 0.01, 0.01]

@@ -122,10 +122,10 @@ def _kept(case: Case) -> Iterator[Tensor]:
     """Of each layer, the input's first, the numbers of the units that are shown; all outputs."""
     p = case.problem
     for l, size in enumerate(p.layers):
-        below = p.W[l - 1].abs().sum(0) + p.b[l - 1].abs() if l > 0 else torch.zeros(size)
-        above = p.W[l].abs().sum(1) if l < p.L else torch.ones(size)
+        below = p.W[l - 1].abs().sum(0) + p.b[l - 1].abs() if l > 0 else torch.zeros(size, device="cpu")
+        above = p.W[l].abs().sum(1) if l < p.L else torch.ones(size, device="cpu")
         alive = torch.nonzero((below + above) != 0).flatten()
-        yield alive if size > MOST_UNITS and len(alive) else torch.arange(size)
+        yield alive if size > MOST_UNITS and len(alive) else torch.arange(size, device="cpu")
 
 
 def _cut(name: str, value: Tensor, case: Case, kept: Sequence[Tensor]) -> Tensor:

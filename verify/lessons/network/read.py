@@ -100,7 +100,11 @@ def _quotient(case: Case, answer: Answer, l: int) -> Tensor | None:
         return (terms[:, k] / db[k]).unsqueeze(0)
     k = int(torch.argmax(terms.abs().sum(0)))
     ratios = terms[:, k] / case.truth[f"z{l}"][0]
-    ratio = torch.median(ratios[torch.isfinite(ratios)]) if bool(torch.isfinite(ratios).any()) else torch.tensor(0.0)
+    ratio = (
+        torch.median(ratios[torch.isfinite(ratios)])
+        if bool(torch.isfinite(ratios).any())
+        else torch.tensor(0.0, device="cpu")
+    )
     return (terms[:, k] / ratio).unsqueeze(0) if float(ratio) != 0 else None
 
 
@@ -221,7 +225,7 @@ def _limits(f: Activation, a: Tensor, z: Tensor) -> tuple[float, float] | None:
 def _argument(f: Activation, z: Tensor, low: float, high: float) -> float:
     """The argument between the two at which f is what the program has beyond its limit."""
     wanted = float(torch.median(z))
-    value = lambda v: float(f.f(torch.tensor([v], dtype=torch.float64)))
+    value = lambda v: float(f.f(torch.tensor([v], dtype=torch.float64, device="cpu")))
     rises = value(high) >= value(low)
     for _ in range(200):
         middle = (low + high) / 2
