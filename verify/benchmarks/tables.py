@@ -71,6 +71,7 @@ def _makers() -> dict[str, Maker]:
         grading,
         memory,
         naming,
+        odd,
         sensitivity,
         soundness,
         speed,
@@ -94,6 +95,7 @@ def _makers() -> dict[str, Maker]:
         "grading": grading.grading_table,
         "class-memory": grading.class_memory_table,
         "killed": grading.killed_table,
+        "odd": odd.odd_table,
         "planted": backward.planted_table,
         "sound": backward.sound_table,
         "programs": backward.violations_table,
@@ -111,14 +113,16 @@ VERDICTS: tuple[str, ...] = ("verdicts", "names")
 BACKWARD: tuple[str, ...] = ("planted", "sound", "programs", "backward-time", "general")
 # They grade whole classes, for minutes each, and need both cores to themselves: only where they are named.
 GRADING: tuple[str, ...] = ("grading", "class-memory", "killed")
+# A hundred thousand odd answers, ten thousand damaged files: a minute or more.
+ODD: tuple[str, ...] = ("odd",)
 
 
 def run(names: Iterable[str], settings: Settings) -> list[Table]:
     """The tables of those names, in the order in which they run; NAMES where none is. BadInput for an unknown one."""
     wanted = list(names) or list(NAMES)
     for name in wanted:
-        if name not in NAMES + VERDICTS + GRADING + BACKWARD:
-            raise BadInput(f"--table {name}: allowed are {', '.join(NAMES + VERDICTS + GRADING + BACKWARD)}")
+        if name not in NAMES + VERDICTS + GRADING + BACKWARD + ODD:
+            raise BadInput(f"--table {name}: allowed are {', '.join(NAMES + VERDICTS + GRADING + BACKWARD + ODD)}")
     tables = []
     for name, maker in _makers().items():
         if name in wanted:

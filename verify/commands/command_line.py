@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from verify.errors import BadInput, Unwritten
+from verify.errors import BadInput, Interrupted, Unwritten
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -39,6 +39,8 @@ class OneLineCommand(TyperCommand):
             return refuse(str(error))
         except Unwritten as error:
             return refuse(str(error), UNWRITTEN)
+        except Interrupted as error:
+            return refuse(str(error), INTERRUPTED)
         except _UsageError as error:
             return refuse(error.format_message())
         except BrokenPipeError:  # whoever read our output has seen enough
