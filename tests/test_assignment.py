@@ -261,6 +261,7 @@ def test_the_digest_depends_on_every_value_and_on_nothing_else(tmp_path: Path) -
         {"precision": "float32"},
         {"seed": 1},
         {"epsilon": "wrong"},
+        {"forward_only": "wrong"},
         {"functions": ["step"]},
         {"points": {"mistakes": {"l2-sign": 1}}},
         {"time_limit": 9.0},

@@ -46,6 +46,15 @@ TEXTS = {
     "failed-somewhere": "The program failed on some problems: {what}.",
     "first-wrong": "{line} is the first wrong line; no known mistake explains it.",
     "not-decided": "No line is wrong on {problems}, and these do not decide {lines}: rounding may hide an error there.",
+    # the wide problem, where forward_only = "wrong"
+    "forward-only": "The gradients are right, but on a network of {parameters} parameters the program did not answer "
+                    "within {factor} times what a backward pass by plain Python loops takes. One pass per parameter, "
+                    "as in differences, complex steps or dual numbers, takes that long; this assignment asks for a "
+                    "backward pass.",
+    "wide-fails": "The gradients are right on small networks, but on one of {parameters} parameters, which this "
+                  "assignment asks for too, the program failed: {what}.",
+    "wide-wrong": "The gradients are right on small networks, but on one of {parameters} parameters, which this "
+                  "assignment asks for too, {line} is wrong.",
     # advice
     "softmax-overflow": "softmax-overflow: Large scores overflow in the softmax: take the row's maximum off before "
                         "exp. It costs no points.",
