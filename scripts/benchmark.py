@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from verify.benchmarks.tables import GRADING, NAMES, VERDICTS, Settings, Table, run
+from verify.benchmarks.tables import BACKWARD, GRADING, NAMES, VERDICTS, Settings, Table, run
 from verify.commands.command_line import OneLineCommand, check_writable, whole, write_text
 from verify.errors import BadInput
 
@@ -23,13 +23,14 @@ app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 Names = Annotated[
     list[str] | None,
-    typer.Option("--table", metavar="NAME", help=f"one of {', '.join(NAMES + VERDICTS + GRADING)}; again"),
+    typer.Option("--table", metavar="NAME", help=f"one of {', '.join(NAMES + VERDICTS + GRADING + BACKWARD)}; again"),
 ]
 Budget = Annotated[bool, typer.Option("--budget", help="the same as --table budget")]
 Diagnosis = Annotated[bool, typer.Option("--diagnosis", help="the same as --table diagnosis --table checkers")]
 Grading = Annotated[bool, typer.Option("--grading", help=f"the same as --table {' --table '.join(GRADING)}")]
 Verdicts = Annotated[bool, typer.Option("--verdicts", help="the same as --table verdicts: right programs, drawn")]
 Wrong = Annotated[bool, typer.Option("--names", help="the same as --table names: wrong programs, drawn")]
+Backward = Annotated[bool, typer.Option("--backward", help=f"the same as --table {' --table '.join(BACKWARD)}")]
 Quick = Annotated[bool, typer.Option("--quick", help="small networks, few repetitions: to see that all works")]
 Seed = Annotated[int, typer.Option(parser=whole, metavar="N", help="of weights and batches")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="the record; - for standard output")]
@@ -46,6 +47,7 @@ def benchmark(
     grading: Grading = False,
     verdicts: Verdicts = False,
     names: Wrong = False,
+    backward: Backward = False,
     quick: Quick = False,
     seed: Seed = 0,
     json: JsonFile = None,
@@ -56,6 +58,7 @@ def benchmark(
     _check_picture(picture)
     asked = [*(table or []), *(["budget"] if budget else []), *(["diagnosis", "checkers"] if diagnosis else [])]
     asked += [*(GRADING if grading else ()), *(["verdicts"] if verdicts else []), *(["names"] if names else [])]
+    asked += BACKWARD if backward else ()
     settings = Settings(quick=quick, seed=seed, progress=_progress())
     tables = run(asked, settings)
     _write(tables, settings, json, picture)

@@ -10,7 +10,7 @@ With --pytest: the checks as pytest items, and no gradebook. What follows it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +25,10 @@ from verify.classroom.sitting import Sitting
 from verify.commands.command_line import OneLineCommand, allow, check_writable, given, whole, write_text
 from verify.commands.grade_job import GradeJob, check_known, cores
 from verify.commands.pytest_run import run
+from verify.errors import Interrupted
 from verify.grading.assignment import Assignment, read_assignment
+from verify.submissions.reading import Entry
+from verify.submissions.submission import shown
 
 GRADER_FAILED = 3
 _OF_PYTEST = {"paths", "assignment", "sandbox", "seed", "device", "pytest"}
@@ -107,10 +110,19 @@ def _graded(job: GradeJob, asked: Assignment, regrade: bool, formats: list[str] 
             room = Classroom(
                 gradebook, sitting, graders, regrade=regrade, passed_over=handed.passed_over, report=report
             )
-            record = room.grade(handed.entries)
+            record = _finished(room, handed.entries, job.out)
         for name in formats:
             export(name, record, gradebook.folder)
     return record
+
+
+def _finished(room: Classroom, entries: Sequence[Entry], out: Path) -> ClassRecord:
+    try:
+        return room.grade(entries)
+    except KeyboardInterrupt:
+        on = "the others have the records that they had" if room.regrade else "the same command goes on with the others"
+        said = f"interrupted: {room.done} of {len(entries)} are graded, and their records are kept in {out}; {on}"
+        raise Interrupted(shown(said)) from None
 
 
 def _sitting(job: GradeJob, asked: Assignment, gradebook: Gradebook) -> Sitting:

@@ -11,17 +11,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from manual import ACTIVATIONS, Constants
+from manual import ACTIVATIONS, SLIDES, Constants, work
 from tests import exact
-from verify.bounds.budget import budgets
+from verify.benchmarks.orders import WAYS
+from verify.bounds.budget import budgets, lines_of
 from verify.problems.lines import gradient_names, names
 from verify.problems.problem import Problem
 from verify.problems.samples import LOSSES, Shape, sample, seeded, sweep
-from verify.witnesses.against import autograd_witness, manual_witness
+from verify.witnesses.against import Witness, autograd_witness, exact_witness, manual_witness, rounding
 from verify.witnesses.balls import Balls, Enclosure, balls
 from verify.witnesses.columns import base_of
 from verify.witnesses.complex_step import complex_step, unavailable
 from verify.witnesses.differences import Estimate, differences
+from verify.witnesses.offsets import offsets
 
 SMALL = Shape("", (3, 3, 2, 2), 2)
 OUTPUTS = {"cross-entropy": "softmax", "binary-cross-entropy": "sigmoid", "squared-error": "tanh"}
@@ -203,6 +205,28 @@ def test_no_witness_is_further_off_than_it_says(problem: Problem) -> None:
     assert beyond(there, *estimated(differences(problem))) == []
     if unavailable(problem) is None:
         assert beyond(there, *estimated(complex_step(problem))) == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_order_of_the_terms_is_as_near_to_the_exact_lines_as_budgets_say(seed: int) -> None:
+    """The smaller counts of the budget from the inputs and of that from the exact lines before each line."""
+    problem = of(ACTIVATIONS[seed], LOSSES[seed % 3])
+    p, (enclosed, found) = problem, exact_witness(problem)
+    for way in WAYS[seed::6]:
+        equations = replace(SLIDES, **{way.field: way.equation})
+        lines = lines_of(work(p.W, p.b, p.x, p.t, p.f, p.pair, p.lam, equations=equations))
+        program = Witness(way.name, {name: v.numpy() for name, v in lines.items()}, rounding(p), 0.0)
+        assert [o for o in offsets(p, [program], enclosed, found) if o.off] == [], (way.line, way.name)
+
+
+def test_a_program_that_rounds_more_than_its_equation_is_caught() -> None:
+    """The mean of the samples through a float32: right from afar, off by what no order of float64 sums explains."""
+    p = of("tanh")
+    enclosed, found = exact_witness(p)
+    equations = replace(SLIDES, bias_gradient=lambda net, l: SLIDES.bias_gradient(net, l).float().double())
+    lines = lines_of(work(p.W, p.b, p.x, p.t, p.f, p.pair, p.lam, equations=equations))
+    program = Witness("float32", {name: v.numpy() for name, v in lines.items()}, rounding(p), 0.0)
+    assert {o.line for o in offsets(p, [program], enclosed, found) if o.off} == {"db1", "db2", "db3"}
 
 
 @pytest.mark.parametrize("seed", range(8))

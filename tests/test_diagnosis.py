@@ -142,6 +142,15 @@ def test_a_wrong_slope_costs_its_own_lines_and_nothing_twice(exam: Examination) 
     assert record.score == pytest.approx(10 * 5 / 6, abs=1e-4)
 
 
+def test_the_line_that_holds_the_mistake_is_not_said_to_follow_from_another(exam: Examination) -> None:
+    record = graded(RIGHT.replace(" * df(z[l], activation)", ""), exam)
+    assert record.first_wrong_line == "delta2"
+    lines = {line.name: line for line in record.lines}
+    assert lines["delta2"].reason == "its own equation is wrong (derivative-missing)"
+    assert lines["dW2"].reason.endswith("right on the values it was given; the mistake above is charged here")
+    assert lines["dW1"].reason.endswith("right on the values it was given")
+
+
 def test_without_lines_the_diagnosis_carries_forward(exam: Examination) -> None:
     source = RIGHT.replace("return dW, db, lines", "return dW, db").replace(" * df(z[l], activation)", "")
     record = graded(source, exam)
@@ -185,6 +194,46 @@ def test_a_mistake_confined_to_one_activation_is_said_to_be(exam: Examination) -
     record = graded(RIGHT.replace('1 - z**2 if kind == "tanh"', '1.0 + 0 * z if kind == "tanh"'), exam)
     assert named(record) == {"derivative-missing"}
     assert record.diagnosis[0].only == ["tanh"]
+
+
+def test_one_activation_for_every_name_is_named_whatever_the_slope() -> None:
+    given = {"output": "tanh", "loss": "squared-error", "activations": ["tanh", "sigmoid"]}
+    source = RIGHT.replace("f(a, activation)", "np.tanh(a)").replace(
+        "y = e / e.sum(axis=1, keepdims=True)", "y = f(a, 'tanh')"
+    )
+    source = source.replace("delta, dW, db = y - t,", "delta, dW, db = (y - t) * (1 - y**2),")
+    exam = examination(assignment_from(given, "test"))
+    for program in (source, source.replace("df(z[l], activation)", "df(z[l], 'tanh')")):
+        record = graded(program, exam)
+        assert named(record) == {"activation-ignored"}
+        assert record.diagnosis[0].only == ["sigmoid"]
+
+
+def test_a_logistic_function_of_a_clipped_argument_is_named_with_its_limit(exam: Examination) -> None:
+    record = graded(RIGHT.replace("np.exp(-a))", "np.exp(-np.clip(a, -10, 10)))"), exam)
+    assert named(record) == {"activation-clipped"}
+    assert "±10" in record.diagnosis[0].says
+    assert not any("only with ." in sentence for sentence in record.known)
+
+
+@pytest.mark.parametrize("entries", ["[None] * L * L", "[db[0]] * (2**L - 1)"])
+def test_lists_that_grow_with_the_network_are_not_called_a_fixed_number_of_layers(
+    entries: str, exam: Examination
+) -> None:
+    record = graded(RIGHT.replace("return dW, db, lines", f"return dW, {entries}"), exam)
+    assert named(record) == set()
+    assert any("entries, where a list of 2 arrays is expected" in sentence for sentence in record.raised)
+
+
+def test_two_layers_whatever_the_network_has_are_named(exam: Examination) -> None:
+    record = graded(RIGHT.replace("len(W), len(x)", "2, len(x)"), exam)
+    assert named(record) == {"layers-hard-coded"}
+
+
+def test_a_clipped_delta_is_named_with_its_limit(exam: Examination) -> None:
+    record = graded(RIGHT.replace("delta @ W[l].T", "np.clip(delta @ W[l].T, -50, 50)"), exam)
+    assert named(record) == {"gradient-clipped"}
+    assert "Every entry of δ(l+1) W(l+1)ᵀ stays within ±50." in record.diagnosis[0].says
 
 
 def test_a_fitted_number_is_reported(exam: Examination) -> None:

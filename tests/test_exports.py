@@ -7,13 +7,15 @@ import io
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.test_class_record import record, row
-from verify.classroom.class_record import ClassRecord
-from verify.classroom.exports import FORMATS, Person, canvas, export, gradescope, nbgrader, person
+from verify.classroom.class_record import ClassRecord, Origin, students_of
+from verify.classroom.exports import FORMATS, canvas, export, gradescope, moodle, nbgrader
 from verify.grading.assignment import Assignment
 from verify.grading.record import LineRecord, encode, without_run
+from verify.submissions.people import Person, person
 
 BULK = {
     "doejohn_1234_98765_hw1.py": row("doejohn_1234_98765_hw1.py", score=4.0),
@@ -31,7 +33,7 @@ def read(table: str) -> list[dict[str, str]]:
     ("submission", "found"),
     [
         ("doejohn_1234_98765_hw1.py", Person("doejohn", "1234")),
-        ("roejane_LATE_1235_98766_hw1-2.py", Person("roejane", "1235")),
+        ("roejane_LATE_1235_98766_hw1-2.py", Person("roejane", "1235", late=True)),
         ("Wang Fang_77_assignsubmission_file_", Person("Wang Fang", "77")),
         ("Wang Fang_77_assignsubmission_file_hw.py", Person("Wang Fang", "77")),
         ("alice.py", Person("alice", "")),
@@ -50,6 +52,22 @@ def test_canvas() -> None:
     assert (rows[0]["Student"], rows[0]["backproof"]) == ("Points Possible", "10")
     assert {entry["ID"]: entry["backproof"] for entry in rows[1:]} == {"1234": "4", "1235": "5", "77": "", "": "0"}
     assert "'=evil" in {entry["Student"] for entry in rows}
+
+
+def test_moodle() -> None:
+    rows = {entry["Full name"]: entry for entry in read(moodle(record(BULK)))}
+    assert (rows["Wang Fang"]["Identifier"], rows["Wang Fang"]["Grade"]) == ("Participant 77", "")
+    assert (rows["roejane"]["Grade"], rows["roejane"]["Maximum Grade"]) == ("5", "10")
+    assert rows["'=evil"]["Identifier"] == ""
+
+
+def test_what_the_record_says_goes_before_what_a_name_tells() -> None:
+    name = "doejohn_1234_98765_hw1.py"
+    rows = {name: BULK[name]}
+    origins = {f"{name}.json": Origin(f"{name}.json", "a.zip", "Wei Ling", "42")}
+    known = msgspec.structs.replace(record(rows), students=students_of(rows, origins))
+    assert [entry["ID"] for entry in read(canvas(known))][1:] == ["42"]
+    assert [entry["student_id"] for entry in read(nbgrader(known))] == ["42"]
 
 
 def test_nbgrader() -> None:

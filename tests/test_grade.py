@@ -12,6 +12,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -22,6 +23,7 @@ import verify.grading.grade
 from scripts.grade import app
 from tests.classes import CLASS, HERE, RIGHT, grade_class, records, write_class
 from verify.classroom.gradebook import HISTORY, row_of
+from verify.commands import console
 from verify.grading.assignment import Assignment
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -288,7 +290,7 @@ def test_killed_and_gone_on_with_it_gives_the_records_of_an_undisturbed_run(tmp_
     assert records(tmp_path / "out") == records(tmp_path / "undisturbed")
 
 
-@pytest.mark.parametrize("files", [1, 2], ids=["loading", "grading"])
+@pytest.mark.parametrize("files", [1, 4], ids=["loading", "grading"])
 def test_an_interrupt_is_no_traceback(tmp_path: Path, files: int) -> None:
     folder = write_class(tmp_path / "class", {"alice.py": "def (", "bob.py": "while True: pass\n"})
     (tmp_path / "hw.toml").write_text("time_limit = 1.0")
@@ -300,8 +302,18 @@ def test_an_interrupt_is_no_traceback(tmp_path: Path, files: int) -> None:
         _until(run, tmp_path / "out", files)
         os.killpg(run.pid, signal.SIGINT)
         assert run.stderr is not None
-        assert run.stderr.read() == b""
+        said = run.stderr.read().decode().splitlines()
     assert run.returncode == 130
+    assert len(said) <= 1
+    if files == 4:
+        assert " of 2 are graded, and their records are kept in " in said[0]
+        assert said[0].endswith("the same command goes on with the others")
+
+
+def test_the_console_command_tells_its_version(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr(sys, "argv", ["backproof", "--version"])
+    assert console.main() == 0
+    assert re.fullmatch(r"backproof \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
 # The same without sandbox and torch, and so often: what is killed is the writing.

@@ -17,6 +17,7 @@ from verify.grading.assignment import ACTIVATIONS as ALLOWED_ACTIVATIONS
 from verify.grading.assignment import LOSSES, OUTPUTS
 from verify.problems.job import Job, check_names, layers_of
 from verify.problems.lines import names
+from verify.problems.problem import Problem
 from verify.problems.samples import LAMBDAS, SHAPES, Shape, sample, seeded, sweep
 from verify.reports import html, markdown, words
 from verify.witnesses.against import autograd_witness
@@ -288,15 +289,39 @@ def test_without_flint_the_exact_witness_says_what_installs_it(monkeypatch: pyte
     assert "\n" not in str(caught.value)
 
 
-def test_where_bounds_are_too_wide_it_is_inconclusive() -> None:
+def too_deep() -> Problem:
     """Twelve layers of weights that grow by 4 each: no step is short enough for what is above and long for rounding."""
-    layers, generator = (3, *[24] * 12, 2), seeded(0)
-    problem = sample(generator, Shape("", layers, 2), activation="tanh", gain=4.0)
+    return sample(seeded(0), Shape("", (3, *[24] * 12, 2), 2), activation="tanh", gain=4.0)
+
+
+def test_what_is_undecided_in_the_sweep_is_no_disagreement_and_no_agreement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main_job.samples, "sweep", lambda problems, seed: [too_deep()])
+    record = run(SMALL)
+    assert not record.agree
+    assert (record.sweep.disagreements, record.sweep.undecided) == (0, 1)
+    assert [failure.verdict for failure in record.sweep.failures] == ["inconclusive"]
+    assert words.outcome(record) == "inconclusive"
+    said = (
+        "The network agrees; in the sweep nothing disagrees, but in 1 problem no entry of some line could be decided. "
+    )
+    assert words.conclusion(record).startswith(said)
+    assert "no disagreement" in words.sweep_sentence(record.sweep)
+
+
+def test_the_largest_limit_stands_beside_the_median() -> None:
+    record = run(msgspec.structs.replace(SMALL, sweep=0))
+    largest = record.largest_limit["manual/autograd"]
+    assert largest is not None
+    assert f"(medians; the largest: {words.size(largest)} by autograd" in words.conclusion(record)
+
+
+def test_where_bounds_are_too_wide_it_is_inconclusive() -> None:
+    problem = too_deep()
     outcome = judge(problem)
     assert not outcome.disagreements
     undecided = {c.line for c in outcome.undecided_lines if c.pair[1] == "finite-differences"}
     assert "dW1" in undecided
-    assert f"dW{len(layers) - 1}" not in undecided
+    assert f"dW{problem.L}" not in undecided
 
 
 def test_the_deep_network_is_decided_at_its_own_point() -> None:

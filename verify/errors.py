@@ -10,3 +10,7 @@ class BadInput(Exception):
 
 class Unwritten(Exception):
     """What was worked out cannot be written, as on a full disk. Its message is the one line that the user sees."""
+
+
+class Interrupted(Exception):
+    """Ctrl-C, once it is known what is done. Its message is the one line that the user sees."""

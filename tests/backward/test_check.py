@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.backward.planted import everywhere, single
-from tests.backward.right import sound
 from verify import check_backward
+from verify.benchmarks.planted import everywhere, single
+from verify.benchmarks.sound import sound
 
 PLANTED = {p.name: p for p in (*everywhere(), *single())}
 SOUND = {s.name: s for s in sound()}

@@ -65,7 +65,19 @@ Maker = Callable[[Settings], Table]
 
 def _makers() -> dict[str, Maker]:
     """name -> maker, in the order in which they run."""
-    from verify.benchmarks import grading, memory, naming, sensitivity, soundness, speed, step, verdicts
+    from verify.benchmarks import (
+        backward,
+        general,
+        grading,
+        memory,
+        naming,
+        odd,
+        sensitivity,
+        soundness,
+        speed,
+        step,
+        verdicts,
+    )
 
     return {
         "time": speed.time_table,
@@ -83,6 +95,12 @@ def _makers() -> dict[str, Maker]:
         "grading": grading.grading_table,
         "class-memory": grading.class_memory_table,
         "killed": grading.killed_table,
+        "odd": odd.odd_table,
+        "planted": backward.planted_table,
+        "sound": backward.sound_table,
+        "programs": backward.violations_table,
+        "backward-time": backward.timing_table,
+        "general": general.general_table,
     }
 
 
@@ -91,16 +109,20 @@ NAMES: tuple[str, ...] = (
 )  # fmt: skip
 # They draw and grade a thousand programs: minutes, and only where they are named.
 VERDICTS: tuple[str, ...] = ("verdicts", "names")
+# check_backward's and the general engine's: minutes, and only where they are named.
+BACKWARD: tuple[str, ...] = ("planted", "sound", "programs", "backward-time", "general")
 # They grade whole classes, for minutes each, and need both cores to themselves: only where they are named.
 GRADING: tuple[str, ...] = ("grading", "class-memory", "killed")
+# A hundred thousand odd answers, ten thousand damaged files: a minute or more.
+ODD: tuple[str, ...] = ("odd",)
 
 
 def run(names: Iterable[str], settings: Settings) -> list[Table]:
     """The tables of those names, in the order in which they run; NAMES where none is. BadInput for an unknown one."""
     wanted = list(names) or list(NAMES)
     for name in wanted:
-        if name not in NAMES + VERDICTS + GRADING:
-            raise BadInput(f"--table {name}: allowed are {', '.join(NAMES + VERDICTS + GRADING)}")
+        if name not in NAMES + VERDICTS + GRADING + BACKWARD + ODD:
+            raise BadInput(f"--table {name}: allowed are {', '.join(NAMES + VERDICTS + GRADING + BACKWARD + ODD)}")
     tables = []
     for name, maker in _makers().items():
         if name in wanted:

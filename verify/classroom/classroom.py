@@ -115,6 +115,11 @@ class Classroom:
         restored = self.gradebook.restore()
         return self._summary(restored)
 
+    @property
+    def done(self) -> int:
+        """How many of the entries have their record."""
+        return len(self._rows)
+
     def _known_origins(self, entries: Sequence[Entry]) -> dict[str, Origin]:
         """File of a record -> where it comes from: those of earlier runs, and this one's."""
         known = origins_in(self.gradebook.content(SUMMARY) or b"")

@@ -1,10 +1,8 @@
-"""A class in the formats of other systems, made from the records: Gradescope, Canvas, nbgrader."""
+"""A class in the formats of other systems, made from the records: Gradescope, Canvas, Moodle, nbgrader."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +11,10 @@ import msgspec
 from verify.classroom.class_record import ClassRecord, Student, number, table
 from verify.classroom.gradebook import write_whole
 from verify.grading.record import GradeRecord, LineRecord, decode
+from verify.submissions.people import Person, person
 
 # Gradescope cuts the middle out of what is longer.
 _MOST_CHARACTERS = 100_000
-_CANVAS = re.compile(r"(?P<name>.+?)(?:_LATE)?_(?P<id>[0-9]+)_[0-9]+_.+")
-_MOODLE = re.compile(r"(?P<name>.+)_(?P<id>[0-9]+)_assignsubmission_file_?.*")
-
-
-@dataclass(frozen=True)
-class Person:
-    """Who handed a submission in, as far as its name tells."""
-
-    name: str
-    id: str
-
-
-def person(submission: str) -> Person:
-    """The student in a bulk download's name; else the submission's own name, without what a file's name ends with."""
-    match = _MOODLE.fullmatch(submission) or _CANVAS.fullmatch(submission)
-    if match is not None:
-        return Person(match["name"], match["id"])
-    name = re.sub(r"(?i)\.(py|ipynb|zip|tar|tgz|tar\.\w+)$", "", submission)
-    return Person(name, "")
 
 
 def export(name: str, record: ClassRecord, folder: Path) -> None:
@@ -75,15 +55,22 @@ def gradescope(record: GradeRecord, page: str) -> dict[str, Any]:
 
 def _test(at: int, line: LineRecord) -> dict[str, Any]:
     name = line.name if line.function == "gradients" else f"{line.function}: {line.name}"
+    # Of a line that these problems cannot decide, Gradescope is told neither.
+    status = {} if line.state == "undecided" else {"status": "passed" if line.state == "right" else "failed"}
     return {
         "name": name,
         "number": str(at),
         "score": line.points,
         "max_score": line.max_points,
-        "status": "passed" if line.state == "right" else "failed",
+        **status,
         "output": line.reason,
         "output_format": "text",
     }
+
+
+def who(student: Student) -> Person:
+    """Whose a submission is: as the class's record says, else as its name tells."""
+    return Person(student.name, student.id, student.late) if student.name else person(student.submission)
 
 
 # Tables --------------------------------------------------------------------------------------------------------------
@@ -97,8 +84,24 @@ def canvas(record: ClassRecord) -> str:
     """The gradebook as Canvas imports it: it finds the student by ID."""
     heading = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "backproof"]
     possible = ["Points Possible", "", "", "", "", number(record.max_score)]
-    rows = [[person(s.submission).name, person(s.submission).id, "", "", "", number(s.score)] for s in record.students]
+    rows = [[who(s).name, who(s).id, "", "", "", number(s.score)] for s in record.students]
     return table([heading, possible, *rows])
+
+
+def _write_moodle(record: ClassRecord, folder: Path) -> None:
+    write_whole(folder / "moodle.csv", moodle(record).encode())
+
+
+def moodle(record: ClassRecord) -> str:
+    """A grading worksheet: Moodle finds the student by Identifier, which is the number of its bulk download."""
+    heading = ["Identifier", "Full name", "Grade", "Maximum Grade", "Feedback comments"]
+    return table([heading, *map(_moodle_row, record.students)])
+
+
+def _moodle_row(student: Student) -> list[str]:
+    owner = who(student)
+    identifier = f"Participant {owner.id}" if owner.id else ""
+    return [identifier, owner.name, number(student.score), number(student.max_score), student.message]
 
 
 def _write_nbgrader(record: ClassRecord, folder: Path) -> None:
@@ -115,11 +118,11 @@ def nbgrader(record: ClassRecord) -> str:
 
 
 def _nbgrader_row(student: Student) -> list[str]:
-    who = person(student.submission)
-    first, _, last = who.name.rpartition(" ")
+    owner = who(student)
+    first, _, last = owner.name.rpartition(" ")
     score = number(student.score)
     return [
-        "backproof", "", "", who.id or who.name, last if who.id else "", first if who.id else "", "",
+        "backproof", "", "", owner.id or owner.name, last if owner.id else "", first if owner.id else "", "",
         score, "0", score, number(student.max_score),
     ]  # fmt: skip
 
@@ -127,6 +130,7 @@ def _nbgrader_row(student: Student) -> list[str]:
 _WRITERS: dict[str, Callable[[ClassRecord, Path], None]] = {
     "gradescope": _write_gradescope,
     "canvas": _write_canvas,
+    "moodle": _write_moodle,
     "nbgrader": _write_nbgrader,
 }
 FORMATS = tuple(_WRITERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from verify.errors import BadInput, Unwritten
+from verify.errors import BadInput, Interrupted, Unwritten
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -32,6 +33,7 @@ class OneLineCommand(TyperCommand):
         return sys.exit(self._exit_code(*args, **kwargs))
 
     def _exit_code(self, *args: Any, **kwargs: Any) -> int:
+        speak_any_encoding()
         try:
             code = super().main(*args, standalone_mode=False, **kwargs)
             sys.stdout.flush()
@@ -39,6 +41,8 @@ class OneLineCommand(TyperCommand):
             return refuse(str(error))
         except Unwritten as error:
             return refuse(str(error), UNWRITTEN)
+        except Interrupted as error:
+            return refuse(str(error), INTERRUPTED)
         except _UsageError as error:
             return refuse(error.format_message())
         except BrokenPipeError:  # whoever read our output has seen enough
@@ -47,6 +51,13 @@ class OneLineCommand(TyperCommand):
         except (KeyboardInterrupt, typer.Abort):
             return refuse("interrupted", INTERRUPTED)
         return code if isinstance(code, int) else 0
+
+
+def speak_any_encoding() -> None:
+    """What a console's encoding does not have is written as an escape: δ as \\u03b4, and never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def whole(text: str | int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.metadata import version
 
 from verify.commands.command_line import refuse
 
@@ -15,6 +16,9 @@ def main() -> int:
     word, rest = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
     if word in ("--help", "-h"):
         print("backproof COMMAND …", *(f"  {name:<8} {what}" for name, (_, what) in COMMANDS.items()), sep="\n")
+        return 0
+    if word == "--version":
+        print(f"backproof {version('backproof')}")
         return 0
     if word not in COMMANDS:
         return refuse(f"{word}: allowed are {', '.join(COMMANDS)}")

@@ -199,7 +199,7 @@ def run(job: Job, progress: Progress = lambda stage, done, total: None) -> Compa
     progress("main", 1, 1)
     part = _swept(job, _tracked(samples.sweep(job.sweep, job.seed), job.sweep, progress))
     return CompareRecord(
-        agree=not (outcome.disagreements or outcome.undecided_lines or outcome.off or part.disagreements),
+        agree=not (outcome.disagreements or outcome.undecided_lines or outcome.off or part.failures),
         problem=_problem_part(job, problem),
         witnesses=tuple(_witness_part(w, outcome) for w in outcome.witnesses),
         lines=tuple(_line_part(c, problem) for c in outcome.comparisons),
@@ -223,7 +223,8 @@ def _swept(job: Job, problems: Iterable[Problem]) -> SweepPart:
     device, dtype = torch.device(job.device), getattr(torch, job.dtype)
     outcomes = [judge(problem.to(dtype=dtype, device=device)) for problem in problems]
     judged = [o.problem for o in outcomes]
-    failed = [o for o in outcomes if o.disagreements or o.undecided_lines]
+    undecided = [o for o in outcomes if o.undecided_lines and not o.disagreements]
+    failed = [o for o in outcomes if o.disagreements]
     return SweepPart(
         problems=len(outcomes),
         disagreements=len(failed),
@@ -234,7 +235,8 @@ def _swept(job: Job, problems: Iterable[Problem]) -> SweepPart:
         lambdas=tuple(sorted({p.lam for p in judged})),
         shapes=tuple(dict.fromkeys(f"{p.layers}, N = {p.N}" for p in judged)),
         seconds=time.perf_counter() - start,
-        failures=tuple(map(_failure, failed)),
+        failures=tuple(map(_failure, [*failed, *undecided])),
+        undecided=len(undecided),
     )
 
 

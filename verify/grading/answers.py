@@ -47,7 +47,8 @@ class _Sorting:
             self.faults[name] = f"{name} has dtype {array.dtype}, where a floating dtype is expected"
         else:
             self.dtypes.add(str(array.dtype))
-            self.lines[name] = torch.from_numpy(np.array(self._rows(name, array), dtype=np.float64))
+            with np.errstate(over="ignore", invalid="ignore"):  # of what is wider than float64
+                self.lines[name] = torch.from_numpy(np.array(self._rows(name, array), dtype=np.float64))
 
     def _rows(self, name: str, array: NDArray) -> NDArray:
         """From the columns convention to rows: matrices turn over, and so do the lines of samples."""

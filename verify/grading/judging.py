@@ -56,7 +56,7 @@ class Judge:
         biases = self.fixture.assignment.biases
         every = [n for n in names(self.deepest) if biases or not n.startswith("db")]
         judged = [j for n in every if (j := self._line(answers, n, float32)) is not None]
-        return self._with_mean_inside(answers, judged)
+        return self._with_mean_inside(answers, judged, float32)
 
     def detection_limit(self, answers: Sequence[Answer], *, float32: bool) -> float | None:
         """Median over the gradients' entries of the smallest relative error that would have been seen."""
@@ -138,15 +138,15 @@ class Judge:
             self._kinks[i, float32] = Kink(case, FLOAT32 if float32 else FLOAT64)
         return self._kinks[i, float32]
 
-    def _with_mean_inside(self, answers: Sequence[Answer], judged: list[Judged]) -> list[Judged]:
+    def _with_mean_inside(self, answers: Sequence[Answer], judged: list[Judged], float32: bool) -> list[Judged]:
         """δ may hold the 1/N already: where all gradients are right and every δ is the slides' over N, δ is right."""
         deltas = {j.name for j in judged if j.name.startswith("delta") and j.wrong}
         if not deltas or any(j.wrong for j in judged if j.name.startswith("d") and j.name not in deltas):
             return judged
         for name in deltas:
-            for i, case, here in self._column(name, False).cases:
+            for i, case, here in self._column(name, float32).cases:
                 value = answers[i].lines.get(here)
-                if value is not None and not line_is_right(case, here, value * case.problem.N):
+                if value is not None and not line_is_right(case, here, value * case.problem.N, float32=float32):
                     return judged
         note = "δ holds the 1/N of the mean already, and the gradients use it so"
         return [Judged(j.name, j.asked, reason=note) if j.name in deltas else j for j in judged]

@@ -19,6 +19,7 @@ from verify.grading.fixtures import GRADED, Fixture
 from verify.grading.functions import OPTIONAL
 from verify.grading.judging import Judged
 from verify.grading.record import LineRecord
+from verify.grading.sentence import listed
 from verify.lessons.network.diagnosis import Diagnosis, Finding
 from verify.problems.lines import STEP, equation, kind_and_layer, local_name, names, place
 
@@ -276,23 +277,34 @@ class Scoring:
     def _record(self, m: _Marked) -> LineRecord:
         j, a = m.judged, self.assignment
         of_gradients = j.function != "step"
+        carried, reason = self._told(m)
         columns = a.convention == "columns"
         return LineRecord(
             name=columns_name(j.name, self.L) if columns and of_gradients else j.name,
             function=j.function,
             state=m.state,
-            carried_forward=m.carried,
+            carried_forward=carried,
             points=m.points,
             max_points=m.worth,
             wrong_problems=j.wrong,
             problems=j.asked,
-            reason=m.reason,
+            reason=reason,
             place=str(place(j.name, columns=columns) if of_gradients else STEP),
             equation=equation(j.name, self.L, a.output, a.loss, columns=columns)
             if of_gradients
             else f"new {j.name}(l) = {j.name}(l) − η ∂E/∂{j.name}(l)",
             worst=j.worst,
         )
+
+    def _told(self, m: _Marked) -> tuple[str | None, str]:
+        """Whether a line follows from earlier errors, and why: not so where a mistake stands in it."""
+        if m.reason != _EXPLAINED or m.judged.function != "gradients":
+            return m.carried, m.reason
+        named = [f.mistake for f in self.diagnosis.findings if m.judged.name in f.lines]
+        if named:
+            return "wrong", f"its own equation is wrong ({listed(named)}){', charged once' if m.points > 0 else ''}"
+        paid = m.worth * (1 - self.lost) - m.points > 1e-9
+        return m.carried, m.reason + ("; the mistake above is charged here" if paid else "")
 
 
 def settled(judged: Sequence[Judged], lost: Collection[str]) -> list[Judged]:

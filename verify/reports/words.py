@@ -84,7 +84,7 @@ def sweep_sentence(sweep: SweepPart) -> str:
     outcome = f"{count(sweep.disagreements, 'disagreement')}" if sweep.disagreements else "no disagreement"
     return (
         f"Sweep: {count(sweep.problems, 'problem')}, {count(sweep.parameters, 'parameter')} ({through}): {outcome}"
-        f"{_undecided(sweep.inconclusive)}."
+        f"{_undecided(sweep.inconclusive)}{_of_a_line(sweep.undecided)}."
     )
 
 
@@ -100,11 +100,17 @@ def _shown(record: CompareRecord) -> str:
         first, more = wrong[0], len({line.name for line in wrong}) - 1
         others = f", and {count(more, 'line')} more" if more else ""
         return f"{first.pair[0]} and {first.pair[1]} disagree, first on {first.name}: {_reason(first)}{others}."
-    if not record.agree and not record.sweep.disagreements:
-        return f"Nothing disagrees, but of {_undecided_lines(record)} no entry could be decided."
+    open_ = _open_lines(record)
+    network = "Nothing disagrees on the network" if open_ else "The network agrees"
+    if record.sweep.disagreements:
+        does, do = ("disagrees", "disagree") if open_ else ("does not", "do not")
+        return f"{network}; in the sweep {count(record.sweep.disagreements, f'problem {does}', f'problems {do}')}."
+    if _off(record) and not open_:
+        return "Nothing disagrees between two witnesses."
+    if record.sweep.undecided and not open_:
+        return f"{network}; in the sweep nothing disagrees, but{_of_a_line(record.sweep.undecided)[1:]}."
     if not record.agree:
-        failed = count(record.sweep.disagreements, "problem does", "problems do")
-        return f"The network agrees; in the sweep {failed} not."
+        return f"Nothing disagrees, but of {_undecided_lines(open_)} no entry could be decided."
     undecided = sum(w.inconclusive for w in record.witnesses if w.inconclusive is not UNSET)
     names = ["manual", *(other for _, other in pairs(record) if not _blunt(record, other))]
     every = f"every one of the {record.problem.parameters:,} parameters"
@@ -127,8 +133,11 @@ def _all_open(record: CompareRecord, other: str) -> bool:
     return bool(lines) and all(line.inconclusive == line.entries for line in lines)
 
 
-def _undecided_lines(record: CompareRecord) -> str:
-    open_ = [line for line in record.lines if line.verdict == "inconclusive" and line.inconclusive == line.entries]
+def _open_lines(record: CompareRecord) -> list[LinePart]:
+    return [line for line in record.lines if line.verdict == "inconclusive" and line.inconclusive == line.entries]
+
+
+def _undecided_lines(open_: list[LinePart]) -> str:
     if not open_:
         return "some line"
     more = f" and {count(len(open_) - 1, 'more line')}" if open_[1:] else ""
@@ -151,7 +160,8 @@ def _limits(record: CompareRecord) -> str:
         return "No entry had a size to measure an error by."
     seen = [f"{size(v)} of its size by {other}" for other, v in limits.items() if not _blunt(record, other)]
     said = [
-        f"An error in one parameter's gradient would have been seen from {', from '.join(seen)} (medians)."
+        f"An error in one parameter's gradient would have been seen from {', from '.join(seen)} "
+        f"(medians{_largest(record)})."
         if seen
         else "",
         *(
@@ -162,6 +172,17 @@ def _limits(record: CompareRecord) -> str:
         ),
     ]
     return " ".join(filter(None, said))
+
+
+def _largest(record: CompareRecord) -> str:
+    """'; the largest: 3.1e-10 by autograd', of those whose median is worth a sentence."""
+    limits = {pair.split("/")[1]: limit for pair, limit in record.largest_limit.items()}
+    said = [
+        f"{size(v)} by {other}" if v is not None else f"without a bound by {other}"
+        for other, v in limits.items()
+        if not _blunt(record, other)
+    ]
+    return f"; the largest: {', '.join(said)}" if said else ""
 
 
 # The exact witness ---------------------------------------------------------------------------------------------------
@@ -222,6 +243,10 @@ def exact_rows(record: CompareRecord) -> list[tuple[str, dict[str, OffPart], str
 def exact_witnesses(record: CompareRecord) -> list[str]:
     """Those that are set against the exact lines."""
     return list(dict.fromkeys(line.witness for line in record.exact.lines)) if record.exact else []
+
+
+def _of_a_line(problems: int) -> str:
+    return f"; in {count(problems, 'problem')} no entry of some line could be decided" if problems else ""
 
 
 def _undecided(n: int) -> str:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -33,7 +34,15 @@ _U = torch.finfo(torch.float64).eps / 2
 _RATIO = 8.0
 _LONGEST, _SHORTEST = 2.0**-4, 2.0**-20  # of the first step, relative to max(1, |x|)
 _NOISE_FACTOR = 8
-_FIRST_SPACING, _LAST_SPACING, _SPACINGS = -44, -20, 6  # of the points on the line, as powers of two
+_FIRST_SPACING, _LAST_SPACING, _SPACINGS = -44, -8, 6  # of the points on the line, as powers of two
+_OFF_GRID = 1.2720196495140689  # √golden ratio, times each spacing: points that fall on no grid of powers of two
+_LONG_SPACINGS = (-23, -20, -17, -14, -12, -10, -8)
+_ALONE = 8  # times its neighbours
+_AWAY = 2.0**-6  # where noise is asked for as well: a residual that is 0 at the argument is quiet there alone
+_ROUNDED = (
+    2.0**-40
+)  # jumps beyond this share of the numbers at hand are the function's own, as those of a fast sine are
+_STEP_SHARE = 4  # a staircase's step is this many σ: twice the step in all
 # Copies of the perturbed argument that live at once: the chunk itself and what a function usually makes of it.
 _COPIES = 8
 
@@ -152,27 +161,50 @@ def noise_of(f: _Function, k: int, rounding: float | None) -> Noise:
 
 def _level(f: _Function, k: int) -> float:
     """σ in argument k: the smaller of those along two opposite lines, one of which may run into a kink or a jump."""
-    return min(_along(f, k, 1.0), _along(f, k, -1.0))
+    here = min(_along(f, k, 1.0), _along(f, k, -1.0))
+    away = min(_along(f, k, 1.0, _AWAY), _along(f, k, -1.0, -_AWAY))
+    return max(here, away) if away <= max(_ROUNDED * float(f.value.abs()), _U) else here
 
 
-def _along(f: _Function, k: int, sign: float) -> float:
+def _along(f: _Function, k: int, sign: float, start: float = 0.0) -> float:
     """σ along a line: the first spacing whose table settles, else the smallest level of any table.
 
     A spacing below the function's resolution is made longer; one at which the function's own trend drowns the noise,
-    shorter.
+    shorter. Then longer spacings are looked at: a function that is smooth between jumps is quiet on short ones.
     """
-    exponent, tried, lowest = _FIRST_SPACING, set[int](), float("inf")
-    while exponent not in tried and exponent <= _LAST_SPACING:
+    exponent, tried, lowest, found = _FIRST_SPACING, set[int](), float("inf"), None
+    while found is None and exponent not in tried and exponent <= _LAST_SPACING:
         tried.add(exponent)
-        levels, settled = noise_table(_line(f, k, sign * 2.0**exponent))
-        if settled is not None:
-            return settled
+        values = _line(f, k, sign * _OFF_GRID * 2.0**exponent, start)
+        if not bool(torch.isfinite(values).all()):
+            break  # the line leaves the function's domain
+        levels, found = noise_table(values)
         lowest = min([lowest, *(v for v in levels if v > 0)])
         exponent += _SPACINGS if not levels else -_SPACINGS
-    return lowest if lowest < float("inf") else 0.0
+    quiet = found if found is not None else lowest if lowest < float("inf") else 0.0
+    return max(quiet, _jumps(f, k, sign)) if start == 0.0 else quiet
 
 
-def _line(f: _Function, k: int, spacing: float) -> Tensor:
+def _jumps(f: _Function, k: int, sign: float) -> float:
+    """σ of jumps that are too far apart for short spacings: the steps of a staircase, or noise that does not grow.
+
+    Noise is as large on one spacing as on the next; what a kink or a trend leaves grows with the spacing.
+    """
+    lines = [_line(f, k, sign * _OFF_GRID * 2.0**e) for e in _LONG_SPACINGS]
+    levels = [noise_table(v)[1] or 0.0 for v in lines]
+    lasting = [max(a, b) for a, b in pairwise(levels) if min(a, b) > 0 and max(a, b) <= 4 * min(a, b)]
+    largest = _ROUNDED * max(1.0, abs(float(f.value)), float(torch.amax(f.tensors[k].abs())))
+    return max([0.0, *(v for v in [*lasting, *(_stair(v) / _STEP_SHARE for v in lines)] if v <= largest)])
+
+
+def _stair(values: Tensor) -> float:
+    """The largest jump between neighbours that stands alone, far above those beside it; 0 where there is none."""
+    d = (values[1:] - values[:-1]).abs()
+    alone = (d[1:-1] > _ALONE * torch.maximum(d[:-2], d[2:])) & torch.isfinite(d[1:-1])
+    return float(torch.amax(torch.where(alone, d[1:-1], 0.0)))
+
+
+def _line(f: _Function, k: int, spacing: float, start: float = 0.0) -> Tensor:
     """The function at nine points beside argument k on a line, each entry moving by max(1, |x|) or its opposite.
 
     The argument itself is left out: it may well stand on a kink.
@@ -180,7 +212,7 @@ def _line(f: _Function, k: int, spacing: float) -> Tensor:
     x = f.tensors[k]
     signs = torch.where(torch.arange(x.numel(), device=x.device).reshape(x.shape) % 3 == 1, -1.0, 1.0).to(x.dtype)
     steps = torch.arange(1, 10, device=x.device, dtype=x.dtype).reshape(-1, *[1] * x.dim())
-    return f.at(k, x + spacing * steps * signs * torch.clamp(x.abs(), min=1.0))
+    return f.at(k, x + (start + spacing * steps) * signs * torch.clamp(x.abs(), min=1.0))
 
 
 def noise_table(values: Tensor) -> tuple[list[float], float | None]:
@@ -224,12 +256,18 @@ class _Rungs:
             setattr(self, name, torch.cat([getattr(self, name), row]))
 
     def confirmed(self) -> Tensor:
-        """The bars (rungs, P) of the steps that every shorter one confirms, at least one; ∞ for the others."""
+        """The bars (rungs, P) of the steps that every shorter one confirms, at least one; ∞ for the others.
+
+        A bar reaches as far as the value of the next shorter step: a wide bar of that one confirms nothing by itself.
+        """
         rows = []
         for step, value, bar in zip(self.step, self.value, self.bar, strict=True):
             shorter = (self.step < step) & torch.isfinite(self.bar)
-            near = (self.value - value).abs() <= self.bar + bar
-            rows.append(torch.where((near | ~shorter).all(0) & shorter.any(0), bar, torch.inf))
+            off = (self.value - value).abs()
+            near = off <= self.bar + bar
+            next_ = torch.argmax(torch.where(shorter, self.step, 0.0), dim=0, keepdim=True)
+            reach = torch.maximum(bar, torch.gather(off, 0, next_)[0])
+            rows.append(torch.where((near | ~shorter).all(0) & shorter.any(0), reach, torch.inf))
         return torch.stack(rows)
 
 

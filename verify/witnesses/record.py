@@ -112,6 +112,7 @@ class SweepPart(msgspec.Struct, frozen=True):
     shapes: tuple[str, ...] = ()
     seconds: float = 0.0
     failures: tuple[FailurePart, ...] = ()
+    undecided: int = 0  # problems on which nothing disagrees, and some line has no entry that could be decided
 
 
 class CompareRecord(msgspec.Struct, frozen=True):

@@ -1,8 +1,8 @@
 """The diagnosis: the smallest set of mistakes that reproduces a submission's numbers, or what is known of the error.
 
 A wrong name is worse than none. A mistake is named only where it reproduces every number of every problem that came
-back, within budget, and the right equations do not. Verdicts never depend on this module; points do, for an error is
-charged in the equation in which it is made.
+back, within budget, and the right equations do not. Points depend on this module, for an error is charged in the
+equation in which it is made; of the verdict one thing: what a mistake explains is not excused as a textbook form.
 """
 
 from __future__ import annotations

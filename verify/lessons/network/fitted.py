@@ -19,6 +19,7 @@ from verify.bounds.budget import bounded_pair, lines_of
 from verify.bounds.curves import bounded
 from verify.grading.fixtures import Case
 from verify.lessons.network.mistake import Equation
+from verify.lessons.network.rows_slope import of_output
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,15 @@ def another(name: str, f: Activation) -> Function:
     plain = replace(f, name=name)
     made = bounded(f)
     return Function(plain, Activation(name, made.f, made.derivative, f.constants))
+
+
+def with_slope_of(name: str, f: Activation) -> Function:
+    """f under another activation's name, whose f′ by the formula of the output is kept: σ(a), but 1 − z² under tanh."""
+
+    def kept(one: Activation) -> Activation:
+        return Activation(name, one.f, lambda a: of_output(name, f.constants, one.f(a)), f.constants)
+
+    return Function(kept(f), kept(bounded(f)))
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from verify.grading.answers import Answer
 from verify.grading.fixtures import Case
 from verify.lessons.network import fitted
 from verify.lessons.network.fitted import Cut, Function, Throughout
+from verify.lessons.network.rows_slope import SHORT_FORMULAS
 
 Observed = tuple[Case, Answer]
 Pairs = tuple[Tensor, Tensor]  # pre-activations, and what the program made of them
@@ -108,8 +109,7 @@ def _quotient(case: Case, answer: Answer, l: int) -> Tensor | None:
 
 
 def _is(f: Activation, pairs: Pairs) -> bool:
-    a, z = pairs
-    made = f.f(a)
+    made, z = f.f(pairs[0]), pairs[1]
     return bool(((made - z).abs() <= _ALIKE * made.abs() + _FLOOR).all())
 
 
@@ -127,10 +127,17 @@ def _ignored(off: Mapping[str, Pairs], seen: Mapping[str, Pairs], constants: Con
                 wrong=f"{name} for {', '.join(off)}", right=", ".join(off), only=tuple(off),
             )  # fmt: skip
         else:
-            yield Throughout(
-                "activation-ignored", None, f"It is {name}.", functions=functions, only=tuple(off),
-                wrong=f"{name} for {', '.join(off)}", right=", ".join(off),
-            )  # fmt: skip
+            for made in (functions, *_with_their_slopes(off, f)):
+                yield Throughout(
+                    "activation-ignored", None, f"It is {name}.", functions=made, only=tuple(off),
+                    wrong=f"{name} for {', '.join(off)}", right=", ".join(off),
+                )  # fmt: skip
+
+
+def _with_their_slopes(off: Iterable[str], f: Activation) -> Iterator[dict[str, Function]]:
+    """f′ by the name all the same, of the output, where that formula is in use."""
+    if set(off) <= set(SHORT_FORMULAS):
+        yield {name: fitted.with_slope_of(name, f) for name in off}
 
 
 def _other_constants(off: Mapping[str, Pairs], constants: Constants) -> Iterator[Throughout]:
@@ -185,7 +192,8 @@ def _both_sides(low: float, high: float) -> tuple[float, float]:
 def _cut_at(cut: Mapping[str, tuple[float, float]], slope: str, constants: Constants) -> Iterator[Throughout]:
     numbers = {number for found in cut.values() for number in found if math.isfinite(number)}
     largest = max(abs(number) for number in numbers)
-    said = " and ".join(f"{number:g}" for number in sorted(numbers))
+    pair = len(numbers) == 2 and sum(numbers) == 0
+    said = f"±{largest:g}" if pair else " and ".join(f"{number:g}" for number in sorted(numbers)).replace("-", "−")
     if largest > 0:
         functions: dict[str, Function] = {
             name: Cut(activation(name, constants), low, high, slope).function() for name, (low, high) in cut.items()
@@ -221,10 +229,7 @@ def _argument(f: Activation, z: Tensor, low: float, high: float) -> float:
     rises = value(high) >= value(low)
     for _ in range(200):
         middle = (low + high) / 2
-        if (value(middle) < wanted) == rises:
-            low = middle
-        else:
-            high = middle
+        low, high = (middle, high) if (value(middle) < wanted) == rises else (low, middle)
     return rounded((low + high) / 2, within=1e-5)
 
 
@@ -270,7 +275,7 @@ def _limits_of_delta(observed: Sequence[Observed]) -> list[float]:
 
 def _met_often(sizes: Iterable[float]) -> float | None:
     """The largest of the numbers, where it occurs more than once."""
-    ordered = sorted((s for s in sizes if math.isfinite(s)), reverse=True)
+    ordered = sorted(filter(math.isfinite, sizes), reverse=True)
     if len(ordered) < 2 or ordered[0] == 0 or ordered[1] < ordered[0] * (1 - 1e-12):
         return None
     return rounded(ordered[0], 6, 1e-12)
@@ -362,8 +367,7 @@ def _near(number: float | None) -> list[float]:
     if number is None or not 0 < number < 1:
         return []
     power = min(_EPSILONS, key=lambda e: abs(math.log(e / number)))
-    typed = [power] if abs(power - number) <= 0.2 * number else []
-    return list(dict.fromkeys([*typed, rounded(number)]))
+    return list(dict.fromkeys([*([power] if abs(power - number) <= 0.2 * number else []), rounded(number)]))
 
 
 # E alone -------------------------------------------------------------------------------------------------------------

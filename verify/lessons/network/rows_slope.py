@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from manual import ACTIVATIONS, SLIDES, Working, activation
+from manual import ACTIVATIONS, SLIDES, Constants, Working, activation
 from verify.bounds.curves import bounded
 from verify.lessons.network.mistake import Equation, Form, mistake
 from verify.lessons.network.rows_output import AT_OUTPUT, logistic, logistic_slope
 
 _PIECEWISE = ("relu",)
 _NOT_LOGISTIC = tuple(name for name in ACTIVATIONS if name != "sigmoid")
+SHORT_FORMULAS = ("relu", "leaky_relu", "sigmoid", "tanh", "elu", "softplus")  # whose f′ the output alone gives
 _GELU = ("gelu", "gelu_tanh", "gelu_sigmoid")
 
 
@@ -57,17 +58,23 @@ def _slope_of(name: str) -> Equation:
     return equation
 
 
-def _output_formula_of_preactivation(net: Working, l: int) -> Any:
-    """The formula that takes the output, z(1 − z) and the like, given a."""
-    a = net.a[l]
-    name, gamma = net.f.name, net.f.constants.elu
+def of_output(name: str, constants: Constants, z: Any) -> Any:
+    """f′ by the formula that takes the output: z(1 − z) and the like."""
+    positive, ones = _plain(z) > 0, torch.ones_like(_plain(z))
     if name == "sigmoid":
-        return a * (1 - a)
+        return z * (1 - z)
     if name == "tanh":
-        return 1 - a * a
+        return 1 - z * z
     if name == "softplus":
-        return 1 - torch.exp(-a)
-    return torch.where(_plain(a) > 0, torch.ones_like(_plain(a)), a + gamma)
+        return 1 - torch.exp(-z)
+    if name == "elu":
+        return torch.where(positive, ones, z + constants.elu)
+    return torch.where(positive, ones, ones * (constants.leaky_relu if name == "leaky_relu" else 0.0))
+
+
+def _output_formula_of_preactivation(net: Working, l: int) -> Any:
+    """The formula that takes the output, given a."""
+    return of_output(net.f.name, net.f.constants, net.a[l])
 
 
 def _other_layer_slope(offset: int) -> Equation:

@@ -10,7 +10,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tests.backward.planted import DTYPES, X, draw, function, layer_norm, layer_norm_back, linear, softmax, softmax_back
+from verify.benchmarks.planted import (
+    DTYPES,
+    X,
+    draw,
+    function,
+    layer_norm,
+    layer_norm_back,
+    linear,
+    softmax,
+    softmax_back,
+)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,55 @@
+"""Budgets of random programs hold, and what the arguments refuse."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from verify import check_backward, check_gradients
+from verify.benchmarks.backward import violations
+from verify.errors import BadInput
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_no_budget_is_broken(dtype):
+    found = violations(dtype, 10, seed=7)
+    assert found.entries > 20_000
+    assert found.beyond == 0
+    assert found.deviations < 8
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ([torch.arange(3)], "no input is a tensor of a floating dtype"),
+        ([torch.tensor([1.0, float("nan")])], "not finite"),
+        ([torch.randn(3, dtype=torch.complex64)], "dtype torch.complex64"),
+        (torch.randn(3), "inputs are Tensor"),
+    ],
+)
+def test_inputs_that_cannot_be_checked_are_refused_in_one_line(inputs, message):
+    with pytest.raises(BadInput, match=message):
+        check_backward(torch.tanh, inputs, torch.tanh)
+
+
+def test_gradients_of_a_plain_function():
+    check_gradients(lambda x: (x**3).sum(), lambda x: 3 * x * x, [torch.tensor([1.0, -2.0])])
+    with pytest.raises(AssertionError, match="wrong"):
+        check_gradients(lambda x: (x**3).sum(), lambda x: 3 * x, [torch.tensor([1.0, -2.0])])
+
+
+def test_a_declared_gradient_is_no_derivative():
+    """Straight-through rounding."""
+
+    class Round(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return torch.round(x)
+
+        @staticmethod
+        def backward(ctx, *g):
+            return g[0]
+
+    x = torch.tensor([0.3, 1.7, -2.2])
+    assert check_backward(Round.apply, [x], declared=lambda g, x: g, shapes=False).verdict == "right"
+    assert check_backward(Round.apply, [x], declared=lambda g, x: 2 * g, shapes=False).verdict == "wrong"
