@@ -185,7 +185,7 @@ def with_key(exam: Examination, forward_only: str, precision: str) -> Examinatio
     return Examination(replace(exam.fixture, assignment=a), exam.calls)
 
 
-def test_one_pass_per_parameter_takes_many_times_the_bound(exam: Examination) -> None:
+def test_one_pass_per_parameter_takes_far_more_than_the_bound(exam: Examination) -> None:
     p = exam.wide.case.problem
     W, b, x = [w.numpy() for w in p.W], [v.numpy() for v in p.b], p.x.numpy()
     took = []
@@ -194,7 +194,7 @@ def test_one_pass_per_parameter_takes_many_times_the_bound(exam: Examination) ->
         _ = np.tanh(x @ W[0] + b[0]) @ W[1] + b[1]
         took.append(process_time() - began)
     assert exam.wide.parameters >= 1_000_000
-    assert min(took) * exam.wide.parameters > 4 * exam.wide.bound(choose())
+    assert min(took) * exam.wide.parameters > 2 * exam.wide.bound(choose())
 
 
 @pytest.mark.parametrize(
