@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterable
@@ -32,6 +33,7 @@ class OneLineCommand(TyperCommand):
         return sys.exit(self._exit_code(*args, **kwargs))
 
     def _exit_code(self, *args: Any, **kwargs: Any) -> int:
+        speak_any_encoding()
         try:
             code = super().main(*args, standalone_mode=False, **kwargs)
             sys.stdout.flush()
@@ -49,6 +51,13 @@ class OneLineCommand(TyperCommand):
         except (KeyboardInterrupt, typer.Abort):
             return refuse("interrupted", INTERRUPTED)
         return code if isinstance(code, int) else 0
+
+
+def speak_any_encoding() -> None:
+    """What a console's encoding does not have is written as an escape: δ as \\u03b4, and never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def whole(text: str | int) -> int:

@@ -103,8 +103,8 @@ def _shown(record: CompareRecord) -> str:
     open_ = _open_lines(record)
     network = "Nothing disagrees on the network" if open_ else "The network agrees"
     if record.sweep.disagreements:
-        failed = count(record.sweep.disagreements, "problem disagrees", "problems disagree")
-        return f"{network}; in the sweep {failed}."
+        does, do = ("disagrees", "disagree") if open_ else ("does not", "do not")
+        return f"{network}; in the sweep {count(record.sweep.disagreements, f'problem {does}', f'problems {do}')}."
     if _off(record) and not open_:
         return "Nothing disagrees between two witnesses."
     if record.sweep.undecided and not open_:
