@@ -160,7 +160,7 @@ def test_a_program_that_fails_on_the_smallest_case_is_shown_where(render):
 
 
 def test_in_columns_no_letters_need_explaining():
-    """The record's texts come in the assignment's own letters (tests/test_words.py): a remark on them would be false."""
+    """The record's texts come in the assignment's own letters (tests/test_words.py): no remark is needed."""
     columns = replace(TASK, convention="columns")
     for render in RENDERERS.values():
         assert "is your z(l)" not in read(render(record(task=columns)))
