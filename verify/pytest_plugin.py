@@ -238,6 +238,8 @@ class GradedState(_Graded):
             pytest.fail(_failure(record), pytrace=False)
 
     def runtest(self) -> None:
+        if self.record.state == "undecided":
+            pytest.skip(self.record.message)
         if self.record.state != "correct":
             pytest.fail(_failure(self.record), pytrace=False)
 
@@ -253,7 +255,7 @@ class GradedLine(_Graded):
         line = next((line for line in record.lines if (line.function, line.name) == (function, name)), None)
         if line is None or line.state == "absent":
             pytest.skip(_HANDED_OVER)
-        elif line.state == "blocked":
+        elif line.state in ("blocked", "undecided"):
             pytest.skip(line.reason)
         elif line.state == "wrong" and line.carried_forward == "right":
             pytest.xfail(line.reason)

@@ -48,7 +48,7 @@ class _Sorting:
             self.faults[name] = f"{name} has dtype {array.dtype}, where a floating dtype is expected"
         else:
             self.dtypes.add(str(array.dtype))
-            with np.errstate(over="ignore"):  # of what is wider than float64
+            with np.errstate(over="ignore", invalid="ignore"):  # of what is wider than float64
                 self.lines[name] = torch.from_numpy(np.array(self._rows(name, array), dtype=np.float64))
 
     def _rows(self, name: str, array: NDArray) -> NDArray:

@@ -31,15 +31,16 @@ from verify.problems.problem import Problem
 
 _SMALL_WHOLE = (1, -1, 2, -2)
 _TRIES = 200
-_DEEP = 3  # layers, beyond which hidden weights are 1: others would die out or grow without end
+_DEEP = 3  # layers, beyond which a hidden unit reads one unit, with weight 1: sums would grow without end
 _WIDE = 4  # units in a layer, beyond which only some have weights
 _VISIBLE = 1e-6  # the least that the largest entry of a line may be: what is smaller cannot be redone by hand
 
 
 def ladder(assignment: Assignment, seed: int) -> list[Problem]:
-    """The rungs, the smallest first; their numbers are the seed's."""
+    """The rungs, the smallest first; their numbers are the seed's. None has scores that a plain softmax cannot take."""
     shapes = sorted(_shapes(assignment), key=_size)
-    return [rung(assignment, shape, f"small {number + 1}", seed) for number, shape in enumerate(shapes)]
+    rungs = [rung(assignment, shape, f"small {number + 1}", seed) for number, shape in enumerate(shapes)]
+    return [p for p in rungs if bounded_scores(worked(p))]
 
 
 def _shapes(assignment: Assignment) -> Iterator[Shape]:
@@ -83,10 +84,17 @@ def _drawn(assignment: Assignment, shape: Shape, rng: np.random.Generator, label
     W = []
     for l, (m, k) in enumerate(pairwise(shape.units), 1):
         hidden_of_deep = shape.depth > _DEEP and 1 < l < shape.depth
-        W.append(rng.choice((1,) if hidden_of_deep else _SMALL_WHOLE, (m, k)))
+        W.append(_one_each(m, k, rng) if hidden_of_deep else rng.choice(_SMALL_WHOLE, (m, k)))
     b = [rng.choice((1, -1), k) * assignment.biases for k in shape.units[1:]]
     x = rng.choice(_SMALL_WHOLE, (shape.N, shape.units[0]))
     return problem_of(assignment, shape, (W, b, x, _whole_targets(assignment, shape, rng)), label)
+
+
+def _one_each(m: int, k: int, rng: np.random.Generator) -> NDArray:
+    """W (m, k) with one 1 in every column: unit j of the layer reads one unit below, another for each j if it can."""
+    W = np.zeros((m, k))
+    W[rng.permutation(np.arange(k) % m), np.arange(k)] = 1
+    return W
 
 
 def _used(units: tuple[int, ...]) -> tuple[int, ...]:

@@ -12,7 +12,13 @@ from verify.classroom.class_record import ClassRecord, Group, Regraded, number
 from verify.classroom.gradebook import HISTORY, TABLE
 from verify.submissions.submission import typed
 
-_COLOURS = {"correct": "green", "wrong": "yellow", "incomplete": "yellow", "grader-error": "bold red"}
+_COLOURS = {
+    "correct": "green",
+    "wrong": "yellow",
+    "undecided": "yellow",
+    "incomplete": "yellow",
+    "grader-error": "bold red",
+}
 _MOST_GROUPS = 8
 _MOST_NAMES = 4
 _MOST_REGRADED = 40

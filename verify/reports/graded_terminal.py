@@ -14,14 +14,14 @@ from verify.grading.record import Counterexample, FindingRecord, GradeRecord, Li
 from verify.reports import graded_words as words
 from verify.reports import numbers, plain
 
-_COLOURS = {"right": "green", "carried forward": "yellow", "blocked": "yellow", "absent": "dim"}
+_COLOURS = {"right": "green", "carried forward": "yellow", "blocked": "yellow", "undecided": "yellow", "absent": "dim"}
 _OUTPUT_LINES = 12
 _INDENT = 4
 
 
 def show(record: GradeRecord, out: Console) -> None:
     """Print the whole report."""
-    colour = {"correct": "bold green"}.get(record.state, "bold red")
+    colour = {"correct": "bold green", "undecided": "bold yellow"}.get(record.state, "bold red")
     out.print(Text(words.headline(record), style=colour))
     for text in words.lead(record):
         out.print(Text(text))

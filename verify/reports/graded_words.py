@@ -14,6 +14,10 @@ from verify.submissions.submission import typed
 STATES = {
     "correct": ("Correct", ""),
     "wrong": ("Wrong", ""),
+    "undecided": (
+        "Undecided",
+        "Nothing is wrong, and of some lines these problems cannot tell: rounding could explain any error there.",
+    ),
     "incomplete": ("Incomplete", "A function that the assignment asks for is missing."),
     "error": ("Error", "The program gave no gradients on any problem."),
     "timeout": ("Out of time", "The program did not finish within the assignment's time limit."),

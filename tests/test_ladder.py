@@ -1,0 +1,32 @@
+"""The ladder's rungs: small whole numbers, and no scores that a softmax without a shift cannot take."""
+
+from __future__ import annotations
+
+import pytest
+
+from verify.grading.assignment import Assignment
+from verify.grading.drawing import worked
+from verify.grading.ladder import ladder
+
+ASSIGNMENTS = {
+    "default": Assignment(),
+    "deep": Assignment(layers=(20, 20), widths=(2, 6)),
+    "deep, tanh and sigmoid": Assignment(layers=(20, 20), widths=(2, 6), activations=("tanh", "sigmoid")),
+    "wide": Assignment(layers=(2, 2), widths=(300, 300)),
+    "without biases": Assignment(layers=(8, 8), widths=(64, 64), biases=False),
+}
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS.values(), ids=ASSIGNMENTS)
+@pytest.mark.parametrize("seed", [0, 5])
+def test_no_rung_has_scores_beyond_what_a_plain_softmax_takes(assignment: Assignment, seed: int) -> None:
+    rungs = ladder(assignment, seed)
+    assert rungs
+    assert max(float(worked(p).a[p.L].abs().max()) for p in rungs) <= 30
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS.values(), ids=ASSIGNMENTS)
+def test_weights_are_small_whole_numbers(assignment: Assignment) -> None:
+    for p in ladder(assignment, 0):
+        assert all(bool(((w == w.round()) & (w.abs() <= 2)).all()) for w in p.W)
+        assert p.W[0].count_nonzero(dim=1).gt(0).sum() <= 4
