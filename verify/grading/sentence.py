@@ -71,8 +71,10 @@ def said(key: str, **values: str | float) -> Said:
 
 
 def count(n: int, word: str) -> str:
-    """'1 problem', '2 problems', '3 entries'."""
-    return f"{n} {word}" if n == 1 else f"{n} {word[:-1]}ies" if word.endswith("y") else f"{n} {word}s"
+    """'1 problem', '2 problems', '3 entries', '4 arrays'."""
+    if n == 1:
+        return f"{n} {word}"
+    return f"{n} {word[:-1]}ies" if word.endswith("y") and word[-2] not in "aeiou" else f"{n} {word}s"
 
 
 def listed(names: list[str] | tuple[str, ...]) -> str:
