@@ -30,6 +30,7 @@ l2          = true
 precision   = "float64"
 seed        = "secret"
 epsilon     = "allow"
+forward_only = "allow"
 functions   = []
 time_limit  = 10.0
 cpu_limit   = 0.0
@@ -83,6 +84,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     precision = "float32"
     seed = 7
     epsilon = "wrong"
+    forward_only = "wrong"
     functions = ["loss", "step"]
     time_limit = 2
     cpu_limit = 1.5
