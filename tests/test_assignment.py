@@ -146,7 +146,7 @@ def refusal_if_any(folder: Path, content: bytes) -> str | None:
 
 
 BAD = [
-    ("sed = 1", '"sed"', "seed, epsilon, functions, time_limit"),
+    ("sed = 1", '"sed"', "seed, epsilon, forward_only, functions, time_limit"),
     ('seed = "public"', 'seed = "public"', '"secret", or a whole number'),
     ('epsilon = "never"', 'epsilon = "never"', "allow, wrong"),
     ('functions = ["gradients"]', "gradients", "forward, loss, step"),
