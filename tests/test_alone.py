@@ -39,6 +39,12 @@ def test_who_is_starved(state: str, cpu: float, limit: float, starved: bool) -> 
     assert graded.starved == starved
 
 
+def test_who_was_ended_by_the_clock_on_the_wide_problem_is_starved() -> None:
+    made = record("wrong", 0.1)
+    made.timings["wide_starved"] = 1.0
+    assert sitting.finished(made, Sitting(ASSIGNMENT, 0)).starved
+
+
 def test_they_are_run_again_after_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[tuple[str, bool]] = []
 

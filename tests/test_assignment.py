@@ -30,6 +30,7 @@ l2          = true
 precision   = "float64"
 seed        = "secret"
 epsilon     = "allow"
+forward_only = "allow"
 functions   = []
 time_limit  = 10.0
 cpu_limit   = 0.0
@@ -83,6 +84,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     precision = "float32"
     seed = 7
     epsilon = "wrong"
+    forward_only = "wrong"
     functions = ["loss", "step"]
     time_limit = 2
     cpu_limit = 1.5
@@ -144,7 +146,7 @@ def refusal_if_any(folder: Path, content: bytes) -> str | None:
 
 
 BAD = [
-    ("sed = 1", '"sed"', "seed, epsilon, functions, time_limit"),
+    ("sed = 1", '"sed"', "seed, epsilon, forward_only, functions, time_limit"),
     ('seed = "public"', 'seed = "public"', '"secret", or a whole number'),
     ('epsilon = "never"', 'epsilon = "never"', "allow, wrong"),
     ('functions = ["gradients"]', "gradients", "forward, loss, step"),
@@ -261,6 +263,7 @@ def test_the_digest_depends_on_every_value_and_on_nothing_else(tmp_path: Path) -
         {"precision": "float32"},
         {"seed": 1},
         {"epsilon": "wrong"},
+        {"forward_only": "wrong"},
         {"functions": ["step"]},
         {"points": {"mistakes": {"l2-sign": 1}}},
         {"time_limit": 9.0},

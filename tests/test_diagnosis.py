@@ -230,6 +230,11 @@ def test_two_layers_whatever_the_network_has_are_named(exam: Examination) -> Non
     assert named(record) == {"layers-hard-coded"}
 
 
+def test_a_list_of_one_entry_is_told_as_one(exam: Examination) -> None:
+    record = graded(RIGHT.replace("return dW, db, lines", "return dW[:1], db"), exam)
+    assert record.raised[0].startswith("dW has 1 entry, where a list of 2 arrays is expected, one per layer")
+
+
 def test_a_clipped_delta_is_named_with_its_limit(exam: Examination) -> None:
     record = graded(RIGHT.replace("delta @ W[l].T", "np.clip(delta @ W[l].T, -50, 50)"), exam)
     assert named(record) == {"gradient-clipped"}

@@ -148,6 +148,8 @@ def _said_of_second_run(record: GradeRecord) -> GradeRecord:
 
 def _starved(record: GradeRecord, sitting: Sitting) -> bool:
     """Whether it ran out of time by the clock without having had the processor for most of it."""
+    if "wide_starved" in record.timings:
+        return True
     limit = sitting.assignment.cpu_limit or sitting.assignment.time_limit
     return record.state == "timeout" and record.timings.get("cpu", 0.0) < _MOST_OF_IT * limit
 

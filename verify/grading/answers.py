@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from verify.grading.sentence import count
 from verify.problems.lines import kind_and_layer
 
 
@@ -47,7 +48,7 @@ class _Sorting:
             self.faults[name] = f"{name} has dtype {array.dtype}, where a floating dtype is expected"
         else:
             self.dtypes.add(str(array.dtype))
-            with np.errstate(over="ignore"):  # of what is wider than float64
+            with np.errstate(over="ignore", invalid="ignore"):  # of what is wider than float64
                 self.lines[name] = torch.from_numpy(np.array(self._rows(name, array), dtype=np.float64))
 
     def _rows(self, name: str, array: NDArray) -> NDArray:
@@ -73,8 +74,8 @@ def gradients_answer(
     for kind, values in (("dW", value[0]), ("db", value[1]))[: 1 + biases]:
         layers = _layers(values)
         if layers is None or len(layers) != L:
-            came = describe(values) if layers is None else f"{len(layers)} entries"
-            return Answer(failed=f"{kind} is {came}, where a list of {L} arrays is expected, one a layer")
+            came = f"is {describe(values)}" if layers is None else f"has {count(len(layers), 'entry')}"
+            return Answer(failed=f"{kind} {came}, where a list of {count(L, 'array')} is expected, one per layer")
         for l, layer in enumerate(layers, 1):
             sorting.take(f"{kind}{l}", layer)
     if len(value) == 3:
@@ -103,7 +104,7 @@ def _is_matrix(value: Any) -> bool:
 
 
 def _layers(values: Any) -> Sequence[Any] | None:
-    """One entry a layer: a list, a tuple, or an array whose first axis runs over the layers."""
+    """One entry per layer: a list, a tuple, or an array whose first axis runs over the layers."""
     if isinstance(values, list | tuple):
         return values
     return list(values) if isinstance(values, np.ndarray) and values.ndim >= 2 else None

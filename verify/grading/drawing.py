@@ -208,13 +208,14 @@ def _sound(p: Problem, distance: float = _KINK_DISTANCE) -> bool:
 def general(assignment: Assignment, shape: Shape, rng: np.random.Generator, label: str) -> Problem:
     """A problem in general position: both signs of pre-activations, none near a kink."""
     for _ in range(_TRIES):
-        problem = _loose(assignment, shape, rng, label)
+        problem = loose(assignment, shape, rng, label)
         if _sound(problem):
             break
     return problem
 
 
-def _loose(assignment: Assignment, shape: Shape, rng: np.random.Generator, label: str) -> Problem:
+def loose(assignment: Assignment, shape: Shape, rng: np.random.Generator, label: str) -> Problem:
+    """A problem of normal numbers, wherever its pre-activations lie."""
     W = weights(shape.units, rng)
     b = [rng.normal(0, 0.6, k) * assignment.biases for k in shape.units[1:]]
     x = rng.normal(0, 1, (shape.N, shape.units[0]))
@@ -225,7 +226,7 @@ def far(assignment: Assignment, shape: Shape, rng: np.random.Generator, label: s
     """Hidden units driven to ±40 beside others that are not, scores to ±29: as far of that as leaves a gradient."""
     for share in (1.0, 0.7, 0.4, 0.2):
         for _ in range(_TRIES // 6):
-            problem = _stretched(assignment, _loose(assignment, shape, rng, label), share, rng)
+            problem = _stretched(assignment, loose(assignment, shape, rng, label), share, rng)
             if _sound(problem):
                 return problem
     return general(assignment, shape, rng, label)
@@ -272,8 +273,8 @@ def steep(assignment: Assignment, shape: Shape, rng: np.random.Generator, label:
     best: tuple[float, Problem] | None = None
     for size in (1.0, 0.1, 0.01):
         for _ in range(_TRIES // 12):
-            loose = _loose(assignment, shape, rng, label)
-            problem = _steep_inputs(loose) if loose.L == 1 else _steep_weights(loose, size, rng)
+            drawn = loose(assignment, shape, rng, label)
+            problem = _steep_inputs(drawn) if drawn.L == 1 else _steep_weights(drawn, size, rng)
             if not _sound(problem, 1e-6):
                 continue
             reached = _steepness(problem)

@@ -42,7 +42,7 @@ class Case:
     """A problem of the run with its right answers, each with its budget in float64 and in float32."""
 
     problem: Problem
-    role: str  # state | rung | general | kink | large
+    role: str  # state | rung | general | kink | large; wide (`verify.grading.wide`), in none of the fixture
 
     @cached_property
     def working(self) -> Working:

@@ -19,7 +19,7 @@ from torch import Tensor
 from verify.grading.answers import Answer, gradients_answer
 from verify.grading.assignment import Assignment
 from verify.grading.counterexample import counterexample
-from verify.grading.fixtures import JUDGED, Fixture, fixture
+from verify.grading.fixtures import JUDGED, Case, Fixture, fixture
 from verify.grading.functions import ETA, Heard, judge_functions
 from verify.grading.judging import Judge, Judged
 from verify.grading.passed_over import passed_over
@@ -38,11 +38,13 @@ from verify.grading.sentences import (
     said_records,
 )
 from verify.grading.told import told
+from verify.grading.wide import Wide, judge, wide_case
 from verify.isolation import Call, Calls, Limits, Outcome, Reply, Run, Sandbox
 from verify.isolation import run as run_isolated
 from verify.lessons.network.diagnosis import Diagnosis, diagnose
 from verify.lessons.network.mistakes import rank
 from verify.problems.lines import gradient_names
+from verify.problems.problem import Problem
 from verify.submissions.submission import Submission
 
 _FUNCTION_CASES = 16
@@ -74,16 +76,20 @@ def calls(fixture: Fixture) -> list[Call]:
 
 
 def arguments(fixture: Fixture, asked: Asked) -> tuple[Any, ...]:
-    """W, b, x[, t], activation[, lam[, eta]] as arrays in the assignment's convention."""
-    p = fixture.cases[asked.case].problem
+    """The arguments of a call of the plan."""
     columns = fixture.assignment.convention == "columns"
+    return arguments_of(fixture.cases[asked.case].problem, asked.function, columns=columns)
+
+
+def arguments_of(p: Problem, function: str, *, columns: bool) -> tuple[Any, ...]:
+    """W, b, x[, t], activation[, lam[, eta]] as arrays in the assignment's convention."""
     turn = (
         (lambda v: np.ascontiguousarray((v if v.dim() == 2 else v.unsqueeze(0)).T.numpy())) if columns else Tensor.numpy
     )
     W, b = [turn(w) for w in p.W], [turn(v) for v in p.b]
-    if asked.function == "forward":
+    if function == "forward":
         return W, b, turn(p.x), p.activation
-    last = (ETA,) if asked.function == "step" else ()
+    last = (ETA,) if function == "step" else ()
     return W, b, turn(p.x), turn(p.t), p.activation, p.lam, *last
 
 
@@ -103,6 +109,14 @@ class Examination:
     def assignment(self) -> Assignment:
         return self.fixture.assignment
 
+    @cached_property
+    def wide(self) -> Wide:
+        """The problem that tells forward-only programs by their time."""
+        a, case = self.assignment, wide_case(self.assignment, self.fixture.seed)
+        made = lambda columns: Calls([Call("gradients", arguments_of(case.problem, "gradients", columns=columns))])
+        rows = made(False)
+        return Wide(case, a, made(True) if a.convention == "columns" else rows, rows)
+
 
 def examination(assignment: Assignment, seed: int | None = None) -> Examination:
     """The problems of an assignment, drawn from its seed or from another, checked for what they expose."""
@@ -118,9 +132,18 @@ def grade_submission(
     limits = Limits(time_limit=a.time_limit, cpu_limit=a.cpu_limit, memory_mib=a.memory_mib)
     ran = run_isolated(submission, exam.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
     record = grade(submission.name, ran, exam)
+    if a.forward_only == "wrong" and a.points.gradients > 0 and record.state in ("correct", "undecided"):
+        _ask_wide(record, submission, exam.wide, sandbox, device)
     record.advice += passed_over(submission, ran)
     record.digests = {"submission": submission.digest, "assignment": a.digest()}
     return record
+
+
+def _ask_wide(record: GradeRecord, submission: Submission, wide: Wide, sandbox: Sandbox, device: str) -> None:
+    bound, a = wide.bound(sandbox), wide.assignment
+    ran = wide.run(submission, bound, sandbox, device)
+    answer = _answer(wide.case, a, ran.replies[0])
+    judge(record, wide, ran, answer, bound)
 
 
 def ungradable(name: str, reason: str, exam: Examination) -> GradeRecord:
@@ -136,11 +159,10 @@ def grader_error(name: str, reason: str, exam: Examination) -> GradeRecord:
 # What came back ------------------------------------------------------------------------------------------------------
 
 
-def _answer(fixture: Fixture, asked: Asked, reply: Reply) -> Answer:
-    L = fixture.cases[asked.case].problem.L
+def _answer(case: Case, a: Assignment, reply: Reply) -> Answer:
+    L = case.problem.L
     if reply.outcome is not Outcome.RETURNED:
         return Answer(failed=reply.message or reply.outcome.value, place=reply.place)
-    a = fixture.assignment
     return gradients_answer(
         reply.value, L, columns=a.convention == "columns", inputs_changed=reply.inputs_changed, biases=a.biases
     )
@@ -185,7 +207,7 @@ def _answers(drawn: Fixture, run: Run) -> list[Answer]:
     asked = [a for a in plan(drawn) if a.function == "gradients"]
     replies = run.replies[: len(asked)]
     return [
-        *(_answer(drawn, a, r) for a, r in zip(asked, replies, strict=False)),
+        *(_answer(drawn.cases[a.case], drawn.assignment, r) for a, r in zip(asked, replies, strict=False)),
         *[Answer(failed=Outcome.NOT_RUN.value)] * (len(asked) - len(replies)),
     ]
 

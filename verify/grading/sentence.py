@@ -46,6 +46,15 @@ TEXTS = {
     "failed-somewhere": "The program failed on some problems: {what}.",
     "first-wrong": "{line} is the first wrong line; no known mistake explains it.",
     "not-decided": "No line is wrong on {problems}, and these do not decide {lines}: rounding may hide an error there.",
+    # the wide problem, where forward_only = "wrong"
+    "forward-only": "The gradients are right, but on a network of {parameters} parameters the program did not answer "
+                    "within {factor} times what a backward pass by plain Python loops takes. One pass per parameter, "
+                    "as in differences, complex steps or dual numbers, takes that long; this assignment asks for a "
+                    "backward pass.",
+    "wide-fails": "The gradients are right on small networks, but on one of {parameters} parameters, which this "
+                  "assignment asks for too, the program failed: {what}.",
+    "wide-wrong": "The gradients are right on small networks, but on one of {parameters} parameters, which this "
+                  "assignment asks for too, {line} is wrong.",
     # advice
     "softmax-overflow": "softmax-overflow: Large scores overflow in the softmax: take the row's maximum off before "
                         "exp. It costs no points.",
@@ -62,8 +71,10 @@ def said(key: str, **values: str | float) -> Said:
 
 
 def count(n: int, word: str) -> str:
-    """'1 problem', '2 problems', '3 entries'."""
-    return f"{n} {word}" if n == 1 else f"{n} {word[:-1]}ies" if word.endswith("y") else f"{n} {word}s"
+    """'1 problem', '2 problems', '3 entries', '4 arrays'."""
+    if n == 1:
+        return f"{n} {word}"
+    return f"{n} {word[:-1]}ies" if word.endswith("y") and word[-2] not in "aeiou" else f"{n} {word}s"
 
 
 def listed(names: list[str] | tuple[str, ...]) -> str:
