@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from verify.classroom.gradebook import HISTORY, Gradebook, row_of, same_but_for_timings, stems, write_whole
-from verify.errors import BadInput
+from verify.errors import BadInput, Unwritten
 from verify.grading.assignment import Assignment
 from verify.grading.record import encode, without_run
 
@@ -71,7 +71,7 @@ def test_nothing_is_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         raise OSError("no space left")
 
     monkeypatch.setattr("verify.classroom.gradebook.os.fsync", full)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(Unwritten, match="no space"):
         write_whole(tmp_path / "file", b"new")
     assert content(tmp_path) == {"file": b"old"}
 

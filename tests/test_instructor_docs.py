@@ -57,7 +57,8 @@ def test_every_key_is_there_with_its_default() -> None:
     said = {key: default for keys, default in rows for key in re.findall(r"`([^`]+)`", keys)}
     a = Assignment()
     nested = {f"activation.{key}" for key in type(a.activation).__struct_fields__}
-    nested |= {f"points.{key}" for key in type(a.points).__struct_fields__ if key != "lines"} | {"points.lines.NAME"}
+    named = {"lines": "NAME", "mistakes": "ID"}
+    nested |= {f"points.{key}" + (f".{named[key]}" if key in named else "") for key in type(a.points).__struct_fields__}
     plain = set(type(a).__struct_fields__) - {"activation", "points"}
     assert said.keys() == plain | nested
     for key in plain:
