@@ -501,7 +501,9 @@ def test_lines_of_a_notebook_and_of_a_helper(sandbox: Sandbox) -> None:
     )
     result = run(submission, CALLS, sandbox=sandbox)
     assert (result.state, result.line) == ("error", 3)
-    assert "gradients, line 3: ZeroDivisionError" in result.message
+    assert "gradients, line 3: ZeroDivisionError: division by zero (helper.py, line 3)" in result.message
+    alone = run(Submission("a.py", "def gradients(*p):\n    return len(1)\n", "a.py"), CALLS, sandbox=sandbox)
+    assert "(a.py" not in alone.message
 
 
 def test_empty_environment_one_thread_and_no_rights(sandbox: Sandbox) -> None:

@@ -11,6 +11,7 @@ import ast
 import asyncio
 import inspect
 import linecache
+import os
 import signal
 import sys
 import time
@@ -227,6 +228,19 @@ def lines_of(trace: TracebackType | None, name: str) -> Iterator[int]:
         if trace.tb_frame.f_code.co_filename == name:
             yield trace.tb_lineno
         trace = trace.tb_next
+
+
+def last_file(trace: TracebackType | None, folder: str) -> tuple[str, int] | None:
+    """The innermost place in a file below the folder, on the way to where something was raised: its name, the line."""
+    found = None
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if name.startswith(folder + os.sep):
+            found = os.path.relpath(name, folder), trace.tb_lineno
+        elif os.sep not in name and not name.startswith("<"):
+            found = name, trace.tb_lineno
+        trace = trace.tb_next
+    return found
 
 
 def _await(coroutine: Any) -> None:

@@ -246,7 +246,8 @@ class _Program:
     def _described(self, key: str, error: BaseException) -> dict[str, Any]:
         try:
             kind = self._kind(error)
-            return {key: kind, "message": _message(error) + self._hint(kind, error), "line": self._line(error)}
+            message = _message(error) + self._hint(kind, error) + self._elsewhere(error)
+            return {key: kind, "message": message, "line": self._line(error)}
         except Exception:
             # An exception of the student's own making that does not want to be looked at.
             return {key: "raised", "message": type_name(type(error)), "line": None}
@@ -268,6 +269,11 @@ class _Program:
             return "exited"
         compiling = isinstance(error, SyntaxError) and error.filename == self.name
         return "syntax" if compiling and self._line(error) is None else "raised"
+
+    def _elsewhere(self, error: BaseException) -> str:
+        """Where it was raised, if that is another of the student's files: " (helper.py, line 5)"."""
+        found = program.last_file(error.__traceback__, os.getcwd())
+        return f" ({found[0]}, line {found[1]})" if found is not None and found[0] != self.name else ""
 
     def _line(self, error: BaseException) -> int | None:
         """The last line of the student's own file on the way to where it was raised."""
