@@ -33,7 +33,9 @@ def test_no_budget_is_broken(scales: tuple[float, float], dtype: torch.dtype) ->
     assert found.entries >= ENTRIES
     assert found.broken == []
     assert found.violations == 0
-    assert found.undecided == 0
+    # Since a budget above a thousandth of the line's largest entry is no evidence, a few entries are undecided: most of
+    # them in float32, of losses that cancel. One that is beyond its budget counts as a violation all the same.
+    assert found.undecided <= found.entries / 50
     assert (found.not_finite == 0) == (dtype is torch.float64 or scales == ORDINARY)
     assert scales == ORDINARY or found.saturated > 100
     assert found.worst_ratio > 0.2  # wide of nothing: some entry uses a good part of its budget

@@ -29,7 +29,7 @@ class Measurement:
     problems: int = 0
     entries: int = 0  # of all lines
     violations: int = 0  # entries beyond their budget
-    undecided: int = 0  # entries without a finite budget
+    undecided: int = 0  # entries without a usable budget: none that is finite, or one too wide to be evidence
     not_finite: int = 0  # entries that are infinite or no number
     saturated: int = 0  # entries of y within 1e-12 of 0 or 1, or of ±1 under tanh
     worst_ratio: float = 0.0

@@ -31,11 +31,11 @@ def draw(topic: str, record: dict[str, Any], path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    figure = pyplot.figure(figsize=(11, 7 if topic == "graphs" else 4.2), layout="constrained")
+    figure = pyplot.figure(figsize=(11, 6.6 if topic == "graphs" else 4.2), layout="constrained")
     try:
         DRAW[topic](figure, record)
         # Without a date in it, the same record gives the same bytes.
-        figure.savefig(path, dpi=80, metadata={"Software": None} if path.suffix == ".png" else None)
+        figure.savefig(path, dpi=78, metadata={"Software": None} if path.suffix == ".png" else None)
     except (OSError, ValueError) as error:
         raise BadInput(f"--out {path}: cannot be written ({' '.join(str(error).split())})") from error
     finally:
