@@ -35,7 +35,7 @@ def draw(topic: str, record: dict[str, Any], path: Path) -> None:
     try:
         DRAW[topic](figure, record)
         # Without a date in it, the same record gives the same bytes.
-        figure.savefig(path, dpi=78, metadata={"Software": None} if path.suffix == ".png" else None)
+        figure.savefig(path, dpi=70, metadata={"Software": None} if path.suffix == ".png" else None)
     except (OSError, ValueError) as error:
         raise BadInput(f"--out {path}: cannot be written ({' '.join(str(error).split())})") from error
     finally:
