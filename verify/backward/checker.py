@@ -135,7 +135,11 @@ class Checker:
             own = torch.sqrt(squares[k] / _JITTERS)
             base = seen.budgets[k].sigma
             fit = torch.isfinite(base) & (base > 0)
-            ratio = torch.sqrt((own[fit] / base[fit]).square().mean()) if bool(fit.any()) else torch.tensor(1.0)
+            ratio = (
+                torch.sqrt((own[fit] / base[fit]).square().mean())
+                if bool(fit.any())
+                else torch.tensor(1.0, device="cpu")
+            )
             found[k] = torch.maximum(own, base * ratio.clamp(min=1.0))
         if not probe.random:
             self._coherent(seen, needs, found)

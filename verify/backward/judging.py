@@ -67,7 +67,9 @@ def _judgement(
         return Judgement(RIGHT)
     pick = torch.where(proved, ratio + 1e300, ratio)
     at = int(torch.argmax(torch.nan_to_num(pick.reshape(-1), posinf=1e308)))
-    index = tuple(int(i) for i in torch.unravel_index(torch.tensor(at), value.shape)) if value.dim() else ()
+    index = (
+        tuple(int(i) for i in torch.unravel_index(torch.tensor(at, device="cpu"), value.shape)) if value.dim() else ()
+    )
     number = lambda v: float(v.reshape(-1)[at])
     state = FAIL if bool((proved | many).any()) else DOUBT if bool(some.any()) else RIGHT
     if state == RIGHT and not bool(known.any()):

@@ -6,6 +6,7 @@ entry; columns lost beyond a block; a saturated region; saved values overwritten
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,7 +32,9 @@ class Probe:
 
 def normal(draw: Generator, like: Tensor) -> Tensor:
     """Normal numbers of the shape and dtype, in memory of their own."""
-    return torch.randn(like.shape, generator=draw, dtype=torch.float64).to(device=like.device, dtype=like.dtype)
+    return torch.randn(like.shape, generator=draw, dtype=torch.float64, device="cpu").to(
+        device=like.device, dtype=like.dtype
+    )
 
 
 # Upstream gradients --------------------------------------------------------------------------------------------------
@@ -41,8 +44,8 @@ def _one_hot(draw: Generator, out: Tensor) -> Tensor:
     """1 in one entry: the first, the last or any."""
     g = torch.zeros_like(out, memory_format=torch.contiguous_format)
     if out.numel():
-        pick = (0, out.numel() - 1, int(torch.randint(out.numel(), (), generator=draw)))
-        g.view(-1)[pick[int(torch.randint(3, (), generator=draw))]] = 1
+        pick = (0, out.numel() - 1, int(torch.randint(out.numel(), (), generator=draw, device="cpu")))
+        g.view(-1)[pick[int(torch.randint(3, (), generator=draw, device="cpu"))]] = 1
     return g
 
 
@@ -59,7 +62,7 @@ def _expanded(draw: Generator, out: Tensor) -> Tensor:
     """One value a row, or a column, seen along it by a stride of 0."""
     if out.dim() == 0:
         return normal(draw, out)
-    dim = int(torch.randint(out.dim(), (), generator=draw))
+    dim = int(torch.randint(out.dim(), (), generator=draw, device="cpu"))
     return normal(draw, out.narrow(dim, 0, min(1, out.shape[dim]))).expand(out.shape)
 
 
@@ -129,7 +132,7 @@ def _values(change: Callable[[Generator, Tensor], Tensor]) -> Change:
 
 def _zeros(draw: Generator, v: Tensor) -> Tensor:
     """A third of the entries, and one row, exactly 0."""
-    keep = torch.rand(v.shape, generator=draw) > 1 / 3
+    keep = torch.rand(v.shape, generator=draw, device="cpu").to(v.device) > 1 / 3
     new = v * keep.to(v.device)
     if v.dim() > 1 and v.shape[0] > 1:
         new[0] = 0
@@ -139,7 +142,7 @@ def _zeros(draw: Generator, v: Tensor) -> Tensor:
 def _ties(draw: Generator, v: Tensor) -> Tensor:
     """Rounded to halves of the typical size, and neighbours equal."""
     scale = float(v.double().abs().mean()) or 1.0
-    step = 2.0 ** round(torch.log2(torch.tensor(scale)).item())
+    step = 2.0 ** round(math.log2(scale))
     new = torch.round(v.double() / step * 2) / 2 * step
     if v.dim() and v.shape[-1] > 1:
         new[..., 1] = new[..., 0]
@@ -176,7 +179,7 @@ def again(draw: Generator, case: Case) -> Case:
     """A second draw of the inputs: each entry up to a sixteenth smaller, zeros and signs as they were."""
 
     def shrink(k: int, v: Tensor) -> Tensor:
-        factor = 1 - torch.rand(v.shape, generator=draw, dtype=torch.float64) / 16
+        factor = 1 - torch.rand(v.shape, generator=draw, dtype=torch.float64, device="cpu").to(v.device) / 16
         return (v.double() * factor.to(v.device)).to(v.dtype) if k in case.wanted else v
 
     return case.replaced(shrink)

@@ -100,7 +100,8 @@ class Trace(TorchDispatchMode):
     def _moved(self, found: Bound) -> Bound:
         if found.var is not None:
             spread = torch.sqrt(torch.nan_to_num(found.var, nan=0.0, posinf=0.0).clamp(min=0)).expand_as(found.value)
-            noise = torch.randn(found.value.shape, dtype=torch.float64, generator=self.jitter).to(found.value.device)
+            noise = torch.randn(found.value.shape, dtype=torch.float64, device="cpu", generator=self.jitter)
+            noise = noise.to(found.value.device)
             found.value.add_(noise * spread)
         return found.sure()
 
@@ -127,7 +128,7 @@ class Trace(TorchDispatchMode):
             there.derived |= source.derived
             for flat, part in ((there.proof, source.proof), (there.var, source.var)):
                 view = flat.as_strided(target.size(), target.stride(), target.storage_offset())
-                view.copy_(torch.zeros((), dtype=torch.float64) if part is None else part)
+                view.copy_(torch.zeros((), dtype=torch.float64, device=view.device) if part is None else part)
             if source.value.shape == target.shape and target.numel() == there.proof.numel():
                 there.settled, there.shape = source.settled, target.shape
         return target
@@ -138,7 +139,7 @@ class Trace(TorchDispatchMode):
         options = {k: torch.float64 if v in DTYPES else v for k, v in (kwargs or {}).items()}
         name = func._schema.name.split("::")[1]
         if name in ("copy_", "fill_", "zero_"):
-            source = torch.zeros((), dtype=torch.float64) if name == "zero_" else args[1]
+            source = torch.zeros((), dtype=torch.float64, device="cpu") if name == "zero_" else args[1]
             return self._copy(args[0], self._lift(args[0], source))
         if _is_view(func):
             return self._viewed(func, args, options)

@@ -180,7 +180,7 @@ def cancels(net: Working) -> bool:
     """Whether a line of the backward pass is zero, or all but zero, by cancellation or for want of anything to pass."""
     for l in range(net.L, 0, -1):
         delta, z = net.delta[l], net.z[l - 1]
-        terms = torch.ones(1) if l == net.L else net.delta[l + 1].abs() @ net.W[l + 1].abs().T
+        terms = torch.ones(1, device="cpu") if l == net.L else net.delta[l + 1].abs() @ net.W[l + 1].abs().T
         data = z.T @ delta
         if any(
             float(line.abs().max()) <= _CANCELLED * float(size.max())
@@ -237,7 +237,7 @@ def _stretched(assignment: Assignment, p: Problem, share: float, rng: np.random.
     for l in range(p.L):
         a = z @ W[l] + b[l]
         if l == p.L - 1:
-            factor = torch.full(a.shape[1:], share * _SCORE / float(a.abs().max()), dtype=a.dtype)
+            factor = torch.full(a.shape[1:], share * _SCORE / float(a.abs().max()), dtype=a.dtype, device=a.device)
         else:
             factor = _drive(a, share * _FAR)
         W[l], b[l] = W[l] * factor, b[l] * factor
@@ -248,7 +248,7 @@ def _stretched(assignment: Assignment, p: Problem, share: float, rng: np.random.
 
 def _drive(a: Tensor, size: float) -> Tensor:
     """Factors (units,) that drive every other unit to that size, one up, the next down; the first in any case."""
-    factor = torch.ones(a.shape[1], dtype=a.dtype)
+    factor = torch.ones(a.shape[1], dtype=a.dtype, device=a.device)
     for at, j in enumerate(range(0, a.shape[1], 2)):
         extreme = a[:, j][torch.argmax(a[:, j].abs())]
         factor[j] = (size if at % 2 == 0 else -size) / extreme
@@ -264,7 +264,7 @@ def _unlikely(assignment: Assignment, p: Problem, rng: np.random.Generator) -> T
         return p.t
     chosen = torch.argmin(a, dim=1)
     others = torch.from_numpy(rng.integers(0, a.shape[1], len(a)))
-    take = (torch.arange(len(a)) > 0) & (others != torch.argmax(a, dim=1))
+    take = (torch.arange(len(a), device=a.device) > 0) & (others != torch.argmax(a, dim=1))
     return torch.nn.functional.one_hot(torch.where(take, others, chosen), a.shape[1]).to(a.dtype)
 
 
@@ -303,7 +303,7 @@ def _steep_weights(p: Problem, size: float, rng: np.random.Generator) -> Problem
     W[-2], b[-2] = W[-2] * size, b[-2] * size
     z = worked(replace(p, W=tuple(W), b=tuple(b))).z[p.L - 1]
     _, reach, directions = torch.linalg.svd(z, full_matrices=True)  # (M, M): a direction per row
-    most = torch.full((len(directions),), _STEEP_WEIGHTS, dtype=z.dtype)
+    most = torch.full((len(directions),), _STEEP_WEIGHTS, dtype=z.dtype, device=z.device)
     most[: len(reach)] = torch.minimum(most[: len(reach)], 10 / torch.clamp(reach, min=1e-9))
     along = torch.from_numpy(rng.uniform(0.6, 1.2, (len(directions), W[-1].shape[1])))
     along = along * torch.from_numpy(rng.choice((-1.0, 1.0), tuple(along.shape)))

@@ -93,7 +93,7 @@ def _function(case: Case, l: int) -> Activation:
 
 
 def _sides(f: Activation) -> tuple[float, float]:
-    beside = torch.tensor([-_BESIDE, _BESIDE], dtype=torch.float64)
+    beside = torch.tensor([-_BESIDE, _BESIDE], dtype=torch.float64, device="cpu")
     left, right = sorted(f.derivative(beside).tolist())
     return left, right
 
