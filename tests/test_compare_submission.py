@@ -268,3 +268,14 @@ def test_a_name_made_for_reports_is_only_shown(tmp_path, small, capsys):
     for text in (capsys.readouterr().out, page.read_text(), record.submission):
         assert all(c.isprintable() or c == "\n" for c in text)
     assert "<b>=" not in page.read_text()
+
+
+def test_a_line_that_has_points_and_is_not_handed_over_makes_it_incomplete_and_not_wrong(tmp_path, capsys):
+    (tmp_path / "delta.toml").write_text('activations = ["tanh"]\n[points.lines]\ndelta = 4.0\n', encoding="utf-8")
+    bare = submission(tmp_path, RIGHT.replace("return dW, db, lines", "return dW, db"))
+    assert run(bare, "--assignment", str(tmp_path / "delta.toml"), "--json", "-") == 1
+    record = json.loads(capsys.readouterr().out)
+    assert record["state"] == "incomplete"
+    assert record["score"] < record["max_score"]
+    assert record["message"].startswith("Not handed over on every problem: delta3, delta2 and delta1.")
+    assert record["message_said"][0]["key"] == "lines-missing"

@@ -40,6 +40,7 @@ TEXTS = {
     # messages
     "correct": "All lines are right on {problems}.",
     "missing": "Missing: {functions}.",
+    "lines-missing": "Not handed over on every problem: {lines}. What came is right.",
     "gradients-missing": "The function gradients is missing; found {found}. It is called as "
                          "gradients(W, b, x, t, activation, lam) and returns dW, db: {arguments}",
     "did-you-mean": "Did you mean {name}?",

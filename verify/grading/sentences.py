@@ -14,7 +14,7 @@ from verify.grading.fixtures import Case, Fixture
 from verify.grading.functions import Heard, step_findings
 from verify.grading.judging import Judged
 from verify.grading.record import FindingRecord, GradeRecord, SaidRecord
-from verify.grading.sentence import Said, count, said
+from verify.grading.sentence import Said, count, listed, said
 from verify.isolation import Run
 from verify.lessons.network.diagnosis import Diagnosis, Finding, finding
 from verify.lessons.network.right import is_finite
@@ -122,6 +122,9 @@ def _message(record: GradeRecord, missing: Sequence[str]) -> Iterator[Said]:
         return
     if missing:
         yield said("missing", functions=", ".join(missing))
+    elif record.state == "incomplete":
+        lines = [line.name for line in record.lines if line.state == "absent" and line.max_points > 0]
+        yield said("lines-missing", lines=listed(lines))
     if record.raised:
         yield said("failed-somewhere", what=record.raised[0])
     if record.first_wrong_line and not record.diagnosis:

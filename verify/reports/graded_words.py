@@ -18,7 +18,7 @@ STATES = {
         "Undecided",
         "Nothing is wrong, and of some lines these problems cannot tell: rounding could explain any error there.",
     ),
-    "incomplete": ("Incomplete", "A function that the assignment asks for is missing."),
+    "incomplete": ("Incomplete", "A function or a line that the assignment asks for is missing."),
     "error": ("Error", "The program gave no gradients on any problem."),
     "timeout": ("Out of time", "The program did not finish within the assignment's time limit."),
     "memory": ("Out of memory", "The program needed more memory than the assignment allows."),
