@@ -74,9 +74,14 @@ def layers_at(name: str, kink: Kink) -> str:
 def _share(
     lines: Mapping[str, Tensor], low: Mapping[str, Bounded], high: Mapping[str, Bounded], names: list[str], unit: int
 ) -> float:
-    """How far from the lower to the upper end the derivative of one unit lies, as its own column says."""
+    """How far from the lower to the upper end the derivative of one unit lies, as its own column says.
+
+    dW and db say it; δ alone where they do not, since some hand it over with the 1/N of the mean already in it.
+    """
+    gradients = [n for n in names if not n.startswith("delta")]
+    seen = [n for n in gradients if n in lines and bool((high[n].value != low[n].value)[..., unit].any())]
     over = under = 0.0
-    for n in names:
+    for n in seen or names:
         value = lines.get(n)
         if value is None or value.shape != low[n].value.shape:
             continue
