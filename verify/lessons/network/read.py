@@ -100,12 +100,9 @@ def _quotient(case: Case, answer: Answer, l: int) -> Tensor | None:
         return (terms[:, k] / db[k]).unsqueeze(0)
     k = int(torch.argmax(terms.abs().sum(0)))
     ratios = terms[:, k] / case.truth[f"z{l}"][0]
-    ratio = (
-        torch.median(ratios[torch.isfinite(ratios)])
-        if bool(torch.isfinite(ratios).any())
-        else torch.tensor(0.0, device="cpu")
-    )
-    return (terms[:, k] / ratio).unsqueeze(0) if float(ratio) != 0 else None
+    finite = ratios[torch.isfinite(ratios)]
+    ratio = float(torch.median(finite)) if len(finite) else 0.0
+    return (terms[:, k] / ratio).unsqueeze(0) if ratio != 0 else None
 
 
 def _is(f: Activation, pairs: Pairs) -> bool:
