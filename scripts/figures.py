@@ -33,7 +33,7 @@ def figures(
     chosen = topic or list(TOPICS)
     for name in chosen:
         if name not in TOPICS:
-            raise BadInput(f"--topic {name}: allowed are {', '.join(TOPICS)}")
+            raise BadInput(f"--topic {name!r}: allowed are {', '.join(TOPICS)}")
     if out is not None:
         _folder(out)
     quiet, topics = str(json) == "-", {}

@@ -65,7 +65,7 @@ def test_every_topic_can_be_drawn_and_told() -> None:
 def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for arguments, said in (
-        (["--topic", "trees"], "--topic trees: allowed are regression, perceptron"),
+        (["--topic", "trees"], "--topic 'trees': allowed are regression, perceptron"),
         (["--out", str(tmp_path / "no" / "such")], "allowed is a folder, or a new one"),
         (["--topic", "svm", "--out", str(tmp_path / "file")], "no folder there"),
         (["--json", str(tmp_path)], "is a folder"),

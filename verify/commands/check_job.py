@@ -11,6 +11,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from verify.commands.command_line import write_text
 from verify.errors import BadInput
 
 if TYPE_CHECKING:
@@ -40,7 +41,11 @@ class Target:
 
     def arguments(self) -> dict[str, Any]:
         """What NAME() returns, as keyword arguments. Raises BadInput."""
-        found: Any = self._maker()()
+        maker = self._maker()
+        try:
+            found: Any = maker()
+        except Exception as error:
+            raise BadInput(f"{self.path}: {self.name}() raised {type(error).__name__}: {error}") from error
         if isinstance(found, (tuple, list)):
             if not 2 <= len(found) <= len(_POSITIONAL):
                 raise BadInput(
@@ -98,13 +103,13 @@ def changes(path: Path, report: Report) -> list[str]:
     """What differs from the baseline; the file is written where there is none. Raises BadInput for another file."""
     new = summary(report)
     if not path.exists():
-        path.write_text(json.dumps(new, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_text("--baseline", path, json.dumps(new, indent=1, ensure_ascii=False) + "\n")
         return []
     try:
         old = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BadInput(f"--baseline {path}: cannot be read ({error})") from error
-    if not isinstance(old, dict) or old.get("schema") != BASELINE:
+    if not isinstance(old, dict) or old.get("schema") != BASELINE or not {"verdict", "power"} <= old.keys():
         raise BadInput(f"--baseline {path}: is no baseline; allowed is one that this command wrote")
     return list(_compared(old, new))
 
