@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from verify.benchmarks.tables import BACKWARD, GRADING, NAMES, VERDICTS, Settings, Table, run
-from verify.commands.command_line import OneLineCommand, check_writable, whole, write_text
-from verify.errors import BadInput
+from verify.commands.command_line import OneLineCommand, check_picture, check_writable, whole, write_text
 
 if TYPE_CHECKING:  # torch takes seconds to import: bad input and --help need it not
     from rich.console import Console
@@ -55,7 +54,7 @@ def benchmark(
 ) -> int:
     for option, path in (("--json", json), ("--picture", picture)):
         check_writable(option, path)
-    _check_picture(picture)
+    check_picture(picture)
     asked = [*(table or []), *(["budget"] if budget else []), *(["diagnosis", "checkers"] if diagnosis else [])]
     asked += [*(GRADING if grading else ()), *(["verdicts"] if verdicts else []), *(["names"] if names else [])]
     asked += BACKWARD if backward else ()
@@ -63,11 +62,6 @@ def benchmark(
     tables = run(asked, settings)
     _write(tables, settings, json, picture)
     return 1 if any(goal.proof and not goal.reached for t in tables for goal in t.goals) else 0
-
-
-def _check_picture(path: Path | None) -> None:
-    if path is not None and path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise BadInput(f"--picture {path}: allowed are names that end in .png, .svg or .pdf")
 
 
 def _progress() -> Callable[[str], None]:

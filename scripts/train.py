@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from verify.commands.command_line import OneLineCommand, check_writable, real, whole, write_text
+from verify.commands.command_line import OneLineCommand, check_picture, check_writable, real, whole, write_text
 from verify.errors import BadInput
 from verify.problems.job import layers_of
 from verify.problems.train_job import TrainJob
@@ -59,8 +59,9 @@ def train(
     ] = None,
     picture: Annotated[Path | None, typer.Option(metavar="FILE", help="the history as PNG, SVG or PDF")] = None,
 ) -> int:
-    for option, path in (("--json", json), ("--picture", picture), ("--state", state)):
+    for option, path in (("--json", json), ("--state", state)):
         check_writable(option, path)
+    check_picture(picture)
     if resume and state is None:
         raise BadInput("--resume without --state: allowed is --resume --state FILE, with the file that was kept")
     default = 0 if optimiser == "gd" else DEFAULT.batch
@@ -91,7 +92,7 @@ def _run(job: TrainJob, state: Path | None, resume: bool, json: Path | None, pic
     record = training.record(stopped)
     if not quiet:
         print(f"{job.by}: {said(record.final)}, {record.final.epoch} epochs in {record.final.seconds:.2f} s")
-    if picture is not None and record.history:
+    if picture is not None:
         draw(record, picture)
     if quiet:
         print(encode(record), end="")

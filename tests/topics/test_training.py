@@ -215,3 +215,18 @@ def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(command.os, "fsync", full)
     with pytest.raises(BadInput, match="cannot be written"):
         begin(SMALL, tmp_path / "state", resume=False).run(lambda epoch: None)
+
+
+def test_the_history_becomes_a_picture_and_a_format_that_is_none_is_said_before_the_work(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", "scripts/train.py", "--layers", "784,4,10"]
+    drawn = tmp_path / "history.png"
+    done = subprocess.run(
+        [*command, "--epochs", "1", "--picture", str(drawn)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert drawn.read_bytes()[:4] == b"\x89PNG"
+    refused = subprocess.run(
+        [*command, "--picture", str(tmp_path / "x.xyz")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "allowed are names that end in .png, .svg or .pdf" in refused.stderr

@@ -9,6 +9,7 @@ from typing import Any
 from verify.benchmarks.networks import RANDOM, REAL
 from verify.benchmarks.tables import Table
 from verify.errors import BadInput
+from verify.reports.figure import figure_for
 
 _OURS, _THEIRS = "#1b6ca8", "#b0b7bf"
 _NONE = 1e6  # where "none" is drawn on the axis of errors
@@ -16,26 +17,16 @@ _NONE = 1e6  # where "none" is drawn on the axis of errors
 
 def draw(tables: Iterable[Table], path: Path) -> None:
     """Write the picture (PNG, SVG or PDF by the name's ending). BadInput where no table has one, or no such format."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
     panels = [(table, _PANELS[table.name]) for table in tables if table.name in _PANELS]
     if not panels:
         raise BadInput(f"--picture {path}: allowed with the tables {', '.join(_PANELS)}, one of them at least")
-    figure, axes = pyplot.subplots(1, len(panels), figsize=(6.4 * len(panels), 5.4), squeeze=False)
-    for axis, (table, panel) in zip(axes[0], panels, strict=True):
-        panel(axis, table.record)
-        axis.set_title(table.title, loc="left", fontsize=12, pad=12)
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout(w_pad=3)
-    try:
-        figure.savefig(path, dpi=130)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"--picture {path}: cannot be written ({' '.join(str(error).split())})") from error
-    finally:
-        pyplot.close(figure)
+    with figure_for("--picture", path, dpi=130, size=(6.4 * len(panels), 5.4)) as figure:
+        axes = figure.subplots(1, len(panels), squeeze=False)
+        for axis, (table, panel) in zip(axes[0], panels, strict=True):
+            panel(axis, table.record)
+            axis.set_title(table.title, loc="left", fontsize=12, pad=12)
+            axis.spines[["top", "right"]].set_visible(False)
+        figure.get_layout_engine().set(w_pad=3)
 
 
 def _ours(name: str) -> bool:

@@ -77,23 +77,23 @@ def shared_budgets(problem: Problem, first: Mapping[str, Tensor], second: Mappin
     found: dict[str, Tensor] = {}
     still: dict[str, Any] = {}
     seen = lambda kind, equation: _on_seen_lines(kind, equation, problem, first, second, found, still)
-    eq = SLIDES
-    bounded_working(
-        problem,
-        unit_roundoff(problem.dtype),
-        replace(
-            eq,
-            affine=seen("a", eq.affine),
-            activated=seen("z", eq.activated),
-            output=seen("y", eq.output),
-            total_error=seen("E", eq.total_error),
-            delta_output=seen("delta", eq.delta_output),
-            delta_hidden=seen("delta", eq.delta_hidden),
-            weight_gradient=seen("dW", eq.weight_gradient),
-            bias_gradient=seen("db", eq.bias_gradient),
-        ),
-    )
+    bounded_working(problem, unit_roundoff(problem.dtype), on_every_line(seen))
     return found
+
+
+def on_every_line(seen: Callable[[str, Equation], Stand]) -> Equations:
+    """The slides' equations, each as `seen` makes it of the kind of its line (a, z, y, E, delta, dW, db) and itself."""
+    return replace(
+        SLIDES,
+        affine=seen("a", SLIDES.affine),
+        activated=seen("z", SLIDES.activated),
+        output=seen("y", SLIDES.output),
+        total_error=seen("E", SLIDES.total_error),
+        delta_output=seen("delta", SLIDES.delta_output),
+        delta_hidden=seen("delta", SLIDES.delta_hidden),
+        weight_gradient=seen("dW", SLIDES.weight_gradient),
+        bias_gradient=seen("db", SLIDES.bias_gradient),
+    )
 
 
 def _on_seen_lines(

@@ -9,16 +9,16 @@ itself, the a(l) at which f′ is taken, is such a line: where both stand at the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from manual import SLIDES, Working
+from manual import Working
 from manual.network import Equation
 from verify.bounds.bounded import Bounded, unit_roundoff
-from verify.bounds.budget import bounded_working
+from verify.bounds.budget import bounded_working, on_every_line
 from verify.bounds.curves import curve
 from verify.problems.problem import Problem
 
@@ -41,18 +41,7 @@ def known_budgets(problem: Problem, first: Lines, known: Known) -> dict[str, Ten
     """
     found: dict[str, Tensor] = {}
     seen = lambda kind, equation: _on_known_lines(kind, equation, problem, first, known, found)
-    equations = replace(
-        SLIDES,
-        affine=seen("a", SLIDES.affine),
-        activated=seen("z", SLIDES.activated),
-        output=seen("y", SLIDES.output),
-        total_error=seen("E", SLIDES.total_error),
-        delta_output=seen("delta", SLIDES.delta_output),
-        delta_hidden=seen("delta", SLIDES.delta_hidden),
-        weight_gradient=seen("dW", SLIDES.weight_gradient),
-        bias_gradient=seen("db", SLIDES.bias_gradient),
-    )
-    bounded_working(problem, unit_roundoff(problem.dtype), equations)
+    bounded_working(problem, unit_roundoff(problem.dtype), on_every_line(seen))
     return found
 
 

@@ -112,6 +112,13 @@ def check_writable(option: str, path: Path | None) -> None:
         raise BadInput(f"{option} {path}: may not be written; allowed is a file that you may write")
 
 
+def check_picture(path: Path | None) -> None:
+    """BadInput for a picture's file that says no format, or cannot be written: found out before the work is done."""
+    if path is not None and path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise BadInput(f"--picture {path}: allowed are names that end in .png, .svg or .pdf")
+    check_writable("--picture", path)
+
+
 def write_text(option: str, path: Path, text: str) -> None:
     """The text as UTF-8. Raises BadInput with the system's reason where it cannot be written."""
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from verify.errors import BadInput
+from verify.reports.figure import figure_for
 from verify.reports.pictures import graphs, learning, panels
 
 DRAW: dict[str, Callable[[Any, dict[str, Any]], None]] = {
@@ -26,17 +26,6 @@ DRAW: dict[str, Callable[[Any, dict[str, Any]], None]] = {
 
 def draw(topic: str, record: dict[str, Any], path: Path) -> None:
     """Write a topic's picture in the format of the name's ending. BadInput where it cannot be written."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
-    figure = pyplot.figure(figsize=(11, 6.6 if topic == "graphs" else 4.2), layout="constrained")
-    try:
+    size = (11, 6.6 if topic == "graphs" else 4.2)
+    with figure_for("--out", path, dpi=70, size=size, layout="constrained") as figure:
         DRAW[topic](figure, record)
-        # Without a date in it, the same record gives the same bytes.
-        figure.savefig(path, dpi=70, metadata={"Software": None} if path.suffix == ".png" else None)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"--out {path}: cannot be written ({' '.join(str(error).split())})") from error
-    finally:
-        pyplot.close(figure)
