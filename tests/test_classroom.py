@@ -390,3 +390,50 @@ def test_hostile_neighbours_change_no_honest_record(graded: Path, tmp_path: Path
     states = {student.submission: student.state for student in record.students}
     assert states == {n: STATES[n] for n in FEW} | {f"b{n}": state for n, state in NEIGHBOURS.items()}
     assert differing(graded, tmp_path / "out", f'"sandbox": "{mode}"') == []
+
+
+# Seed and rule of points ---------------------------------------------------------------------------------------------
+
+
+def test_a_secret_seed_is_drawn_once_kept_with_the_class_and_shown_to_nobody(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    import scripts.grade
+
+    folder, out = write_class(tmp_path / "class", {"alice.py": RIGHT}), tmp_path / "out"
+    command = [str(folder), "--out", str(out), "--sandbox", "process", "--jobs", "1"]
+    assert CliRunner().invoke(scripts.grade.app, command).exit_code == 0
+    seed = (out / ".seed").read_bytes()
+    assert (out / ".seed").stat().st_mode & 0o777 == 0o600
+    assert int(seed) != 0
+    first = (out / "alice.py.json").read_bytes()
+    assert json.loads(first)["seed"] is None
+    assert seed.strip() not in first + (out / "alice.py.md").read_bytes() + (out / "class.json").read_bytes()
+    assert CliRunner().invoke(scripts.grade.app, [*command, "--regrade"]).exit_code == 0
+    assert (out / ".seed").read_bytes() == seed
+    assert same_but_for_timings(first, (out / "alice.py.json").read_bytes())
+    other = [str(folder), "--out", str(tmp_path / "other"), "--sandbox", "process", "--jobs", "1"]
+    assert CliRunner().invoke(scripts.grade.app, other).exit_code == 0
+    assert (tmp_path / "other" / ".seed").read_bytes() != seed
+
+
+def old_rule(out: Path, name: str) -> None:
+    """The record as the rule of points before this one wrote it."""
+    path = out / f"{name}.json"
+    record = json.loads(path.read_bytes())
+    del record["points_rule"]
+    path.write_text(json.dumps(record | {"score": 1.25}), encoding="utf-8")
+
+
+def test_scores_of_two_rules_never_stand_in_one_gradebook(tmp_path: Path) -> None:
+    folder, out = write_class(tmp_path / "class", FEW), tmp_path / "out"
+    grade_class(folder, out)
+    old_rule(out, "alice.py")
+    old_rule(out, "bob.py")
+    before = {path.name: path.read_bytes() for path in out.glob("*.json")}
+    with pytest.raises(BadInput, match=r"2 records there have points by the rule before this one, and bob\.py of them"):
+        grade_class(folder / "alice.py", out)
+    assert {path.name: path.read_bytes() for path in out.glob("*.json")} == before
+    record = grade_class(folder, out)
+    assert {r.submission for r in record.regraded} >= {"alice.py", "bob.py"}
+    assert {json.loads((out / f"{name}.json").read_bytes())["points_rule"] for name in FEW} == {2}

@@ -216,3 +216,22 @@ def test_without_grade_nothing_is_loaded_and_options_stay_free(pytester: pytest.
     environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(Path(__file__).parent.parent)}
     ended = subprocess.run(command, cwd=pytester.path, env=environment, capture_output=True, text=True, check=False)
     assert "1 passed" in ended.stdout, ended.stdout + ended.stderr
+
+
+def test_an_undecided_submission_is_skipped_with_the_reason(room, monkeypatch):
+    from msgspec.structs import replace
+
+    from verify.classroom import sitting
+
+    grades = sitting.record_of
+
+    def open_(work):
+        record = grades(work)
+        lines = [replace(line, state="undecided", reason="of this line nothing can be told") for line in record.lines]
+        return replace(record, state="undecided", lines=lines, message="left open")
+
+    monkeypatch.setattr(sitting, "record_of", open_)
+    result = grade(room, "-v", "-rs", "-k", "alice")
+    assert set(outcomes(result).values()) == {"SKIPPED"}
+    assert "left open" in result.stdout.str()
+    assert "of this line nothing can be told" in result.stdout.str()

@@ -159,6 +159,8 @@ class Classroom:
         row = self.gradebook.rows.get(stem)
         if self.regrade or row is None or isinstance(submission, Unread) or row.state == GRADER_ERROR:
             return False
+        if row.points_rule != POINTS_RULE:
+            return False
         digests = self._digests() | {"submission": submission.digest}
         same = (row.submission, row.digests, row.seed, row.sandbox)
         wanted = (entry.name, digests, self.sitting.shown_seed, self._ground.sandbox)

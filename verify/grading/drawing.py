@@ -298,13 +298,17 @@ def _steep_inputs(p: Problem) -> Problem:
 
 
 def _steep_weights(p: Problem, size: float, rng: np.random.Generator) -> Problem:
-    """W(L) as large as z(L−1) lets it be: along each direction of z, what keeps the scores below some 10."""
+    """W(L) as large as z(L−1) lets it be: along each direction of z, what keeps the scores below some 10.
+
+    Behind squared error below 1: there an output that saturates has no slope, and so no δ.
+    """
     W, b = list(p.W), list(p.b)
+    most_score = 1.0 if p.loss == "squared-error" else 10.0
     W[-2], b[-2] = W[-2] * size, b[-2] * size
     z = worked(replace(p, W=tuple(W), b=tuple(b))).z[p.L - 1]
     _, reach, directions = torch.linalg.svd(z, full_matrices=True)  # (M, M): a direction per row
     most = torch.full((len(directions),), _STEEP_WEIGHTS, dtype=z.dtype, device=z.device)
-    most[: len(reach)] = torch.minimum(most[: len(reach)], 10 / torch.clamp(reach, min=1e-9))
+    most[: len(reach)] = torch.minimum(most[: len(reach)], most_score / torch.clamp(reach, min=1e-9))
     along = torch.from_numpy(rng.uniform(0.6, 1.2, (len(directions), W[-1].shape[1])))
     along = along * torch.from_numpy(rng.choice((-1.0, 1.0), tuple(along.shape)))
     W[-1] = directions.T @ (most.unsqueeze(1) * along)

@@ -199,14 +199,18 @@ def _general(assignment: Assignment) -> int:
 
 def _special(assignment: Assignment, rng: np.random.Generator) -> Iterator[Case]:
     """For each activation the problems that reach far, are steep, and lie at its kink."""
-    depth = within(2, assignment.layers)
+
+    def turn(name: str, depth: int, N: int, lam: float) -> Shape:
+        units = units_of(assignment, within(depth, assignment.layers), rng)
+        return Shape(within(N, assignment.batch), units, name, penalty(assignment, lam))
+
     for at, name in enumerate(assignment.activations):
-        turn = lambda N, lam: Shape(within(N, assignment.batch), units_of(assignment, depth, rng), name, lam)  # noqa: B023
-        shape = turn(3 if at % 2 else 1, 0.0)
+        shape = turn(name, 2, 3 if at % 2 else 1, 0.0)
         yield Case(drawing.far(assignment, shape, rng, f"far {at + 1}"), "general")
-        shape = turn(1 if at % 2 else 2, penalty(assignment, 0.5))
+        # Three layers: a large δ is handed down once more, and shows what is done to it on the way.
+        shape = turn(name, 3, 1 if at % 2 else 2, 0.5)
         yield Case(drawing.steep(assignment, shape, rng, f"steep {at + 1}"), "general")
-        kink = drawing.at_kinks(assignment, turn(2, penalty(assignment, 0.5)), rng, f"kink {at + 1}")
+        kink = drawing.at_kinks(assignment, turn(name, 2, 2, 0.5), rng, f"kink {at + 1}")
         if kink is not None:
             yield Case(kink, "kink")
 

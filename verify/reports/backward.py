@@ -42,7 +42,7 @@ class Report:
         return self.record.json()
 
     def html(self, path: str | Path) -> Path:
-        """Write the report as one HTML file, one pixel an entry; returns its path."""
+        """Write the report as one HTML file, one pixel per entry; returns its path."""
         from verify.reports.backward_html import render
 
         target = Path(path)
