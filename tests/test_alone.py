@@ -58,7 +58,9 @@ def test_they_are_run_again_after_all_others(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(classroom, "grade", grade)
     programs = {f"{letter}.py": "x = 1\n" for letter in "abcd"}
     found = grade_class(write_class(tmp_path / "class", programs), tmp_path / "out")
-    assert [name for name, alone in order if not alone] == ["a.py", "b.py", "c.py", "d.py"]
+    assert sorted(name for name, alone in order[:-1] if not alone) == ["a.py", "b.py", "c.py", "d.py"], (
+        "side by side, so in any order, each of them once"
+    )
     assert order[-1] == ("b.py", True)
     assert {student.submission: student.state for student in found.students}["b.py"] == "correct"
 
