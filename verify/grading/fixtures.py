@@ -63,7 +63,11 @@ class Case:
         return self._errors(FLOAT32)
 
     def _errors(self, u: float) -> dict[str, Tensor]:
-        return {name: line.error for name, line in self.bounded_lines(SLIDES, u).items()}
+        net = bounded_working(self.problem, u)
+        errors = {name: line.error for name, line in lines_of(net).items()}
+        net.dW, net.db = {}, {}  # no line is computed from them, and they hold the most
+        self._bounded[u] = net
+        return errors
 
     def allowed(self, name: str, *, float32: bool = False) -> Tensor:
         """How far a program's value may be from ours: its rounding and our own."""
@@ -78,7 +82,7 @@ class Case:
     def bounded_net(self, u: float) -> Working:
         """The bounded working, as a copy whose lines may be replaced."""
         if u not in self._bounded:
-            self._bounded[u] = bounded_working(self.problem, u)
+            self._errors(u)
         net = copy(self._bounded[u])
         net.a, net.z, net.delta, net.dW, net.db = dict(net.a), dict(net.z), dict(net.delta), {}, {}
         return net
