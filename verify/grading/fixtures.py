@@ -34,6 +34,7 @@ GRADED = ("state", "rung", "general")
 JUDGED = (*GRADED, "kink")
 _GENERAL = 18
 _REDRAWS = 4
+_FEW = 10_000  # entries
 _MOST_NUMBERS = 4_000_000  # parameters of all general problems together: of wide networks there are fewer
 
 
@@ -71,9 +72,12 @@ class Case:
 
     def allowed(self, name: str, *, float32: bool = False) -> Tensor:
         """How far a program's value may be from ours: its rounding and our own."""
-        if (name, float32) not in self._allowed:
-            self._allowed[name, float32] = self.budget[name] + (self.budget32 if float32 else self.budget)[name]
-        return self._allowed[name, float32]
+        if (name, float32) in self._allowed:
+            return self._allowed[name, float32]
+        allowed = self.budget[name] + (self.budget32 if float32 else self.budget)[name]
+        if allowed.numel() <= _FEW:  # of large lines another copy costs more than the sum
+            self._allowed[name, float32] = allowed
+        return allowed
 
     @cached_property
     def _allowed(self) -> dict[tuple[str, bool], Tensor]:
