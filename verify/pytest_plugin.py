@@ -157,7 +157,7 @@ class Class:
         sitting = job.sitting()
         if sitting.device != "cpu":
             ground(sitting)  # imports torch, which the process that hands out work to xdist's does not need
-        return cls(find_submissions(paths), sitting, choose(job.sandbox).mode)
+        return cls(find_submissions(paths, sitting.assignment.name), sitting, choose(job.sandbox).mode)
 
     def record(self, entry: Entry) -> GradeRecord:
         """The graded record of a submission."""

@@ -12,17 +12,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from verify.classroom.class_record import (
+    MISSING,
     ClassRecord,
-    Origin,
     Regraded,
     groups_of,
-    origins_in,
     scores_of,
     states_of,
-    students_of,
 )
 from verify.classroom.crew import Crew, Died, processes
 from verify.classroom.gradebook import SUMMARY, TABLE, Gradebook, Row, stems
+from verify.classroom.people import People
+from verify.classroom.roster import Roster
 from verify.classroom.sitting import (
     GRADER_ERROR,
     Graded,
@@ -44,6 +44,7 @@ from verify.submissions.submission import Submission, shown
 
 # Read ahead of those that grade, and no further: what was read is held until it is graded.
 _READ_AHEAD = 4
+_GAVE_WAY = "an earlier record of a person who now has another one; it is in history/"
 
 Report = Callable[[int, int, dict[str, int]], None]
 
@@ -74,7 +75,8 @@ def local(jobs: int) -> Graders:
 class Classroom:
     """A class while it is graded into its gradebook.
 
-    regrade: grade again what has a record already. passed_over: files that are no submissions, for the summary.
+    regrade: grade again what has a record already. roster: the class list. passed_over: files that are no submissions,
+    for the summary.
     report: told, each time one is done, how many are, of how many, and their states.
     """
 
@@ -85,23 +87,25 @@ class Classroom:
         graders: Graders,
         *,
         regrade: bool = False,
+        roster: Roster | None = None,
         passed_over: Sequence[str] = (),
         report: Report = lambda done, total, states: None,
     ) -> None:
         self.gradebook, self.graders = gradebook, graders
         self.sitting = replace(sitting, version=version(sitting.device))
         self.regrade, self.passed_over, self.report = regrade, passed_over, report
+        self.people = People(roster)
         self._ground = Ground("", "")
         self._stems: dict[str, str] = {}
         self._rows: dict[str, Row] = {}
-        self._origins: dict[str, Origin] = {}
         self._replaced: list[Regraded] = []
 
     def grade(self, entries: Sequence[Entry]) -> ClassRecord:
         """Every entry's record, written the moment it is graded. Raises BadInput where nothing can be graded there."""
+        entries = self.people.call(entries)
         self._stems = stems(entry.name for entry in entries)
         self._check_rules()
-        self._origins = self._known_origins(entries)
+        self.people.know(self._stems, entries, self.gradebook.content(SUMMARY) or b"")
         with Crew(self.graders.hire, self.graders.ahead) as graders, Crew(self.graders.readers, _READ_AHEAD) as readers:
             self._ground = self._looked_at(graders)
             starved = []
@@ -119,14 +123,6 @@ class Classroom:
     def done(self) -> int:
         """How many of the entries have their record."""
         return len(self._rows)
-
-    def _known_origins(self, entries: Sequence[Entry]) -> dict[str, Origin]:
-        """File of a record -> where it comes from: those of earlier runs, and this one's."""
-        known = origins_in(self.gradebook.content(SUMMARY) or b"")
-        for entry in entries:
-            file, who = f"{self._stems[entry.name]}.json", entry.person
-            known[file] = Origin(file, shown(entry.origin), shown(who.name), who.id, who.late)
-        return known
 
     def _looked_at(self, graders: Crew) -> Ground:
         """Where the graders work, once it is known that they can."""
@@ -200,11 +196,14 @@ class Classroom:
 
     def _summary(self, restored: list[str]) -> ClassRecord:
         """The whole folder's summary and table, written: this run's submissions, and those of earlier ones."""
+        gone = self.people.replaced(self._stems.values(), self.gradebook.rows)
+        for stem in gone:
+            self.gradebook.retire(stem)
         rows = self.gradebook.rows
-        students = students_of(rows, self._origins)
+        students = self.people.students(rows, self.sitting.assignment)
         replaced = [entry for entry in self._replaced if self.regrade or entry.changed]
         record = ClassRecord(
-            submissions=len(students),
+            submissions=len(rows),
             states=states_of(students),
             max_score=self.sitting.assignment.points.total,
             scores=scores_of(students),
@@ -214,7 +213,11 @@ class Classroom:
             regraded=sorted(replaced, key=lambda entry: (not entry.changed, entry.submission.casefold())),
             earlier=sorted(rows[stem].submission for stem in rows.keys() - self._rows.keys()),
             restored=restored,
-            passed_over=list(self.passed_over),
+            passed_over=[*self.passed_over, *(f"{stem}.json: {_GAVE_WAY}" for stem in gone)],
+            missing=[student.name or student.number for student in students if student.state == MISSING],
+            doubts=self.people.doubts,
+            assignment=self.sitting.assignment.name,
+            due=self.sitting.assignment.due,
             sandbox=self._ground.sandbox,
             seed=self.sitting.shown_seed,
             digests=self._digests(),

@@ -223,6 +223,18 @@ class Gradebook:
                 (self.folder / HISTORY).mkdir(mode=0o700, exist_ok=True)
             self.put(f"{HISTORY}/{name}", old)
 
+    def retire(self, stem: str) -> None:
+        """Puts a record that no longer counts into history/, and takes its page away."""
+        path = self.folder / f"{stem}.json"
+        kept = self._files.pop(path.name, None)
+        data = kept.data if kept is not None else _content(path)
+        if data is not None:
+            self._to_history(stem, data, path)
+        for name in (path.name, f"{stem}.md"):
+            self._files.pop(name, None)
+            (self.folder / name).unlink(missing_ok=True)
+        self.rows.pop(stem, None)
+
     def restore(self) -> list[str]:
         """Puts right every file that is no longer as it was written, or found; returns their names.
 

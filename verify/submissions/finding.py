@@ -283,7 +283,7 @@ def _one_per_person(entries: Iterable[Entry], handed: Handed) -> list[Entry]:
     """
     owners: dict[str, Entry] = {}
     kept: list[Entry] = []
-    for entry in sorted(entries, key=_when):
+    for entry in sorted(entries, key=lambda entry: entry.when):
         numbers = {who.id for who in entry.people if who.id}
         for other in {id(owners[number]): owners[number] for number in numbers & owners.keys()}.values():
             if _names(other) != _names(entry):
@@ -302,15 +302,6 @@ def _one_number(one: Entry, other: Entry, number: str) -> str:
 
 def _names(entry: Entry) -> list[tuple[str, str]]:
     return [(who.id, who.name) for who in entry.people]
-
-
-def _when(entry: Entry) -> tuple[str, float, str]:
-    """What orders submissions by their time: as the system says it, else by the file's own."""
-    try:
-        changed = entry.path.stat().st_mtime
-    except OSError:
-        changed = 0.0
-    return max((who.submitted for who in entry.people), default=""), changed, entry.origin
 
 
 # Names ---------------------------------------------------------------------------------------------------------------

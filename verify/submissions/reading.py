@@ -52,6 +52,15 @@ class Entry:
         return self.person, *self.others
 
     @property
+    def when(self) -> tuple[str, float, str]:
+        """What orders submissions by their time: as the system says it, else by the file's own."""
+        try:
+            changed = self.path.stat().st_mtime
+        except OSError:
+            changed = 0.0
+        return max((who.submitted for who in self.people), default=""), changed, self.origin
+
+    @property
     def origin(self) -> str:
         """Where it came from: the path, with the paths in it."""
         return f"{self.path}: {', '.join(self.inside)}" if self.inside else str(self.path)
