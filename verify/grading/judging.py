@@ -19,26 +19,11 @@ from verify.bounds.forms import DECIDED, Explanation, Textbook, explained
 from verify.grading.answers import Answer
 from verify.grading.carrying import carried_forward
 from verify.grading.fixtures import GRADED, Case, Fixture
+from verify.grading.judged import Judged, worst_entry
 from verify.grading.kinks import Kink, layers_at
 from verify.grading.record import Worst
 from verify.lessons.network.diagnosis import line_is_right
 from verify.problems.lines import local_name, names
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One line over all problems: right, or in how many wrong; and on the student's own values upstream."""
-
-    name: str
-    asked: int
-    wrong: int = 0
-    carried: int = 0  # of the wrong ones, how many are right on the student's own upstream values
-    undecided: int = 0  # of the wrong ones, how many have no upstream values to be judged on
-    worst: Worst | None = None
-    reason: str = ""
-    function: str = "gradients"
-    decided: bool = True  # some entry, on some problem, has a budget that is small beside its line
-    everywhere: bool = True  # it came on every problem that returned
 
 
 class Judge:
@@ -264,20 +249,3 @@ def _form(case: Case, name: str, value: Tensor) -> str:
 
 def _worst(case: Case, name: str, value: Tensor, float32: bool) -> tuple[float, Worst]:
     return worst_entry(case.truth[name], case.allowed(name, float32=float32), value, case.problem.label)
-
-
-def worst_entry(expected: Tensor, allowed: Tensor, yours: Tensor | None, label: str) -> tuple[float, Worst]:
-    """How many times over its budget the worst entry is, and that entry; of another shape, the first one."""
-    if yours is None or yours.shape != expected.shape:
-        at = (0,) * expected.dim()
-        return float("inf"), Worst(list(at), None, float(expected[at]), None, float(allowed[at]), label)
-    error = (yours - expected).abs()
-    ratio = torch.nan_to_num(torch.where(error > 0, error / allowed, error * 0), nan=torch.inf)
-    flat = int(torch.argmax(ratio))
-    at = tuple(int(i) for i in np.unravel_index(flat, tuple(expected.shape))) if expected.dim() else ()
-    found = Worst(list(at), _finite(yours[at]), float(expected[at]), _finite(error[at]), float(allowed[at]), label)
-    return float(ratio[at]), found
-
-
-def _finite(value: Tensor) -> float | None:
-    return float(value) if bool(torch.isfinite(value)) else None
