@@ -52,6 +52,10 @@ gradients = 10
 per_day = 0.0
 most    = 1.0
 grace   = 0.0
+
+[show]
+before = "case"
+after  = "case"
 """
 
 
@@ -112,6 +116,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     name = "Homework 3"
     due = ""
     late = {per_day = 0.1, most = 0.5, grace = 15}
+    show = {before = "states", after = "hints"}
     activation = {leaky_relu = 0.2, elu = 0.5, swish = 2}
     [points]
     gradients = 4
@@ -297,7 +302,7 @@ def test_the_digest_depends_on_every_value_and_on_nothing_else(tmp_path: Path) -
     ]
     digests = {assignment_from(other, "file").digest() for other in others} | {default.digest()}
     assert len(digests) == len(others) + 1
-    of_the_course = [{"name": "Homework 3"}, {"due": WHEN}, {"late": {"per_day": 0.1}}]
+    of_the_course = [{"name": "Homework 3"}, {"due": WHEN}, {"late": {"per_day": 0.1}}, {"show": {"before": "hints"}}]
     assert {assignment_from(other, "file").digest() for other in of_the_course} == {default.digest()}
     order = [{"points": {"lines": {"dW": 1, "db": 2}}}, {"points": {"lines": {"db": 2, "dW": 1}}}]
     assert len({assignment_from(entry, "file").digest() for entry in order}) == 1

@@ -72,6 +72,7 @@ MISSING = "missing"
 
 class _Summary(msgspec.Struct):
     students: list[Origin] = []
+    shown: str = "case"
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -128,6 +129,7 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
     doubts: list[str] = []
     assignment: str = ""
     due: str = ""
+    shown: str = "case"
     sandbox: str
     seed: int | None
     digests: dict[str, str]
@@ -172,15 +174,23 @@ def _student(row: Row, file: str, origin: Origin, days: int, lost: float) -> Stu
 
 def origins_in(summary: bytes) -> dict[str, list[Origin]]:
     """File of a record -> where it came from, as an earlier summary says it; none where that is no summary."""
-    try:
-        told = msgspec.json.decode(summary, type=_Summary).students
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
     found: dict[str, list[Origin]] = {}
-    for origin in told:
+    for origin in _read(summary).students:
         if origin.file:
             found.setdefault(origin.file, []).append(origin)
     return found
+
+
+def shown_in(summary: bytes) -> str:
+    """How much students saw when a summary was written."""
+    return _read(summary).shown
+
+
+def _read(summary: bytes) -> _Summary:
+    try:
+        return msgspec.json.decode(summary, type=_Summary)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Summary()
 
 
 def states_of(rows: Iterable[Row | Student]) -> dict[str, int]:

@@ -17,6 +17,7 @@ from verify.classroom.class_record import (
     Regraded,
     groups_of,
     scores_of,
+    shown_in,
     states_of,
 )
 from verify.classroom.crew import Crew, Died, processes
@@ -33,11 +34,13 @@ from verify.classroom.sitting import (
     finished,
     grade,
     ground,
+    page,
     read,
     version,
 )
 from verify.errors import BadInput
-from verify.grading.record import POINTS_RULE
+from verify.grading.record import POINTS_RULE, decode
+from verify.grading.shown import level
 from verify.submissions.confined import Unread
 from verify.submissions.reading import Entry
 from verify.submissions.submission import Submission, shown
@@ -99,6 +102,7 @@ class Classroom:
         self._stems: dict[str, str] = {}
         self._rows: dict[str, Row] = {}
         self._replaced: list[Regraded] = []
+        self._new: set[str] = set()
 
     def grade(self, entries: Sequence[Entry]) -> ClassRecord:
         """Every entry's record, written the moment it is graded. Raises BadInput where nothing can be graded there."""
@@ -186,6 +190,7 @@ class Classroom:
         stem = self._stems[entry.name]
         old = self.gradebook.rows.get(stem)
         row = self.gradebook.write(stem, graded.record, graded.page)
+        self._new.add(stem)
         if old is not None:
             self._replaced.append(Regraded(entry.name, old.state, old.score, row.state, row.score))
         self._count(entry, row)
@@ -194,11 +199,19 @@ class Classroom:
         self._rows[self._stems[entry.name]] = row
         self.report(len(self._rows), len(self._stems), states_of(self._rows.values()))
 
+    def _show_again(self, shown: str) -> None:
+        """The pages of records that were there, where students see more, or less, than when they were written."""
+        if shown != shown_in(self.gradebook.content(SUMMARY) or b""):
+            for stem in self.gradebook.rows.keys() - self._new:
+                self.gradebook.show(stem, page(decode(self.gradebook.content(f"{stem}.json") or b""), shown))
+
     def _summary(self, restored: list[str]) -> ClassRecord:
         """The whole folder's summary and table, written: this run's submissions, and those of earlier ones."""
         gone = self.people.replaced(self._stems.values(), self.gradebook.rows)
         for stem in gone:
             self.gradebook.retire(stem)
+        shown = level(self.sitting.assignment)
+        self._show_again(shown)
         rows = self.gradebook.rows
         students = self.people.students(rows, self.sitting.assignment)
         replaced = [entry for entry in self._replaced if self.regrade or entry.changed]
@@ -218,6 +231,7 @@ class Classroom:
             doubts=self.people.doubts,
             assignment=self.sitting.assignment.name,
             due=self.sitting.assignment.due,
+            shown=shown,
             sandbox=self._ground.sandbox,
             seed=self.sitting.shown_seed,
             digests=self._digests(),

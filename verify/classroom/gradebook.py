@@ -193,6 +193,10 @@ class Gradebook:
         self.rows[stem] = row
         return row
 
+    def show(self, stem: str, page: bytes) -> None:
+        """Another page beside the record that is there."""
+        self._put(f"{stem}.md", page)
+
     def _put(self, name: str, data: bytes) -> None:
         self.put(name, data)
         self._files[name] = _Kept.of(data)

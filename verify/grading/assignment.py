@@ -14,7 +14,7 @@ import msgspec
 from verify.errors import BadInput
 from verify.grading import checks
 from verify.grading.checks import SECRET
-from verify.grading.course import Late
+from verify.grading.course import EXPLAINED, Late, Show
 from verify.grading.toml_file import parse, read_text
 
 ACTIVATIONS = (
@@ -101,6 +101,7 @@ class Assignment(msgspec.Struct, frozen=True):
     activation: ActivationConstants = ActivationConstants()
     points: Points = Points()
     late: Late = Late()
+    show: Show = Show()
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -241,8 +242,9 @@ _POINTS = _Table(
 _LATE = _Table(
     {"per_day": checks.number(0, 1), "most": checks.number(0, 1), "grace": checks.number(0, MAX_GRACE)}, Late
 )
+_SHOW = _Table({"before": checks.one_of(EXPLAINED), "after": checks.one_of(EXPLAINED)}, Show)
 # What a class needs besides, and no grade depends on.
-_OF_THE_COURSE = ("name", "due", "late")
+_OF_THE_COURSE = ("name", "due", "late", "show")
 _KEYS: dict[str, checks.Check | _Table] = {
     "lesson": checks.one_of(("network",)),
     "convention": checks.one_of(("rows", "columns")),
@@ -271,6 +273,7 @@ _KEYS: dict[str, checks.Check | _Table] = {
     "activation": _CONSTANTS,
     "points": _POINTS,
     "late": _LATE,
+    "show": _SHOW,
 }
 
 

@@ -1,12 +1,14 @@
-"""What an assignment says for the course around it: what lateness costs."""
+"""What an assignment says for the course around it: lateness, and how much of a report students see and when."""
 
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
+# How much of a report is shown, from nothing at all to the worked case.
+EXPLAINED = ("nothing", "states", "hints", "case")
 _DAY = 24 * 60.0
 
 
@@ -16,6 +18,18 @@ class Late(msgspec.Struct, frozen=True):
     per_day: float = 0.0
     most: float = 1.0
     grace: float = 0.0
+
+
+class Show(msgspec.Struct, frozen=True):
+    """How much students see before and after the assignment is due, one of EXPLAINED."""
+
+    before: str = "case"
+    after: str = "case"
+
+    def now(self, due: str, at: datetime | None = None) -> str:
+        """What is shown at a time; without a due date it is always before."""
+        at = at or datetime.now(UTC)
+        return self.after if due and at > datetime.fromisoformat(due) else self.before
 
 
 def days_late(submitted: str, due: str, late: Late, *, marked: bool) -> int:
