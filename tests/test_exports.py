@@ -284,7 +284,7 @@ def test_github_in_a_workflow(
     assert step.startswith("before\n# Homework 3")
     assert "| wrong | 2 of 10 |" in step
     assert json.loads((folder / "github" / "points.json").read_text()) == {"totalPoints": 4.5, "maxPoints": 30.0}
-    lines = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().err.splitlines()
     assert [line.split(" ")[0] for line in lines] == ["::error", "::error", "::error", "::warning"]
     for line in lines:
         head, data = line[2:].split("::", 1)

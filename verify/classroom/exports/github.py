@@ -27,7 +27,7 @@ _MOST_IN_ANNOTATION = 400
 def write_github(record: ClassRecord, folder: Path, asked: Assignment) -> None:
     """github/summary.md and github/points.json; in a workflow also the step's summary, and annotations.
 
-    The runner names the summary's file in GITHUB_STEP_SUMMARY, and reads annotations from standard output.
+    The runner names the summary's file in GITHUB_STEP_SUMMARY, and reads annotations from what the step prints, here on stderr.
     """
     target = folder / "github"
     target.mkdir(exist_ok=True)
@@ -40,7 +40,7 @@ def write_github(record: ClassRecord, folder: Path, asked: Assignment) -> None:
     if step:
         with Path(step).open("ab") as stream:
             stream.write(_within(text, _MOST_BYTES - stream.tell()))
-        sys.stdout.writelines(f"{line}\n" for line in notices(record, records, shown))
+        sys.stderr.writelines(f"{line}\n" for line in notices(record, records, shown))
 
 
 def points(record: ClassRecord, shown: str) -> bytes:
