@@ -27,7 +27,8 @@ _MOST_IN_ANNOTATION = 400
 def write_github(record: ClassRecord, folder: Path, asked: Assignment) -> None:
     """github/summary.md and github/points.json; in a workflow also the step's summary, and annotations.
 
-    The runner names the summary's file in GITHUB_STEP_SUMMARY, and reads annotations from what the step prints, here on stderr.
+    The runner names the summary's file in GITHUB_STEP_SUMMARY, and reads annotations from what a step prints: here on
+    stderr.
     """
     target = folder / "github"
     target.mkdir(exist_ok=True)
