@@ -21,7 +21,9 @@ from verify.grading.assignment import Assignment
 from verify.grading.counterexample import counterexample
 from verify.grading.fixtures import JUDGED, Case, Fixture, fixture
 from verify.grading.functions import ETA, Heard, judge_functions
-from verify.grading.judging import Judge, Judged
+from verify.grading.judged import Judged
+from verify.grading.judging import Judge
+from verify.grading.message import said_records
 from verify.grading.passed_over import passed_over
 from verify.grading.record import GradeRecord, LineRecord, task_of, without_run
 from verify.grading.scoring import Scoring, absent, settled
@@ -37,9 +39,6 @@ from verify.grading.sentences import (
     other_findings,
     raised_on,
     said_free,
-    said_records,
-    tell,
-    tell_result,
 )
 from verify.grading.told import told
 from verify.grading.wide import Wide, judge, wide_case
@@ -248,10 +247,7 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
     else:
         advise(record, told(drawn, answers, judged))
     record.state = state if run.state == "ok" else run.state
-    if record.state in ("timeout", "memory"):
-        tell(record, ended(run))
-    else:
-        tell_result(record, missing, failures)
+    tell_result(record, run, missing, failures)
 
 
 def _take(record: GradeRecord, lines: Sequence[LineRecord]) -> None:

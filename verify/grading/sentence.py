@@ -33,6 +33,7 @@ TEXTS = {
     "lie-rows": "Here samples are rows: x is (N, D), W(l) is (in, out), b(l) is (out,).",
     "lie-columns": "Here samples are columns: x is (D, N), W(l) is (out, in), b(l) is (out, 1).",
     "ended": "{state}",
+    "withheld": "It was handed in and read. What came of it is shown later.",
     "grader-failed": "The grader failed, not the submission: {what}",
     "unreadable": "{what}",
     "twice": "{what} (twice: beside others, and alone)",

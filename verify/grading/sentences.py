@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 import torch
@@ -12,8 +12,9 @@ from verify.grading.assignment import Assignment
 from verify.grading.carrying import delta_is_wrong
 from verify.grading.fixtures import Case, Fixture
 from verify.grading.functions import Heard, step_findings
-from verify.grading.judging import Judged
-from verify.grading.record import FindingRecord, GradeRecord, SaidRecord, said_record
+from verify.grading.judged import Judged
+from verify.grading.message import raised, said_records
+from verify.grading.record import FindingRecord, GradeRecord
 from verify.grading.sentence import Said, said
 from verify.isolation import Run
 from verify.lessons.network.diagnosis import Diagnosis, Finding, finding
@@ -25,22 +26,6 @@ from verify.said import joined
 # What a program keeps from call to call, or cuts off, shows in its step as well, and is no mistake of the step.
 STATEFUL = frozenset(("gradients-accumulated", "cache-stale", "precision-float32", "integer-arrays"))
 OF_STEPS = ("step-sign", "step-repeated", "updated-weights-in-backward")
-
-
-def said_records(sentences: Iterable[Said]) -> list[SaidRecord]:
-    """Sentences as a record keeps them beside its English texts."""
-    return [said_record(s) for s in sentences]
-
-
-def tell(record: GradeRecord, sentences: Sequence[Said]) -> None:
-    """Puts a message into the record, with its keys and values."""
-    record.message, record.message_said = " ".join(s.text for s in sentences), said_records(sentences)
-
-
-def advise(record: GradeRecord, sentences: Sequence[Said]) -> None:
-    """Adds advice to the record, with its keys and values."""
-    record.advice += [s.text for s in sentences]
-    record.advice_said += said_records(sentences)
 
 
 def said_free(f: Finding, assignment: Assignment) -> Said:
@@ -65,17 +50,6 @@ def other_findings(
     if any(a.inputs_changed for a in answers):
         found.append(finding("inputs-mutated", drawn.assignment.layers[1]))
     return found
-
-
-def raised(answer: Answer) -> Said:
-    """Why a call gave nothing, and where in the program."""
-    assert answer.failed is not None
-    return said("raised-at", what=answer.failed, place=answer.place) if answer.place else answer.failed
-
-
-def ended(run: Run) -> list[Said]:
-    """Why a program ended before all answers were there."""
-    return [run.told or (said("raised", message=run.message) if run.message else said("ended", state=run.state))]
 
 
 def finding_record(f: Finding, assignment: Assignment) -> FindingRecord:
@@ -119,36 +93,6 @@ def advice(drawn: Fixture, answers: Sequence[Answer], float32: bool) -> list[Sai
         of_softmax = drawn.assignment.output == "softmax" and any(not bool(torch.isfinite(v).all()) for v in top)
         sentences.append(said("softmax-overflow" if of_softmax else "overflow"))
     return [*sentences, *([said("float32-passes")] if float32 else [])]
-
-
-def tell_result(record: GradeRecord, missing: Sequence[str], failures: Sequence[Said]) -> None:
-    """The message of a record that was judged: its own sentences, then the findings, or what is known of the error."""
-    tell(record, [*_message(record, missing, failures)])
-    findings = record.diagnosis if record.state != "correct" else []
-    texts, more = [f.says for f in findings], [one for f in findings for one in f.said]
-    if not findings:
-        texts, more = record.known, record.known_said
-    record.message = " ".join(text for text in (record.message, *texts) if text)
-    record.message_said += more
-
-
-def _message(record: GradeRecord, missing: Sequence[str], failures: Sequence[Said]) -> Iterator[Said]:
-    if record.state == "correct":
-        yield said("correct", problems=record.problems)
-        return
-    if record.state == "undecided":
-        open_ = ", ".join(line.name for line in record.lines if line.state == "undecided")
-        yield said("not-decided", problems=record.problems, lines=open_)
-        return
-    if missing:
-        yield said("missing", functions=", ".join(missing))
-    elif record.state == "incomplete":
-        lines = [line.name for line in record.lines if line.state == "absent" and line.max_points > 0]
-        yield said("lines-missing", lines=lines)
-    if failures:
-        yield said("failed-somewhere", what=failures[0])
-    if record.first_wrong_line and not record.diagnosis:
-        yield said("first-wrong", line=record.first_wrong_line)
 
 
 def raised_on(failed: Sequence[tuple[Case, Answer]]) -> list[Said]:
