@@ -41,6 +41,8 @@ memory_mib  = 1024
 leaky_relu = 0.01
 elu        = 1.0
 swish      = 1.0
+celu       = 1.0
+prelu      = 0.25
 
 [points]
 gradients = 10
@@ -269,6 +271,8 @@ def test_the_digest_depends_on_every_value_and_on_nothing_else(tmp_path: Path) -
         {"time_limit": 9.0},
         {"memory_mib": 1025},
         {"activation": {"elu": 1.5}},
+        {"activation": {"celu": 0.5}},
+        {"activation": {"prelu": 0.5}},
         {"points": {"step": 1}},
         {"points": {"lines": {"dW": 1}}},
         {"points": {"lines": {"dW": 2}}},
