@@ -64,7 +64,7 @@ def test_moodle() -> None:
 def test_what_the_record_says_goes_before_what_a_name_tells() -> None:
     name = "doejohn_1234_98765_hw1.py"
     rows = {name: BULK[name]}
-    origins = {f"{name}.json": Origin(f"{name}.json", "a.zip", "Wei Ling", "42")}
+    origins = {f"{name}.json": [Origin(f"{name}.json", "a.zip", "Wei Ling", "42")]}
     known = msgspec.structs.replace(record(rows), students=students_of(rows, origins))
     assert [entry["ID"] for entry in read(canvas(known))][1:] == ["42"]
     assert [entry["student_id"] for entry in read(nbgrader(known))] == ["42"]

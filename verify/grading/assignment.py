@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +12,9 @@ from typing import Any
 import msgspec
 
 from verify.errors import BadInput
+from verify.grading import checks
+from verify.grading.checks import SECRET
+from verify.grading.course import EXPLAINED, Late, Show
 from verify.grading.toml_file import parse, read_text
 
 ACTIVATIONS = (
@@ -43,7 +45,6 @@ OUTPUTS = ("softmax", *ACTIVATIONS)
 LOSSES = ("cross-entropy", "binary-cross-entropy", "squared-error")
 
 FUNCTIONS = ("forward", "loss", "step")
-SECRET = "secret"
 
 # The lines that [points.lines] may name: the numbered ones also one layer at a time, as in delta3.
 NUMBERED_LINES = ("delta", "dW", "db", "a", "z")
@@ -54,6 +55,7 @@ MAX_UNITS = 1024
 MAX_SECONDS = 3600.0
 MAX_MEMORY_MIB = 1 << 20
 MAX_POINTS = 1e6
+MAX_GRACE = 7 * 24 * 60.0
 
 
 class ActivationConstants(msgspec.Struct, frozen=True):
@@ -107,8 +109,12 @@ class Assignment(msgspec.Struct, frozen=True):
     cpu_limit: float = 0.0
     memory_mib: int = 1024
     program: str = ""
+    name: str = ""
+    due: str = ""
     activation: ActivationConstants = ActivationConstants()
     points: Points = Points()
+    late: Late = Late()
+    show: Show = Show()
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -121,8 +127,10 @@ class Assignment(msgspec.Struct, frozen=True):
         return self.seed if isinstance(self.seed, int) else 0
 
     def digest(self) -> str:
-        """Hex SHA-256 of every value: the same for two files that say the same in other words or another order."""
+        """Hex SHA-256 of every value that a grade depends on: the same for files that say the same in other words."""
         values = msgspec.to_builtins(self)
+        for key in _OF_THE_COURSE:
+            del values[key]
         # Assignments from before these keys keep their digest.
         if self.forward_only == "allow":
             del values["forward_only"]
@@ -152,90 +160,6 @@ def assignment_from(table: Mapping[str, Any], source: str) -> Assignment:
     return assignment
 
 
-# Checks of one value -------------------------------------------------------------------------------------------------
-
-
-class _Refused(Exception):
-    """A value that a key does not take; the message says what it takes."""
-
-
-_PROGRAM = re.compile(r"[^/\\\0]{1,100}\.(py|ipynb|md|qmd|Rmd)")
-_Check = Callable[[Any], Any]
-
-
-def _name(known: tuple[str, ...]) -> _Check:
-    def check(value: Any) -> str:
-        if not isinstance(value, str) or value not in known:
-            raise _Refused(f"one of {', '.join(known)}")
-        return value
-
-    return check
-
-
-def _names(known: tuple[str, ...], least: int = 1) -> _Check:
-    def check(value: Any) -> tuple[str, ...]:
-        whole = isinstance(value, list) and all(isinstance(entry, str) and entry in known for entry in value)
-        if not whole or len(value) < least or len(set(value)) < len(value):
-            raise _Refused(f"a list of {'at least one of ' if least else ''}{', '.join(known)}, each once")
-        return tuple(value)
-
-    return check
-
-
-def _truth(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _Refused("true or false")
-    return value
-
-
-def _file_name(value: Any) -> str:
-    if not isinstance(value, str) or (value and not _PROGRAM.fullmatch(value)):
-        raise _Refused('the name of a .py file or a notebook, as "hw3.py"; "" for none in particular')
-    return value
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _whole(least: int, most: int) -> _Check:
-    def check(value: Any) -> int:
-        if not _is_whole(value) or not least <= value <= most:
-            raise _Refused(f"a whole number from {least} to {most}")
-        return value
-
-    return check
-
-
-def _seed(value: Any) -> int | str:
-    if value == SECRET or (_is_whole(value) and 0 <= value < 2**63):
-        return value
-    raise _Refused(f'"{SECRET}", or a whole number from 0 to {2**63 - 1}')
-
-
-def _range(most: int) -> _Check:
-    def check(value: Any) -> tuple[int, int]:
-        pair = isinstance(value, list) and len(value) == 2 and all(map(_is_whole, value))
-        if not pair or not 1 <= value[0] <= value[1] <= most:
-            raise _Refused(f"two whole numbers [from, to] with 1 <= from <= to <= {most}")
-        return value[0], value[1]
-
-    return check
-
-
-def _number(least: float, most: float, *, open_below: bool = False) -> _Check:
-    least_allowed = "greater than" if open_below else "of at least"
-
-    def check(value: Any) -> float:
-        numeric = isinstance(value, float) or _is_whole(value)
-        # A comparison, and not float(value), first: TOML's whole numbers have no upper bound, and NaN fails it.
-        if not numeric or not least <= value <= most or (open_below and value == least):
-            raise _Refused(f"a number {least_allowed} {least:g} and at most {most:g}")
-        return float(value)
-
-    return check
-
-
 # The keys ------------------------------------------------------------------------------------------------------------
 
 
@@ -246,16 +170,16 @@ class _Table(msgspec.Struct, frozen=True):
     build: Callable[..., Any]
 
 
-class _LineNames(Mapping[str, _Check]):
+class _LineNames(Mapping[str, checks.Check]):
     """The keys of [points.lines]: any line's name, or a kind of line for all its layers."""
 
-    _POINTS = staticmethod(_number(0, MAX_POINTS))
+    _POINTS = staticmethod(checks.number(0, MAX_POINTS))
     _PATTERN = re.compile(f"(?:{'|'.join(NUMBERED_LINES)})(?:[1-9][0-9]?)?|{'|'.join(SINGLE_LINES)}")
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self._PATTERN.fullmatch(key) is not None
 
-    def __getitem__(self, key: str) -> _Check:
+    def __getitem__(self, key: str) -> checks.Check:
         return self._POINTS
 
     def __iter__(self):
@@ -265,10 +189,10 @@ class _LineNames(Mapping[str, _Check]):
         return 2 * len(NUMBERED_LINES) + len(SINGLE_LINES)
 
 
-class _MistakeNames(Mapping[str, _Check]):
+class _MistakeNames(Mapping[str, checks.Check]):
     """The keys of [points.mistakes]: the ids of the catalogue, which is imported where one is asked for."""
 
-    _POINTS = staticmethod(_number(0, MAX_POINTS))
+    _POINTS = staticmethod(checks.number(0, MAX_POINTS))
 
     @staticmethod
     def _ids() -> tuple[str, ...]:
@@ -278,7 +202,7 @@ class _MistakeNames(Mapping[str, _Check]):
     def __contains__(self, key: object) -> bool:
         return key in self._ids()
 
-    def __getitem__(self, key: str) -> _Check:
+    def __getitem__(self, key: str) -> checks.Check:
         return self._POINTS
 
     def __iter__(self):
@@ -288,39 +212,41 @@ class _MistakeNames(Mapping[str, _Check]):
         return len(self._ids())
 
 
-def _checked(table: Mapping[str, Any], keys: Mapping[str, _Check | _Table], prefix: str, source: str) -> dict[str, Any]:
+def _checked(
+    table: Mapping[str, Any], keys: Mapping[str, checks.Check | _Table], prefix: str, source: str
+) -> dict[str, Any]:
     """The table's values, each through its key's check; BadInput at the first unknown key or refused value."""
     values: dict[str, Any] = {}
     for key, value in table.items():
         name = prefix + key
         if key not in keys:
-            raise BadInput(f"{source}: unknown key {_shown(name)}; known here: {', '.join(keys)}")
+            raise BadInput(f"{source}: unknown key {checks.shown(name)}; known here: {', '.join(keys)}")
         try:
             values[key] = _value(value, keys[key], f"{name}.", source)
-        except _Refused as refused:
-            raise BadInput(f"{source}: {name} = {_shown(value)} is not allowed; {name} takes {refused}") from None
+        except checks.Refused as refused:
+            raise BadInput(f"{source}: {name} = {checks.shown(value)} is not allowed; {name} takes {refused}") from None
     return values
 
 
-def _value(value: Any, check: _Check | _Table, prefix: str, source: str) -> Any:
+def _value(value: Any, check: checks.Check | _Table, prefix: str, source: str) -> Any:
     if not isinstance(check, _Table):
         return check(value)
     if not isinstance(value, dict):
-        raise _Refused(f"a table with the keys {', '.join(check.keys)}")
+        raise checks.Refused(f"a table with the keys {', '.join(check.keys)}")
     return check.build(**_checked(value, check.keys, prefix, source))
 
 
 _CONSTANTS = _Table(
     {
-        "leaky_relu": _number(0, 1),
-        "elu": _number(0, 100, open_below=True),
-        "swish": _number(0, 100, open_below=True),
-        "celu": _number(0, 100, open_below=True),
-        "prelu": _number(0, 1),
+        "leaky_relu": checks.number(0, 1),
+        "elu": checks.number(0, 100, open_below=True),
+        "swish": checks.number(0, 100, open_below=True),
+        "celu": checks.number(0, 100, open_below=True),
+        "prelu": checks.number(0, 1),
     },
     ActivationConstants,
 )
-_FUNCTION_POINTS = _number(0, MAX_POINTS)
+_FUNCTION_POINTS = checks.number(0, MAX_POINTS)
 _POINTS = _Table(
     {
         "gradients": _FUNCTION_POINTS,
@@ -332,31 +258,41 @@ _POINTS = _Table(
     },
     Points,
 )
-_KEYS: dict[str, _Check | _Table] = {
-    "lesson": _name(("network",)),
-    "convention": _name(("rows", "columns")),
-    "backend": _name(("numpy", "torch")),
-    "activations": _names(ACTIVATIONS),
-    "output": _name(OUTPUTS),
-    "loss": _name(LOSSES),
-    "layers": _range(MAX_LAYERS),
-    "widths": _range(MAX_UNITS),
-    "inputs": _range(MAX_UNITS),
-    "outputs": _range(MAX_UNITS),
-    "batch": _range(MAX_UNITS),
-    "biases": _truth,
-    "l2": _truth,
-    "precision": _name(("float64", "float32")),
-    "seed": _seed,
-    "epsilon": _name(("allow", "wrong")),
-    "forward_only": _name(("allow", "wrong")),
-    "functions": _names(FUNCTIONS, least=0),
-    "time_limit": _number(0, MAX_SECONDS, open_below=True),
-    "cpu_limit": _number(0, MAX_SECONDS),
-    "memory_mib": _whole(64, MAX_MEMORY_MIB),
-    "program": _file_name,
+_LATE = _Table(
+    {"per_day": checks.number(0, 1), "most": checks.number(0, 1), "grace": checks.number(0, MAX_GRACE)}, Late
+)
+_SHOW = _Table({"before": checks.one_of(EXPLAINED), "after": checks.one_of(EXPLAINED)}, Show)
+# What a class needs besides, and no grade depends on.
+_OF_THE_COURSE = ("name", "due", "late", "show")
+_KEYS: dict[str, checks.Check | _Table] = {
+    "lesson": checks.one_of(("network",)),
+    "convention": checks.one_of(("rows", "columns")),
+    "backend": checks.one_of(("numpy", "torch")),
+    "activations": checks.some_of(ACTIVATIONS),
+    "output": checks.one_of(OUTPUTS),
+    "loss": checks.one_of(LOSSES),
+    "layers": checks.span(MAX_LAYERS),
+    "widths": checks.span(MAX_UNITS),
+    "inputs": checks.span(MAX_UNITS),
+    "outputs": checks.span(MAX_UNITS),
+    "batch": checks.span(MAX_UNITS),
+    "biases": checks.truth,
+    "l2": checks.truth,
+    "precision": checks.one_of(("float64", "float32")),
+    "seed": checks.seed,
+    "epsilon": checks.one_of(("allow", "wrong")),
+    "forward_only": checks.one_of(("allow", "wrong")),
+    "functions": checks.some_of(FUNCTIONS, least=0),
+    "time_limit": checks.number(0, MAX_SECONDS, open_below=True),
+    "cpu_limit": checks.number(0, MAX_SECONDS),
+    "memory_mib": checks.whole(64, MAX_MEMORY_MIB),
+    "program": checks.file_name,
+    "name": checks.title,
+    "due": checks.moment,
     "activation": _CONSTANTS,
     "points": _POINTS,
+    "late": _LATE,
+    "show": _SHOW,
 }
 
 
@@ -374,7 +310,7 @@ def _pairing_problem(assignment: Assignment) -> str | None:
         return None
     fitting = [loss for loss, outputs in allowed.items() if assignment.output in outputs]
     return (
-        f"output = {_shown(assignment.output)} does not go with loss = {_shown(assignment.loss)}; "
+        f"output = {checks.shown(assignment.output)} does not go with loss = {checks.shown(assignment.loss)}; "
         f"output {assignment.output} takes loss {' or '.join(fitting)}, "
         f"loss {assignment.loss} takes output {', '.join(allowed[assignment.loss])}"
     )
@@ -389,15 +325,3 @@ def _points_problem(assignment: Assignment) -> str | None:
         if number.isdigit() and int(number) > most:
             return f"points.lines.{name}: there is no layer {number}; layers = [{assignment.layers[0]}, {most}]"
     return None
-
-
-def _shown(value: Any) -> str:
-    """A value as TOML would write it, in one line and not too long."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int) and value.bit_length() > 128:
-        return "a whole number of more than 38 digits"
-    text = '"' + value.encode("unicode_escape").decode() + '"' if isinstance(value, str) else ascii(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -13,7 +13,7 @@ from torch import Tensor
 from verify.bounds.budget import FLOAT32, FLOAT64
 from verify.grading.answers import Answer, as_array, describe
 from verify.grading.fixtures import Case, Fixture
-from verify.grading.judging import Judged, worst_entry
+from verify.grading.judged import Judged, worst_entry
 from verify.grading.record import Worst
 from verify.isolation import Outcome, Reply
 from verify.lessons.network.decoding import Decoder

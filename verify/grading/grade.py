@@ -21,7 +21,9 @@ from verify.grading.assignment import Assignment
 from verify.grading.counterexample import counterexample
 from verify.grading.fixtures import JUDGED, Case, Fixture, fixture
 from verify.grading.functions import ETA, Heard, judge_functions
-from verify.grading.judging import Judge, Judged
+from verify.grading.judged import Judged
+from verify.grading.judging import Judge
+from verify.grading.message import message_of, said_records
 from verify.grading.passed_over import passed_over
 from verify.grading.record import GradeRecord, LineRecord, task_of, without_run
 from verify.grading.scoring import Scoring, absent, settled
@@ -30,12 +32,10 @@ from verify.grading.sentences import (
     advice_said,
     finding_record,
     first_wrong,
-    message_of,
     no_answer,
     no_gradients,
     other_findings,
     raised_on,
-    said_records,
 )
 from verify.grading.told import told
 from verify.grading.wide import Wide, judge, wide_case

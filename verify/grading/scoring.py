@@ -17,7 +17,7 @@ from verify.grading.assignment import Assignment
 from verify.grading.carrying import blindness
 from verify.grading.fixtures import GRADED, Fixture
 from verify.grading.functions import OPTIONAL
-from verify.grading.judging import Judged
+from verify.grading.judged import Judged
 from verify.grading.record import LineRecord
 from verify.grading.sentence import listed
 from verify.lessons.network.diagnosis import Diagnosis, Finding

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 import torch
@@ -12,9 +12,10 @@ from verify.grading.assignment import Assignment
 from verify.grading.carrying import delta_is_wrong
 from verify.grading.fixtures import Case, Fixture
 from verify.grading.functions import Heard, step_findings
-from verify.grading.judging import Judged
-from verify.grading.record import FindingRecord, GradeRecord, SaidRecord
-from verify.grading.sentence import Said, count, listed, said
+from verify.grading.judged import Judged
+from verify.grading.message import raised, said_records
+from verify.grading.record import FindingRecord, GradeRecord
+from verify.grading.sentence import Said, count, said
 from verify.isolation import Run
 from verify.lessons.network.diagnosis import Diagnosis, Finding, finding
 from verify.lessons.network.right import is_finite
@@ -24,11 +25,6 @@ from verify.problems.lines import STEP, place
 # What a program keeps from call to call, or cuts off, shows in its step as well, and is no mistake of the step.
 STATEFUL = frozenset(("gradients-accumulated", "cache-stale", "precision-float32", "integer-arrays"))
 OF_STEPS = ("step-sign", "step-repeated", "updated-weights-in-backward")
-
-
-def said_records(sentences: Iterable[Said]) -> list[SaidRecord]:
-    """Sentences as a record keeps them beside its English texts."""
-    return [SaidRecord(key=s.key, values=dict(s.values)) for s in sentences]
 
 
 def other_findings(
@@ -48,10 +44,6 @@ def other_findings(
     if any(a.inputs_changed for a in answers):
         found.append(finding("inputs-mutated", drawn.assignment.layers[1]))
     return found
-
-
-def raised(answer: Answer) -> str:
-    return answer.failed + (f" ({answer.place})" if answer.place else "")
 
 
 def finding_record(f: Finding, assignment: Assignment) -> FindingRecord:
@@ -100,35 +92,6 @@ def advice_said(drawn: Fixture, answers: Sequence[Answer], float32: bool) -> lis
         of_softmax = drawn.assignment.output == "softmax" and any(not bool(torch.isfinite(v).all()) for v in top)
         sentences.append(said("softmax-overflow" if of_softmax else "overflow"))
     return [*sentences, *([said("float32-passes")] if float32 else [])]
-
-
-def message_of(record: GradeRecord, run: Run, missing: Sequence[str]) -> str:
-    """The message of a record that was judged; its keys and values are put down beside it."""
-    if record.state in ("timeout", "memory"):
-        return run.message
-    sentences = [*_message(record, missing)]
-    record.message_said = said_records(sentences)
-    findings = [f.says for f in record.diagnosis] if record.state != "correct" else []
-    return " ".join([*(s.text for s in sentences), *findings, *([] if findings else record.known)])
-
-
-def _message(record: GradeRecord, missing: Sequence[str]) -> Iterator[Said]:
-    if record.state == "correct":
-        yield said("correct", problems=count(record.problems, "problem"))
-        return
-    if record.state == "undecided":
-        open_ = ", ".join(line.name for line in record.lines if line.state == "undecided")
-        yield said("not-decided", problems=count(record.problems, "problem"), lines=open_)
-        return
-    if missing:
-        yield said("missing", functions=", ".join(missing))
-    elif record.state == "incomplete":
-        lines = [line.name for line in record.lines if line.state == "absent" and line.max_points > 0]
-        yield said("lines-missing", lines=listed(lines))
-    if record.raised:
-        yield said("failed-somewhere", what=record.raised[0])
-    if record.first_wrong_line and not record.diagnosis:
-        yield said("first-wrong", line=record.first_wrong_line)
 
 
 def raised_on(failed: Sequence[tuple[Case, Answer]]) -> list[str]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from verify.grading.answers import Answer, columns_name
 from verify.grading.fixtures import GRADED, Case, Fixture
-from verify.grading.judging import Judged
+from verify.grading.judged import Judged
 from verify.problems.lines import kind_and_layer, local_name
 
 _DIGITS = 1e-9

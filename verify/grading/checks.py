@@ -1,0 +1,119 @@
+"""Checks of one value of an assignment's file: each gives what the value means, or says what its key takes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+SECRET = "secret"
+
+
+class Refused(Exception):
+    """A value that a key does not take; the message says what it takes."""
+
+
+_PROGRAM = re.compile(r"[^/\\\0]{1,100}\.(py|ipynb|md|qmd|Rmd)")
+Check = Callable[[Any], Any]
+
+
+def one_of(known: tuple[str, ...]) -> Check:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or value not in known:
+            raise Refused(f"one of {', '.join(known)}")
+        return value
+
+    return check
+
+
+def some_of(known: tuple[str, ...], least: int = 1) -> Check:
+    def check(value: Any) -> tuple[str, ...]:
+        whole = isinstance(value, list) and all(isinstance(entry, str) and entry in known for entry in value)
+        if not whole or len(value) < least or len(set(value)) < len(value):
+            raise Refused(f"a list of {'at least one of ' if least else ''}{', '.join(known)}, each once")
+        return tuple(value)
+
+    return check
+
+
+def truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Refused("true or false")
+    return value
+
+
+def file_name(value: Any) -> str:
+    if not isinstance(value, str) or (value and not _PROGRAM.fullmatch(value)):
+        raise Refused('the name of a .py file or a notebook, as "hw3.py"; "" for none in particular')
+    return value
+
+
+def title(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 100 or (value and not value.isprintable()):
+        raise Refused("a name in one line of at most 100 characters, as students know the assignment")
+    return value
+
+
+def moment(value: Any) -> str:
+    """A date and time with its offset, as ISO 8601."""
+    if value == "":
+        return ""
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise Refused('a date and time with its offset, as 2026-11-20T23:59:00+01:00; "" for none')
+    return value.isoformat()
+
+
+def is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def whole(least: int, most: int) -> Check:
+    def check(value: Any) -> int:
+        if not is_whole(value) or not least <= value <= most:
+            raise Refused(f"a whole number from {least} to {most}")
+        return value
+
+    return check
+
+
+def seed(value: Any) -> int | str:
+    if value == SECRET or (is_whole(value) and 0 <= value < 2**63):
+        return value
+    raise Refused(f'"{SECRET}", or a whole number from 0 to {2**63 - 1}')
+
+
+def span(most: int) -> Check:
+    def check(value: Any) -> tuple[int, int]:
+        pair = isinstance(value, list) and len(value) == 2 and all(map(is_whole, value))
+        if not pair or not 1 <= value[0] <= value[1] <= most:
+            raise Refused(f"two whole numbers [from, to] with 1 <= from <= to <= {most}")
+        return value[0], value[1]
+
+    return check
+
+
+def number(least: float, most: float, *, open_below: bool = False) -> Check:
+    least_allowed = "greater than" if open_below else "of at least"
+
+    def check(value: Any) -> float:
+        numeric = isinstance(value, float) or is_whole(value)
+        # A comparison, and not float(value), first: TOML's whole numbers have no upper bound, and NaN fails it.
+        if not numeric or not least <= value <= most or (open_below and value == least):
+            raise Refused(f"a number {least_allowed} {least:g} and at most {most:g}")
+        return float(value)
+
+    return check
+
+
+def shown(value: Any) -> str:
+    """A value as TOML would write it, in one line and not too long."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and value.bit_length() > 128:
+        return "a whole number of more than 38 digits"
+    text = '"' + value.encode("unicode_escape").decode() + '"' if isinstance(value, str) else ascii(value)
+    return text if len(text) <= 60 else text[:57] + "..."
