@@ -64,7 +64,7 @@ def budgets(problem: Problem, u: float | None = None) -> dict[str, Tensor]:
 
 
 def _total_error_in_parts(net: Working, l: int) -> Any:
-    """E as the witnesses add it up: the mean, and each layer's penalty column by column, apart until they are joined."""
+    """E as the witnesses add it up: the mean, and each layer's penalty by columns, apart until they are joined."""
     E_n: Any = net.pair.error(net.a[l], net.y, net.t)
     columns: list[Any] = [torch.sum(W**2, dim=0) for W in net.W.values()]
     mean, penalties = (torch.sum(E_n) / net.N).alone(), [torch.sum(c.alone()).alone() for c in columns]
