@@ -65,10 +65,10 @@ def budgets(problem: Problem, u: float | None = None) -> dict[str, Tensor]:
 
 def _total_error_in_parts(net: Working, l: int) -> Any:
     """E as the witnesses add it up: the mean, and each layer's penalty by columns, apart until they are joined."""
-    E_n: Any = net.pair.error(net.a[l], net.y, net.t)
-    columns: list[Any] = [torch.sum(W**2, dim=0) for W in net.W.values()]
-    mean, penalties = (torch.sum(E_n) / net.N).alone(), [torch.sum(c.alone()).alone() for c in columns]
-    return mean + net.lam / 2 * sum(penalties[1:], penalties[0])
+    add: Stand = torch.sum
+    mean = (add(net.pair.error(net.a[l], net.y, net.t)) / net.N).alone()
+    first, *others = (add(add(W**2, dim=0).alone()).alone() for W in net.W.values())
+    return mean + net.lam / 2 * sum(others, first)
 
 
 # What `manual` and `torch_ref` compute, the order of E's parts included: within one part there is any order.
