@@ -23,15 +23,13 @@ from verify.grading.fixtures import JUDGED, Case, Fixture, fixture
 from verify.grading.functions import ETA, Heard, judge_functions
 from verify.grading.judged import Judged
 from verify.grading.judging import Judge
-from verify.grading.message import said_records
+from verify.grading.message import advise, ended, said_records, tell, tell_result
 from verify.grading.passed_over import passed_over
 from verify.grading.record import GradeRecord, LineRecord, task_of, without_run
 from verify.grading.scoring import Scoring, absent, settled
 from verify.grading.sentence import Said, said
 from verify.grading.sentences import (
     advice,
-    advise,
-    ended,
     finding_record,
     first_wrong,
     no_answer,

@@ -50,8 +50,12 @@ def _states(record: GradeRecord) -> GradeRecord:
     told = record.state not in _OF_NUMBERS
     return msgspec.structs.replace(
         record,
-        lines=[msgspec.structs.replace(line, reason="", reason_said=None, equation="", carried_forward=None) for line in record.lines],
-        first_wrong_line=None, diagnosis=[], known=[], known_said=[], advice=[], advice_said=[], raised=[], raised_said=[],
-        hidden_mistakes=[],
+        lines=[*map(_state_alone, record.lines)],
+        first_wrong_line=None, diagnosis=[], known=[], known_said=[], advice=[], advice_said=[], raised=[],
+        raised_said=[], hidden_mistakes=[],
         message=record.message if told else "", message_said=record.message_said if told else [],
     )  # fmt: skip
+
+
+def _state_alone(line: LineRecord) -> LineRecord:
+    return msgspec.structs.replace(line, reason="", reason_said=None, equation="", carried_forward=None)

@@ -19,9 +19,10 @@ from verify.lessons.network.decoding import Decoder, Observed
 from verify.lessons.network.findings import Diagnosis, Finding, finding, findings_of, lines_of_mistake
 from verify.lessons.network.fitted import Throughout
 from verify.lessons.network.known import known
+from verify.lessons.network.logarithms import epsilon_in_log
 from verify.lessons.network.order import is_stale, kept_calls, unpiled
 from verify.lessons.network.precision import in_single, inputs_in_single, is_cut_off, rounded_in_the_middle
-from verify.lessons.network.read import epsilon_in_log, throughouts
+from verify.lessons.network.read import throughouts
 from verify.lessons.network.right import gradients_are_right, is_finite, line_is_right, what_came_is_right
 from verify.lessons.network.texts import said
 from verify.lessons.network.walking import stepped_each_sample

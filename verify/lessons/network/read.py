@@ -29,7 +29,7 @@ _ALIKE = 1e-9
 _FLOOR = 1e-11
 _CONSTANTS = {"leaky_relu": "slope γ", "elu": "γ", "swish": "β"}
 _GELU = ("gelu", "gelu_tanh", "gelu_sigmoid")
-_EPSILONS = tuple(10.0**-k for k in range(3, 17))
+EPSILONS = tuple(10.0**-k for k in range(3, 17))
 
 
 def throughouts(observed: Sequence[Observed]) -> Iterator[Throughout]:
@@ -365,37 +365,5 @@ def _near(number: float | None) -> list[float]:
     """The number that was read off, and the power of ten that it probably is."""
     if number is None or not 0 < number < 1:
         return []
-    power = min(_EPSILONS, key=lambda e: abs(math.log(e / number)))
+    power = min(EPSILONS, key=lambda e: abs(math.log(e / number)))
     return list(dict.fromkeys([*([power] if abs(power - number) <= 0.2 * number else []), rounded(number)]))
-
-
-# E alone -------------------------------------------------------------------------------------------------------------
-
-_LOGS = {
-    "logarithm-plus": lambda y, e: y + e,
-    "logarithm-max": lambda y, e: torch.clamp(y, min=e),
-    "logarithm-clip": lambda y, e: torch.clamp(y, e, 1 - e),
-}
-
-
-def epsilon_in_log(rows: Sequence[tuple[Case, Tensor]]) -> tuple[float, str] | None:
-    """The ε in the logarithm of a cross-entropy E, and the key of where it stands; rows: cases with the program's E."""
-    rows = [(c, E.reshape(())) for c, E in rows if E.numel() == 1 and bool(torch.isfinite(E).all())]
-    if not rows or rows[0][0].problem.loss == "squared-error":
-        return None
-    for epsilon in _EPSILONS:
-        for form, inside in _LOGS.items():
-            if all(_is_log(case, E, lambda y, e=epsilon, inside=inside: inside(y, e)) for case, E in rows):
-                return epsilon, form
-    return None
-
-
-def _is_log(case: Case, E: Tensor, inside) -> bool:
-    net, t = case.working, case.problem.t
-    y = net.y
-    terms = t * torch.log(inside(y))
-    if case.problem.loss == "binary-cross-entropy":
-        terms = terms + (1 - t) * torch.log(inside(1 - y))
-    penalty = case.problem.lam / 2 * sum(float((w**2).sum()) for w in case.problem.W)
-    made = -torch.nan_to_num(terms).sum() / case.problem.N + penalty
-    return bool((made - E).abs() <= 1e-13 * (1 + made.abs()) + case.allowed("E"))
