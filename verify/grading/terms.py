@@ -68,7 +68,7 @@ _FORMULAS = {
     "gelu_sigmoid": ("v s, where s = 1 / (1 + exp(−1.702 v))", "s + 1.702 v s (1 − s)"),
     "identity": ("v", "1"),
 }
-_LOSSES = {
+LOSSES = {
     "cross-entropy": "Eₙ = −Σₖ tₖ ln yₖ",
     "binary-cross-entropy": "Eₙ = −Σₖ (tₖ ln yₖ + (1 − tₖ) ln(1 − yₖ))",
     "squared-error": "Eₙ = ½ Σₖ (yₖ − tₖ)²",
@@ -97,15 +97,26 @@ def formulas(net: Working) -> list[str]:
     return [
         *said,
         "softmax(v)ₖ = exp(vₖ) / Σⱼ exp(vⱼ)" if g == "softmax" else f"output {g}: {_of_activation(g, net)}",
-        f"{net.pair.loss}: {_LOSSES[net.pair.loss]}, y the network's output",
+        f"{net.pair.loss}: {LOSSES[net.pair.loss]}, y the network's output",
     ]
 
 
 def _of_activation(name: str, net: Working) -> str:
-    constants = net.f.constants
+    return "f(v) = {};  f′(v) = {}".format(*_formulas_of(name, net.f.constants))
+
+
+def forward_formula(name: str, constants: Any) -> str:
+    """An activation by its formula, without its derivative: "tanh: f(v) = tanh v".
+
+    constants: leaky_relu, elu and swish, as an assignment has them.
+    """
+    return f"{name}: f(v) = {_formulas_of(name, constants)[0]}"
+
+
+def _formulas_of(name: str, constants: Any) -> tuple[str, ...]:
+    """f and f′ with the constants put in."""
     gamma = constants.elu if name == "elu" else constants.leaky_relu
-    f, slope = (text.replace("{γ}", f"{gamma:g}").replace("{β}", f"{constants.swish:g}") for text in _FORMULAS[name])
-    return f"f(v) = {f};  f′(v) = {slope}"
+    return tuple(text.replace("{γ}", f"{gamma:g}").replace("{β}", f"{constants.swish:g}") for text in _FORMULAS[name])
 
 
 Parts = list[str | float | Tensor]
