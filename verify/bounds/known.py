@@ -60,7 +60,7 @@ def _on_known_lines(
         if kind == "y":  # torch's losses go from the scores to δ(L) past y, which is computed once more and rounds anew
             return line
         passed = _passed_on(line, first[name], value, bar)
-        return _off_zero(passed, problem, l) if kind == "a" else passed
+        return _off_knots(passed, problem, l) if kind == "a" else passed
 
     return seen
 
@@ -75,14 +75,15 @@ def _passed_on(line: Bounded, first: Tensor, value: Tensor, bar: Tensor) -> Boun
     return Bounded(torch.where(usable, value, line.value), torch.where(usable, error, line.error), line.u)
 
 
-def _off_zero(a: Bounded, problem: Problem, l: int) -> Bounded:
-    """Where both stand at an exact 0 their slopes are any two of one hull, which the known line's bar covers.
+def _off_knots(a: Bounded, problem: Problem, l: int) -> Bounded:
+    """Where pieces meet exactly at both, their slopes are any two of one hull, which the known line's bar covers.
 
     The kink is no rounding, then: a is put beside it, on the steeper side, for the size of the terms alone.
     """
     name = problem.activation if l < problem.L else problem.output
-    if name == "softmax" or not (c := curve(name, problem.constants)).pattern:
+    if name == "softmax":
         return a
-    right = 1.0 if c.first <= 1 else -1.0
-    at_zero = (a.value == 0) & (a.error == 0)
-    return Bounded(torch.where(at_zero, right * torch.finfo(a.dtype).tiny, a.value), a.error, a.u)
+    value = a.value
+    for knot in curve(name, problem.constants).knots:
+        value = torch.where((value == knot.at) & (a.error == 0), knot.beside, value)
+    return Bounded(value, a.error, a.u)

@@ -87,6 +87,11 @@ def swish(z: Tensor, beta: float) -> Tensor:
     return _times(z, sigmoid(_scaled(z, beta)))
 
 
+def mish(z: Tensor) -> Tensor:
+    """z tanh(ln(1 + e^z))."""
+    return _times(z, tanh(softplus(z)))
+
+
 def gelu_tanh(z: Tensor) -> Tensor:
     """z σ(2u), u = √(2/π)(z + 0.044715 z³), for 0.5 (1 + tanh u) = σ(2u), which does not cancel."""
     x, y = torch.clamp(z.real, -_SATURATED, _SATURATED), z.imag
@@ -123,6 +128,9 @@ _FUNCTIONS: dict[str, Callable[[Constants], Function]] = {
     "gelu_tanh": lambda c: gelu_tanh,
     "gelu_sigmoid": lambda c: lambda z: swish(z, 1.702),
     "identity": lambda c: identity,
+    "silu": lambda c: lambda z: swish(z, 1.0),
+    "log_sigmoid": lambda c: lambda z: -softplus(-z),
+    "mish": lambda c: mish,
 }
 ALLOWED: tuple[str, ...] = tuple(_FUNCTIONS)
 

@@ -9,9 +9,9 @@ which their sum is least. (All this is at the stored a(l), rounded as they are; 
 against it.)
 
 Kinks: the activation patterns at all points are compared exactly. Where they differ the step shrinks. Where a
-pre-activation is exactly 0, either branch may be taken, unit by unit: every choice is differenced by itself, and the
-bar reaches over all of them and no further. What even the smallest step cannot settle is undecided, and so is an entry
-with more units at 0 than can be tried.
+pre-activation is exactly where pieces meet (at 0, mostly), either may be taken, unit by unit: every choice is
+differenced by itself, and the bar reaches over all of them and no further. What even the smallest step cannot settle is
+undecided, and so is an entry with more such units than can be tried.
 """
 
 from __future__ import annotations
@@ -155,8 +155,9 @@ def _crossed(base: Base, l: int, n: Tensor, j: Tensor, rows: list[Tensor]) -> Te
     """
     crossed = torch.zeros_like(n, dtype=torch.bool)
     for row, c, origin in zip(rows, _curves(base, l), origins(base, l, n, j), strict=True):
-        if c is not None and c.pattern:
-            crossed |= (((row > 0) != (origin > 0)).any(0) & (origin != 0)).any(1)
+        if c is not None and c.knots:
+            other = torch.stack([(row > k.at) != (origin > k.at) for k in c.knots]).any(0)
+            crossed |= (other.any(0) & ~c.at_knot(origin)).any(1)
     return crossed
 
 
@@ -172,8 +173,9 @@ def _steps(base: Base, l: int, up: Growth, C: Tensor, noise: Tensor) -> tuple[Te
     longest = (_MOVED / 3 / _reach(base, l, up)).expand_as(a)
     s = torch.minimum(longest, best_step(C, noise.unsqueeze(1)))
     own = _curves(base, l)[0]
-    if own is not None and own.pattern:
-        s = torch.where(a > 0, torch.minimum(s, torch.clamp(a / 4, min=_SHORTEST_STEP)), s)
+    if own is not None and own.knots:
+        away = own.from_knots(base.a[l])
+        s = torch.where(away > 0, torch.minimum(s, torch.clamp(away / 4, min=_SHORTEST_STEP)), s)
     s = torch.exp2(torch.floor(torch.log2(s)))
     # Below eight units in the last place of a, a ± 3s would not be the points that the weights assume.
     shortest = 8 * 2 * _U * torch.exp2(torch.ceil(torch.log2(torch.clamp(a, min=1e-300))))
