@@ -10,9 +10,10 @@ from typing import Any
 import torch
 
 from verify.backward import calls, words
-from verify.backward.checker import Checker, Looked, Refused
+from verify.backward.checker import Checker, Looked, Mismatch, Refused
 from verify.backward.expected import OTHERS, ByDeclaration, ByDifferences, ByReference, Expected
 from verify.backward.judging import DOUBT, FAIL, RIGHT
+from verify.backward.orders import ORDERS
 from verify.backward.pictures import picture
 from verify.backward.power import Power
 from verify.backward.precision import Precision
@@ -41,6 +42,7 @@ class Asked:
     device: str | torch.device | None = None
     probes: tuple[str, ...] | None = None
     progress: Progress = lambda text: None
+    double: bool = False
 
     def against(self) -> str:
         return "declared" if self.declared else "reference" if self.reference else "differences"
@@ -66,6 +68,7 @@ class Seen:
     worst: dict[int, tuple[float, Looked, str]] = field(default_factory=dict)
     ran: tuple[str, ...] = ()
     left_out: int = 0
+    double: bool = False  # whether the second derivative is asked for
     sampled: bool = False  # by differences, in some entries of the larger inputs
 
     def name(self, k: int) -> str:
@@ -92,7 +95,7 @@ def examine(asked: Asked) -> CheckRecord:
     checker = Checker(
         asked.function, asked.expected(case), Precision.of(case.dtype, asked.accumulate), asked.seed, set()
     )
-    seen = Seen(names_of(asked.function, len(case.inputs)))
+    seen = Seen(names_of(asked.function, len(case.inputs)), double=asked.double)
     _probe_all(asked, checker, case, seen)
     _what_was_differenced(checker.expected, case, seen)
     record = _record(asked, case, checker, seen)
@@ -122,7 +125,7 @@ def _probe_all(asked: Asked, checker: Checker, case: Case, seen: Seen) -> None:
     for probe in INPUTS:
         if wanted(probe.name) and probe.inputs is not None:
             _put(asked, checker, probe, probe.inputs(checker.draws(probe.name), small), seen)
-    for name, run in calls.CALLS.items():
+    for name, run in {**calls.CALLS, **ORDERS}.items():
         if wanted(name):
             asked.progress(name)
             run(checker, small, seen)
@@ -135,21 +138,18 @@ def _first(asked: Asked, checker: Checker, case: Case, seen: Seen) -> Looked | N
     asked.progress(_RANDOM.name)
     seen.probes[_RANDOM.name] = _RANDOM.changes
     try:
-        run = checker.run(case)
+        checker.run(case)
     except Refused as error:
         raise BadInput(f"{asked.against()} does not take these inputs: {error}") from error
     try:
         looked = checker.look(_RANDOM, case)
     except BadInput:
         raise
+    except Mismatch as error:
+        raise BadInput(str(error)) from error
     except Exception as error:
         seen.find(words.raised(_RANDOM.name, error, FAIL))
         return None
-    if len(run.outputs) != len(looked.answer.outputs):
-        raise BadInput(
-            f"the function returns {len(looked.answer.outputs)} tensors, the reference {len(run.outputs)}: "
-            "allowed are as many"
-        )
     seen.ran = looked.answer.nodes
     calls.kernel_ran(asked.function, looked.answer, seen)
     _keep(checker, _RANDOM, looked, seen)

@@ -19,6 +19,7 @@ def check_backward(
     declared: Callable[..., Any] | None = None,
     accumulate: torch.dtype | str | None = None,
     shapes: bool = True,
+    double: bool = False,
     seed: int = 0,
     device: str | torch.device | None = None,
     probes: Sequence[str] | None = None,
@@ -31,14 +32,15 @@ def check_backward(
     tensor is checked, or of those that require grad where any does. reference: the same in plain torch
     operations; without it, differences of the function's own forward pass in float64. declared:
     declared(upstream, *inputs) -> gradients, for a backward pass that is meant to be no derivative. accumulate:
-    the dtype that sums are kept in, or "tf32". shapes: whether other sizes are tried. probes: only those whose
-    name begins with one of these. Raises BadInput for arguments that cannot be checked; a wrong gradient raises
+    the dtype that sums are kept in, or "tf32". shapes: whether other sizes are tried. double: whether the second
+    derivative (create_graph) has to be right as well; else the report says what it found of it. probes: only those
+    whose name begins with one of these. Raises BadInput for arguments that cannot be checked; a wrong gradient raises
     nothing here (see Report.raise_if_wrong).
     """
     from verify.backward.check import Asked, examine
 
     chosen = None if probes is None else tuple([probes] if isinstance(probes, str) else probes)
-    asked = Asked(function, inputs, reference, declared, accumulate, shapes, seed, device, chosen, progress)
+    asked = Asked(function, inputs, reference, declared, accumulate, shapes, seed, device, chosen, progress, double)
     return Report(examine(asked))
 
 
