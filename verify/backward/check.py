@@ -13,6 +13,7 @@ from verify.backward import calls, words
 from verify.backward.checker import Checker, Looked, Mismatch, Refused
 from verify.backward.expected import OTHERS, ByDeclaration, ByDifferences, ByReference, Expected
 from verify.backward.judging import DOUBT, FAIL, RIGHT
+from verify.backward.modules import opened
 from verify.backward.orders import ORDERS
 from verify.backward.pictures import picture
 from verify.backward.power import Power
@@ -43,6 +44,7 @@ class Asked:
     probes: tuple[str, ...] | None = None
     progress: Progress = lambda text: None
     double: bool = False
+    fixed: frozenset[int] = frozenset()  # sizes that stay: those of a module's parameters
 
     def against(self) -> str:
         return "declared" if self.declared else "reference" if self.reference else "differences"
@@ -91,11 +93,18 @@ class Seen:
 def examine(asked: Asked) -> CheckRecord:
     """Run every probe and give the record. Raises BadInput for arguments that cannot be checked."""
     start = time.perf_counter()
+    names = names_of(asked.function, len(asked.inputs))
+    if isinstance(asked.function, torch.nn.Module):
+        whole = opened(asked.function, asked.reference, asked.inputs)
+        asked = replace(
+            asked, function=whole.function, reference=whole.reference, inputs=whole.inputs, fixed=whole.fixed
+        )
+        names += whole.names
     case = case_of(asked.inputs, asked.device)
     checker = Checker(
         asked.function, asked.expected(case), Precision.of(case.dtype, asked.accumulate), asked.seed, set()
     )
-    seen = Seen(names_of(asked.function, len(case.inputs)), double=asked.double)
+    seen = Seen(names, double=asked.double)
     _probe_all(asked, checker, case, seen)
     _what_was_differenced(checker.expected, case, seen)
     record = _record(asked, case, checker, seen)
@@ -117,7 +126,7 @@ def _probe_all(asked: Asked, checker: Checker, case: Case, seen: Seen) -> None:
     base = _first(asked, checker, case, seen)
     if base is None:
         return
-    small = _small(checker, case, seen)
+    small = _small(asked, checker, case, seen)
     for probe in UPSTREAM[1:]:
         if wanted(probe.name):
             big = small is case or probe.name == "upstream expanded"
@@ -160,11 +169,11 @@ def _first(asked: Asked, checker: Checker, case: Case, seen: Seen) -> Looked | N
     return looked
 
 
-def _small(checker: Checker, case: Case, seen: Seen) -> Case:
+def _small(asked: Asked, checker: Checker, case: Case, seen: Seen) -> Case:
     """What most probes are put to: the given data, or a cut of them where they are large and both sides take it."""
     if largest(case) <= 4 * SMALL:
         return case
-    small = cut(case)
+    small = cut(case, fixed=asked.fixed)
     try:
         checker.look(_RANDOM, small)
     except Exception:
@@ -227,7 +236,7 @@ def _named(what: str, seen: Seen) -> str:
 def _sizes(asked: Asked, checker: Checker, case: Case, seen: Seen, wanted: Callable[[str], bool]) -> None:
     """Each size of the inputs replaced by 1, 2, odd ones, and those around 64 and 128."""
     limit = max(1 << 15, 8 * SMALL)
-    for old, new, other in variants(case, limit):
+    for old, new, other in variants(case, limit, asked.fixed):
         name = f"size {old} → {new}"
         if not wanted(name):
             continue

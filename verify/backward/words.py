@@ -105,7 +105,7 @@ def missing_double(says: str) -> Finding:
 def wrong_double(names: list[str]) -> str:
     return (
         f"Its second derivative (create_graph) is wrong in {', '.join(names)}: torch takes what the forward pass kept "
-        "beside inputs and outputs for constants. Decorate backward with once_differentiable, or ask with double=True."
+        "beside inputs and outputs for constants. Decorated with once_differentiable, backward raises there instead."
     )
 
 

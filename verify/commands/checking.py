@@ -28,11 +28,12 @@ def check_backward(
     """Check a backward pass, entry by entry, in the dtype that it runs in, under every probe.
 
     function: a callable of tensors (an autograd.Function's apply, a module, a kernel's wrapper) that returns a
-    tensor or a tuple of them. inputs: its arguments, tensors and constants; the gradient of each floating
-    tensor is checked, or of those that require grad where any does. reference: the same in plain torch
-    operations; without it, differences of the function's own forward pass in float64. declared:
-    declared(upstream, *inputs) -> gradients, for a backward pass that is meant to be no derivative. accumulate:
-    the dtype that sums are kept in, or "tf32". shapes: whether other sizes are tried. double: whether the second
+    tensor or a tuple of them; of a module the gradients of its parameters are checked as well. inputs: its
+    arguments, tensors and constants; the gradient of each floating tensor is checked, or of those that require grad
+    where any does. reference: the same in plain torch operations (of a module: another with the same parameters, or
+    a function that takes them by name); without it, differences of the function's own forward pass in float64.
+    declared: declared(upstream, *inputs) -> gradients, for a backward pass that is meant to be no derivative.
+    accumulate: the dtype that sums are kept in, or "tf32". shapes: whether other sizes are tried. double: whether the second
     derivative (create_graph) has to be right as well; else the report says what it found of it. probes: only those
     whose name begins with one of these. Raises BadInput for arguments that cannot be checked; a wrong gradient raises
     nothing here (see Report.raise_if_wrong).
