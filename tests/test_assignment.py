@@ -44,6 +44,8 @@ due         = ""
 leaky_relu = 0.01
 elu        = 1.0
 swish      = 1.0
+celu       = 1.0
+prelu      = 0.25
 
 [points]
 gradients = 10
@@ -117,7 +119,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     due = ""
     late = {per_day = 0.1, most = 0.5, grace = 15}
     show = {before = "states", after = "hints"}
-    activation = {leaky_relu = 0.2, elu = 0.5, swish = 2}
+    activation = {leaky_relu = 0.2, elu = 0.5, swish = 2, celu = 3, prelu = 0.5}
     [points]
     gradients = 4
     forward = 1.5
@@ -296,6 +298,8 @@ def test_the_digest_depends_on_every_value_and_on_nothing_else(tmp_path: Path) -
         {"time_limit": 9.0},
         {"memory_mib": 1025},
         {"activation": {"elu": 1.5}},
+        {"activation": {"celu": 0.5}},
+        {"activation": {"prelu": 0.5}},
         {"points": {"step": 1}},
         {"points": {"lines": {"dW": 1}}},
         {"points": {"lines": {"dW": 2}}},

@@ -19,7 +19,7 @@ from verify.classroom.roster import Called, Roster, read_roster
 from verify.classroom.sitting import Graded, Ground, Sitting, Work
 from verify.errors import BadInput
 from verify.grading.assignment import Assignment, assignment_from
-from verify.grading.course import Late, days_late, share_lost
+from verify.grading.course import Late, days_late
 from verify.grading.record import encode, without_run
 from verify.submissions.confined import find_class
 from verify.submissions.people import Person, person
@@ -279,5 +279,5 @@ def test_lateness_is_kept_and_costs_what_the_assignment_says(tmp_path: Path, qui
 def test_days_begun_after_the_due_date_and_the_minutes_of_grace(submitted: str, days: int) -> None:
     late = Late(per_day=0.25, most=0.4, grace=10)
     assert days_late(submitted, "2026-11-20T23:59:00+01:00", late, marked=True) == days
-    assert share_lost(days, late) == min(0.4, 0.25 * days)
+    assert late.lost(days) == min(0.4, 0.25 * days)
     assert days_late("", "2026-11-20T23:59:00+01:00", late, marked=False) == 0

@@ -10,7 +10,7 @@ from verify.classroom.class_record import MISSING, Origin, Student, origins_in, 
 from verify.classroom.gradebook import Row
 from verify.classroom.roster import Member, Roster
 from verify.grading.assignment import Assignment
-from verify.grading.course import days_late, share_lost
+from verify.grading.course import days_late
 from verify.submissions.people import Person
 from verify.submissions.reading import Entry
 from verify.submissions.submission import shown
@@ -80,7 +80,7 @@ class People:
 
         def lateness(origin: Origin) -> tuple[int, float]:
             days = days_late(origin.submitted, assignment.due, assignment.late, marked=origin.late)
-            return days, share_lost(days, assignment.late)
+            return days, assignment.late.lost(days)
 
         found = students_of(rows, self._origins, lateness)
         there = {(student.number, student.name) for student in found}

@@ -119,7 +119,7 @@ def _graded(
             )  # fmt: skip
             record = _finished(room, handed.entries, job.out)
         for name in formats:
-            export(name, record, gradebook.folder)
+            export(name, record, gradebook.folder, asked)
     return record
 
 

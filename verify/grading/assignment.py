@@ -29,6 +29,17 @@ ACTIVATIONS = (
     "gelu_tanh",
     "gelu_sigmoid",
     "identity",
+    "relu6",
+    "hard_tanh",
+    "hard_sigmoid",
+    "hard_swish",
+    "mish",
+    "selu",
+    "celu",
+    "prelu",
+    "softsign",
+    "log_sigmoid",
+    "silu",
 )
 OUTPUTS = ("softmax", *ACTIVATIONS)
 LOSSES = ("cross-entropy", "binary-cross-entropy", "squared-error")
@@ -53,6 +64,8 @@ class ActivationConstants(msgspec.Struct, frozen=True):
     leaky_relu: float = 0.01
     elu: float = 1.0
     swish: float = 1.0
+    celu: float = 1.0
+    prelu: float = 0.25
 
 
 class Points(msgspec.Struct, frozen=True):
@@ -118,8 +131,12 @@ class Assignment(msgspec.Struct, frozen=True):
         values = msgspec.to_builtins(self)
         for key in _OF_THE_COURSE:
             del values[key]
+        # Assignments from before these keys keep their digest.
         if self.forward_only == "allow":
-            del values["forward_only"]  # assignments from before this key keep their digest
+            del values["forward_only"]
+        for name in ("celu", "prelu"):
+            if values["activation"][name] == getattr(ActivationConstants(), name):
+                del values["activation"][name]
         return hashlib.sha256(msgspec.json.encode(values, order="sorted")).hexdigest()
 
 
@@ -224,6 +241,8 @@ _CONSTANTS = _Table(
         "leaky_relu": checks.number(0, 1),
         "elu": checks.number(0, 100, open_below=True),
         "swish": checks.number(0, 100, open_below=True),
+        "celu": checks.number(0, 100, open_below=True),
+        "prelu": checks.number(0, 1),
     },
     ActivationConstants,
 )

@@ -19,6 +19,10 @@ class Late(msgspec.Struct, frozen=True):
     most: float = 1.0
     grace: float = 0.0
 
+    def lost(self, days: int) -> float:
+        """The share of the score that so many days cost."""
+        return min(self.most, days * self.per_day)
+
 
 class Show(msgspec.Struct, frozen=True):
     """How much students see before and after the assignment is due, one of EXPLAINED."""
@@ -42,8 +46,3 @@ def days_late(submitted: str, due: str, late: Late, *, marked: bool) -> int:
     over = datetime.fromisoformat(submitted) - datetime.fromisoformat(due)
     minutes = over.total_seconds() / 60 - late.grace
     return math.ceil(minutes / _DAY) if minutes > 0 else 0
-
-
-def share_lost(days: int, late: Late) -> float:
-    """The share of the score that so many days cost."""
-    return min(late.most, days * late.per_day)
