@@ -33,10 +33,10 @@ def check_backward(
     where any does. reference: the same in plain torch operations (of a module: another with the same parameters, or
     a function that takes them by name); without it, differences of the function's own forward pass in float64.
     declared: declared(upstream, *inputs) -> gradients, for a backward pass that is meant to be no derivative.
-    accumulate: the dtype that sums are kept in, or "tf32". shapes: whether other sizes are tried. double: whether the second
-    derivative (create_graph) has to be right as well; else the report says what it found of it. probes: only those
-    whose name begins with one of these. Raises BadInput for arguments that cannot be checked; a wrong gradient raises
-    nothing here (see Report.raise_if_wrong).
+    accumulate: the dtype that sums are kept in, or "tf32". shapes: whether other sizes are tried. double: whether
+    the second derivative (create_graph) has to be right as well; else the report says what it found of it. probes:
+    only those whose name begins with one of these. Raises BadInput for arguments that cannot be checked; a wrong
+    gradient raises nothing here (see Report.raise_if_wrong).
     """
     from verify.backward.check import Asked, examine
 
