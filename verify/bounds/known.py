@@ -18,7 +18,7 @@ from torch import Tensor
 from manual import Working
 from manual.network import Equation
 from verify.bounds.bounded import Bounded, unit_roundoff
-from verify.bounds.budget import bounded_working, on_every_line
+from verify.bounds.budget import AS_WITNESSES, bounded_working, on_every_line
 from verify.bounds.curves import curve
 from verify.problems.problem import Problem
 
@@ -34,14 +34,14 @@ class Known:
 
 
 def known_budgets(problem: Problem, first: Lines, known: Known) -> dict[str, Tensor]:
-    """Line -> the largest difference between a program's line and the known one that rounding and bars can explain.
+    """Line -> the largest difference between a witness's line and the known one that rounding and bars can explain.
 
-    first: every line of the program, computed in the problem's dtype, each from its own lines before it. The lines
+    first: every line of the witness, computed in the problem's dtype, each from its own lines before it. The lines
     that are not known follow from those before them.
     """
     found: dict[str, Tensor] = {}
     seen = lambda kind, equation: _on_known_lines(kind, equation, problem, first, known, found)
-    bounded_working(problem, unit_roundoff(problem.dtype), on_every_line(seen))
+    bounded_working(problem, unit_roundoff(problem.dtype), on_every_line(seen, AS_WITNESSES))
     return found
 
 

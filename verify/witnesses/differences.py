@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from verify.bounds import roundings
 from verify.bounds.bounded import gamma_n
 from verify.bounds.curves import Curve, curve
 from verify.problems.problem import Problem
@@ -35,8 +36,6 @@ _LOST = 5e-324  # what one operation loses by underflow, at most
 _MOVED = 2.0**-7  # no pre-activation moves further than that
 _SHORTEST_STEP = 2.0**-36
 _SHRINK = 8.0
-# Roundings of one activation or loss as torch evaluates it.
-_FUNCTION_ROUNDINGS = 4
 MEMORY = 32 * 2**20  # blocks of about this size are evaluated fastest: larger ones leave the caches
 
 
@@ -208,7 +207,7 @@ def _noise(base: Base, l: int) -> Tensor:
         a, w = base.a[above_l], p.W[above_l]
         stored = 2 * _U * (base.a[above_l + 1].abs() + _MOVED)
         # f is evaluated at the moved point, and was at the base: what has moved is off by both.
-        own = 2 * _FUNCTION_ROUNDINGS * _U * c.terms(a.abs() + _MOVED)
+        own = 2 * roundings.DIFFERENCES * _U * c.terms(a.abs() + _MOVED)
         if above_l == l:  # one unit alone has moved
             error = torch.amax(own, dim=1, keepdim=True) * torch.amax(w.abs(), dim=0) + _U * _MOVED + stored
             norm = _norm(error)
@@ -233,11 +232,11 @@ def _loss_noise(base: Base, error: Tensor, moved: float) -> Tensor:
         c = curve(p.output, p.constants)
         y = p.pair.y(scores)
         off = (y - p.t).abs() + c.first * moved
-        y_error = c.first * error + _FUNCTION_ROUNDINGS * _U * c.terms(size)
+        y_error = c.first * error + roundings.DIFFERENCES * _U * c.terms(size)
         return torch.sum(off * (y_error + 2 * _U * off) + _U * off**2, dim=1) * (1 + gamma_n(scores.shape[1], _U))
     if p.loss == "cross-entropy":
         weight = torch.clamp(torch.sum(p.t.abs(), dim=1), min=1)
         lipschitz, terms = 2 * torch.amax(error, dim=1) * weight, 2 * torch.amax(size, dim=1) * weight
     else:
         lipschitz, terms = torch.sum(error, dim=1), torch.sum(size, dim=1)
-    return lipschitz + _FUNCTION_ROUNDINGS * _U * (terms + scores.shape[1])
+    return lipschitz + roundings.DIFFERENCES * _U * (terms + scores.shape[1])
