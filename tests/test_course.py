@@ -18,6 +18,7 @@ from verify.classroom.roster import read_roster
 from verify.classroom.sitting import Graded, Ground, Sitting, Work
 from verify.grading.assignment import Assignment
 from verify.grading.record import encode, without_run
+from verify.said import said
 from verify.submissions.confined import find_class
 
 ASKED = Assignment(due=course.DUE.isoformat(), name="ps1")
@@ -29,7 +30,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Grading that runs nothing and says what was handed in; a disk that need not be waited for."""
 
     def grade(work: Work) -> Graded:
-        record = without_run(work.entry.name, "wrong", work.read.source.splitlines()[0], ASKED, 0)  # type: ignore[union-attr]
+        handed = work.read.source.splitlines()[0]  # type: ignore[union-attr]
+        record = without_run(work.entry.name, "wrong", said("unreadable", what=handed), ASKED, 0)
         record.score = 5.0
         record.digests = dict(record.digests, submission=work.read.digest, grader=work.sitting.version)  # type: ignore[union-attr]
         return Graded(encode(record), b"# page")
