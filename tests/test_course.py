@@ -18,7 +18,7 @@ from verify.classroom.roster import read_roster
 from verify.classroom.sitting import Graded, Ground, Sitting, Work
 from verify.grading.assignment import Assignment
 from verify.grading.record import encode, without_run
-from verify.said import said
+from verify.grading.sentence import said
 from verify.submissions.confined import find_class
 
 ASKED = Assignment(due=course.DUE.isoformat(), name="ps1")

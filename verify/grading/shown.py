@@ -51,7 +51,7 @@ def _states(record: GradeRecord) -> GradeRecord:
     return msgspec.structs.replace(
         record,
         lines=[*map(_state_alone, record.lines)],
-        first_wrong_line=None, diagnosis=[], known=[], known_said=[], advice=[], advice_said=[], raised=[], raised_said=[],
+        first_wrong_line=None, diagnosis=[], known=[], known_said=[], advice=[], advice_said=[], raised=[],
         raised_said=[], hidden_mistakes=[],
         message=record.message if told else "", message_said=record.message_said if told else [],
     )  # fmt: skip
