@@ -141,7 +141,7 @@ class Judge:
             judged = replace(judged, decided=judged.decided or _is_decided(case, here, allowed))
             if not bool((own[i].off(here, value) <= allowed).all()):
                 worst = worst_entry(case.truth[here], allowed, value, case.problem.label)[1]
-                return replace(judged, wrong=1, worst=worst, reason="it does not follow from your own lines before it")
+                return replace(judged, wrong=1, worst=worst, reason=said("off-own-lines"))
         return judged
 
     def _kink(self, i: int, case: Case, float32: bool) -> Kink:
