@@ -71,6 +71,7 @@ def _makers() -> dict[str, Maker]:
         grading,
         memory,
         naming,
+        neighbours,
         odd,
         sensitivity,
         soundness,
@@ -95,6 +96,7 @@ def _makers() -> dict[str, Maker]:
         "grading": grading.grading_table,
         "class-memory": grading.class_memory_table,
         "killed": grading.killed_table,
+        "neighbours": neighbours.neighbours_table,
         "odd": odd.odd_table,
         "planted": backward.planted_table,
         "sound": backward.sound_table,
@@ -112,7 +114,7 @@ VERDICTS: tuple[str, ...] = ("verdicts", "names")
 # check_backward's and the general engine's: minutes, and only where they are named.
 BACKWARD: tuple[str, ...] = ("planted", "sound", "programs", "backward-time", "general")
 # They grade whole classes, for minutes each, and need both cores to themselves: only where they are named.
-GRADING: tuple[str, ...] = ("grading", "class-memory", "killed")
+GRADING: tuple[str, ...] = ("grading", "class-memory", "killed", "neighbours")
 # A hundred thousand odd answers, ten thousand damaged files: a minute or more.
 ODD: tuple[str, ...] = ("odd",)
 

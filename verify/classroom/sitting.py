@@ -37,6 +37,7 @@ _NOT_GRADING = frozenset({"__pycache__", "benchmarks"})
 _GRADING_SECONDS = 900.0
 # A processor that is shared with nobody gives a busy program all of its time but what the clocks differ by.
 _MOST_OF_IT = 0.9
+_LITTLE_OF_IT = 0.03
 
 
 @dataclass(frozen=True)
@@ -147,11 +148,13 @@ def _said_of_second_run(record: GradeRecord) -> GradeRecord:
 
 
 def _starved(record: GradeRecord, sitting: Sitting) -> bool:
-    """Whether it ran out of time by the clock without having had the processor for most of it."""
+    """Whether it ran out of time by the clock without having had the processor for most of it, and wanted it."""
     if "wide_starved" in record.timings:
         return True
     limit = sitting.assignment.cpu_limit or sitting.assignment.time_limit
-    return record.state == "timeout" and record.timings.get("cpu", 0.0) < _MOST_OF_IT * limit
+    # Who slept has waited for nobody, and would sleep again.
+    wanted = record.timings.get("waited", limit) > _LITTLE_OF_IT * sitting.assignment.time_limit
+    return record.state == "timeout" and record.timings.get("cpu", 0.0) < _MOST_OF_IT * limit and wanted
 
 
 @functools.cache
