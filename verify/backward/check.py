@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
 from verify.backward import calls, words
-from verify.backward.checker import Checker, Looked, Refused
-from verify.backward.expected import ByDeclaration, ByDifferences, ByReference, Expected
-from verify.backward.judging import DOUBT, FAIL, OPEN, RIGHT
+from verify.backward.checker import Checker, Looked, Mismatch, Refused
+from verify.backward.expected import OTHERS, ByDeclaration, ByDifferences, ByReference, Expected
+from verify.backward.judging import DOUBT, FAIL, RIGHT
+from verify.backward.modules import opened
+from verify.backward.orders import ORDERS
 from verify.backward.pictures import picture
 from verify.backward.power import Power
 from verify.backward.precision import Precision
 from verify.backward.probes import INPUTS, UPSTREAM, Probe
-from verify.backward.record import CellRecord, CheckRecord, Finding, PowerRecord, ProbeRecord, Worst
+from verify.backward.record import CellRecord, CheckRecord, Finding, ProbeRecord, Worst
 from verify.backward.shapes import SMALL, cut, largest, variants
 from verify.backward.subject import Case, case_of, names_of, title_of
+from verify.backward.verdict import flat, powers_of, verdict_of, weak
 from verify.errors import BadInput
 
 _RANDOM = UPSTREAM[0]
-_WEAK = 0.1  # less than this share of the entries would show a zero gradient
 Progress = Callable[[str], None]
 
 
@@ -41,6 +43,8 @@ class Asked:
     device: str | torch.device | None = None
     probes: tuple[str, ...] | None = None
     progress: Progress = lambda text: None
+    double: bool = False
+    fixed: frozenset[int] = frozenset()  # sizes that stay: those of a module's parameters
 
     def against(self) -> str:
         return "declared" if self.declared else "reference" if self.reference else "differences"
@@ -48,7 +52,9 @@ class Asked:
     def expected(self, case: Case) -> Expected:
         if self.declared is not None:
             return ByDeclaration(self.declared, self.reference or self.function, case.wanted)
-        return ByReference(self.reference) if self.reference is not None else ByDifferences(self.function)
+        if self.reference is not None:
+            return ByReference(self.reference)
+        return ByDifferences(self.function, case, self.seed, lambda *at: self.progress(words.progress(*at)))
 
 
 @dataclass
@@ -64,6 +70,8 @@ class Seen:
     worst: dict[int, tuple[float, Looked, str]] = field(default_factory=dict)
     ran: tuple[str, ...] = ()
     left_out: int = 0
+    double: bool = False  # whether the second derivative is asked for
+    sampled: bool = False  # by differences, in some entries of the larger inputs
 
     def name(self, k: int) -> str:
         """An input's name; of the forward pass "output"."""
@@ -85,12 +93,20 @@ class Seen:
 def examine(asked: Asked) -> CheckRecord:
     """Run every probe and give the record. Raises BadInput for arguments that cannot be checked."""
     start = time.perf_counter()
+    names = names_of(asked.function, len(asked.inputs))
+    if isinstance(asked.function, torch.nn.Module):
+        whole = opened(asked.function, asked.reference, asked.inputs)
+        asked = replace(
+            asked, function=whole.function, reference=whole.reference, inputs=whole.inputs, fixed=whole.fixed
+        )
+        names += whole.names
     case = case_of(asked.inputs, asked.device)
     checker = Checker(
         asked.function, asked.expected(case), Precision.of(case.dtype, asked.accumulate), asked.seed, set()
     )
-    seen = Seen(names_of(asked.function, len(case.inputs)))
+    seen = Seen(names, double=asked.double)
     _probe_all(asked, checker, case, seen)
+    _what_was_differenced(checker.expected, case, seen)
     record = _record(asked, case, checker, seen)
     return replace_seconds(record, time.perf_counter() - start)
 
@@ -110,7 +126,7 @@ def _probe_all(asked: Asked, checker: Checker, case: Case, seen: Seen) -> None:
     base = _first(asked, checker, case, seen)
     if base is None:
         return
-    small = _small(checker, case, seen)
+    small = _small(asked, checker, case, seen)
     for probe in UPSTREAM[1:]:
         if wanted(probe.name):
             big = small is case or probe.name == "upstream expanded"
@@ -118,7 +134,7 @@ def _probe_all(asked: Asked, checker: Checker, case: Case, seen: Seen) -> None:
     for probe in INPUTS:
         if wanted(probe.name) and probe.inputs is not None:
             _put(asked, checker, probe, probe.inputs(checker.draws(probe.name), small), seen)
-    for name, run in calls.CALLS.items():
+    for name, run in {**calls.CALLS, **ORDERS}.items():
         if wanted(name):
             asked.progress(name)
             run(checker, small, seen)
@@ -131,19 +147,18 @@ def _first(asked: Asked, checker: Checker, case: Case, seen: Seen) -> Looked | N
     asked.progress(_RANDOM.name)
     seen.probes[_RANDOM.name] = _RANDOM.changes
     try:
-        run = checker.run(case)
+        checker.run(case)
     except Refused as error:
         raise BadInput(f"{asked.against()} does not take these inputs: {error}") from error
     try:
         looked = checker.look(_RANDOM, case)
+    except BadInput:
+        raise
+    except Mismatch as error:
+        raise BadInput(str(error)) from error
     except Exception as error:
         seen.find(words.raised(_RANDOM.name, error, FAIL))
         return None
-    if len(run.outputs) != len(looked.answer.outputs):
-        raise BadInput(
-            f"the function returns {len(looked.answer.outputs)} tensors, the reference {len(run.outputs)}: "
-            "allowed are as many"
-        )
     seen.ran = looked.answer.nodes
     calls.kernel_ran(asked.function, looked.answer, seen)
     _keep(checker, _RANDOM, looked, seen)
@@ -154,11 +169,11 @@ def _first(asked: Asked, checker: Checker, case: Case, seen: Seen) -> Looked | N
     return looked
 
 
-def _small(checker: Checker, case: Case, seen: Seen) -> Case:
+def _small(asked: Asked, checker: Checker, case: Case, seen: Seen) -> Case:
     """What most probes are put to: the given data, or a cut of them where they are large and both sides take it."""
     if largest(case) <= 4 * SMALL:
         return case
-    small = cut(case)
+    small = cut(case, fixed=asked.fixed)
     try:
         checker.look(_RANDOM, small)
     except Exception:
@@ -221,7 +236,7 @@ def _named(what: str, seen: Seen) -> str:
 def _sizes(asked: Asked, checker: Checker, case: Case, seen: Seen, wanted: Callable[[str], bool]) -> None:
     """Each size of the inputs replaced by 1, 2, odd ones, and those around 64 and 128."""
     limit = max(1 << 15, 8 * SMALL)
-    for old, new, other in variants(case, limit):
+    for old, new, other in variants(case, limit, asked.fixed):
         name = f"size {old} → {new}"
         if not wanted(name):
             continue
@@ -241,60 +256,43 @@ def _sizes(asked: Asked, checker: Checker, case: Case, seen: Seen, wanted: Calla
         keep(seen, name, looked)
 
 
+def _what_was_differenced(by: Expected, case: Case, seen: Seen) -> None:
+    """The plan, where it left entries out, and waves that differences cannot exclude."""
+    if not isinstance(by, ByDifferences):
+        return
+    for k in case.wanted:
+        says = by.plan(case, 0).says(seen.name(k), case.inputs[k].numel())
+        if says is not None:
+            seen.note(f"Differences were taken in {says}.")
+    for k in sorted(by.waves):
+        seen.note(words.wave(seen.name(k)))
+    seen.sampled = any(v.numel() > OTHERS for v in (case.inputs[k] for k in case.wanted))
+    if seen.sampled:
+        seen.note(f"Every other probe differences {OTHERS} entries per input, drawn anew for each.")
+
+
 # The verdict ---------------------------------------------------------------------------------------------------------
 
 
 def _record(asked: Asked, case: Case, checker: Checker, seen: Seen) -> CheckRecord:
-    powers = list(_powers(seen))
-    for finding in _weak(powers, seen, sorted(checker.unruled)):
+    powers = list(powers_of(seen))
+    for finding in (*weak(powers, seen, sorted(checker.unruled)), *flat(checker, case, seen)):
         seen.find(finding)
-    verdict = _verdict(seen.findings)
+    verdict = verdict_of(seen.findings)
     order = {FAIL: 0, DOUBT: 1, "inconclusive": 2, "note": 3}
     findings = sorted(seen.findings, key=lambda f: order[f.verdict])
     title = title_of(asked.function)
     dtype = str(case.dtype).removeprefix("torch.")
     return CheckRecord(
         function=title, dtype=dtype, device=str(case.device), against=asked.against(), seed=asked.seed, verdict=verdict,
-        sentence=words.sentence(title, verdict, findings, len(case.wanted), len(seen.probes), dtype),
+        sentence=words.sentence(title, verdict, findings, len(case.wanted), len(seen.probes), dtype,
+                                sampled=seen.sampled),
         inputs=[seen.name(k) for k in case.wanted], shapes=[list(case.inputs[k].shape) for k in case.wanted],
         probes=[ProbeRecord(*item) for item in seen.probes.items()], cells=seen.cells, findings=findings, power=powers,
         notes=seen.notes, unruled=sorted(checker.unruled), ran=list(seen.ran), left_out=seen.left_out,
         pictures=[picture(seen.name(k), probe, looked, k) for k, (_, looked, probe) in sorted(seen.worst.items())],
         reproduce=words.reproduce(title, asked, findings),
     )  # fmt: skip
-
-
-def _powers(seen: Seen) -> Iterator[PowerRecord]:
-    for k, power in sorted(seen.powers.items()):
-        shares = {name: power.share(name) for name in power.seen}
-        known = {name: round(share, 4) for name, share in shares.items() if share is not None}
-        yield PowerRecord(
-            input=seen.name(k), entries=power.entries, seen=known,
-            missing={name: round(share, 4) for name, share in power.missing().items()},
-        )  # fmt: skip
-
-
-def _weak(powers: list[PowerRecord], seen: Seen, unruled: list[str]) -> Iterator[Finding]:
-    for power in powers:
-        blind = [name for name in ("zero", "negated", "doubled") if power.seen.get(name, 1.0) == 0.0]
-        low = power.seen.get("zero", 1.0)
-        if blind and power.entries:
-            yield words.blind(power.input, blind)
-        elif low < 1 - _WEAK and power.entries:
-            yield words.weak(power.input, low, inconclusive=low < _WEAK)
-    by_input: dict[str, list[CellRecord]] = {}
-    for cell in seen.cells:
-        by_input.setdefault(cell.input, []).append(cell)
-    for name, cells in by_input.items():
-        if cells and all(cell.state == OPEN for cell in cells):
-            yield words.undecided(name, unruled)
-
-
-def _verdict(findings: list[Finding]) -> str:
-    for state in (FAIL, DOUBT, "inconclusive"):
-        if any(f.verdict == state for f in findings):
-            return state
-    return RIGHT
 
 
 __all__ = ["Asked", "Seen", "examine", "keep", "replace"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import torch
@@ -11,8 +11,12 @@ from torch import Tensor
 
 from verify.backward.bound import Bound
 from verify.backward.precision import Precision
-from verify.backward.subject import Case, outputs_of
+from verify.backward.subject import Case, forward_of, outputs_of
 from verify.backward.trace import Trace, tracing
+from verify.witnesses.general import differences_of
+from verify.witnesses.plan import Plan
+
+Upstreams = Sequence[Tensor | None]  # one per output; None of an output that takes none
 
 
 @dataclass
@@ -42,7 +46,7 @@ class Run(Protocol):
     @property
     def unruled(self) -> set[str]: ...
 
-    def gradients(self, upstream: Sequence[Tensor], needs: Sequence[int]) -> dict[int, Budget]: ...
+    def gradients(self, upstream: Upstreams, needs: Sequence[int]) -> dict[int, Budget]: ...
 
 
 class Expected(Protocol):
@@ -58,7 +62,7 @@ class _TracedRun:
     mode: Trace
     leaves: list[Any]
     raw: list[Tensor]
-    backward: Callable[[list[Any], list[Tensor], Sequence[Tensor], Sequence[int]], dict[int, Tensor | None]]
+    backward: Callable[[list[Any], list[Tensor], Upstreams, Sequence[int]], dict[int, Tensor | None]]
 
     @property
     def unruled(self) -> set[str]:
@@ -76,10 +80,12 @@ class _TracedRun:
             found = replace(found, proof=nothing, var=nothing)
         return Budget.of(found, self.mode.p.storage == torch.float64)
 
-    def gradients(self, upstream: Sequence[Tensor], needs: Sequence[int]) -> dict[int, Budget]:
-        wide = [g.detach().to(torch.float64).clone(memory_format=torch.contiguous_format) for g in upstream]
+    def gradients(self, upstream: Upstreams, needs: Sequence[int]) -> dict[int, Budget]:
+        wide = [None if g is None else g.detach().to(torch.float64).clone(memory_format=torch.contiguous_format)
+                for g in upstream]  # fmt: skip
         for g in wide:
-            self.mode.watch(g)
+            if g is not None:
+                self.mode.watch(g)
         with tracing(self.mode):
             found = self.backward(self.leaves, self.raw, wide, needs)
         nothing = lambda k: Budget(*(torch.zeros_like(self.leaves[k]).detach() for _ in range(3)))
@@ -100,9 +106,9 @@ def _wide_leaves(case: Case, mode: Trace) -> list[Any]:
 
 
 def _by_autograd(
-    leaves: list[Any], outputs: list[Tensor], upstream: Sequence[Tensor], needs: Sequence[int]
+    leaves: list[Any], outputs: list[Tensor], upstream: Upstreams, needs: Sequence[int]
 ) -> dict[int, Tensor | None]:
-    live = [(v, g) for v, g in zip([v for v in outputs if v.requires_grad], upstream, strict=True)]
+    live = [(v, g) for v, g in zip(outputs, upstream, strict=False) if g is not None and v.requires_grad]
     if not live:
         return dict.fromkeys(needs)
     found = torch.autograd.grad(
@@ -141,7 +147,7 @@ class ByDeclaration:
         return _TracedRun(mode, leaves, outputs, self._gradients)
 
     def _gradients(
-        self, leaves: list[Any], outputs: list[Tensor], upstream: Sequence[Tensor], needs: Sequence[int]
+        self, leaves: list[Any], outputs: list[Tensor], upstream: Upstreams, needs: Sequence[int]
     ) -> dict[int, Tensor | None]:
         with torch.no_grad():
             plain = [v.detach() if isinstance(v, Tensor) else v for v in leaves]
@@ -151,14 +157,19 @@ class ByDeclaration:
         return {k: named.get(k) for k in needs}
 
 
+# Differences ---------------------------------------------------------------------------------------------------------
+
+FIRST, OTHERS = 1024, 64  # entries per input under the first probe on the given data, and under each other one
+
+
 @dataclass
 class _DifferenceRun:
     """Differences of the function's own forward pass; its own backward pass, traced, says what rounding explains."""
 
-    function: Callable[..., Any]
+    by: ByDifferences
     case: Case
-    precision: Precision
     traced: Run
+    drawn: int = 0  # samples so far: each backward pass has another one
 
     @property
     def unruled(self) -> set[str]:
@@ -168,22 +179,25 @@ class _DifferenceRun:
     def outputs(self) -> list[Budget]:
         return self.traced.outputs
 
-    def gradients(self, upstream: Sequence[Tensor], needs: Sequence[int]) -> dict[int, Budget]:
+    def gradients(self, upstream: Upstreams, needs: Sequence[int]) -> dict[int, Budget]:
         rounding = self.traced.gradients(upstream, needs)
         wide = [v.detach().to(torch.float64) if isinstance(v, Tensor) and v.is_floating_point() else v
                 for v in self.case.inputs]  # fmt: skip
-        given = [g.detach().to(torch.float64) for g in upstream]
+        given = [None if g is None else g.detach().to(torch.float64) for g in upstream]
+
+        forward = forward_of(self.by.function)
 
         def loss(*moved: Tensor) -> Tensor:
             arguments = list(wide)
             for k, v in zip(needs, moved, strict=True):
                 arguments[k] = v
-            outputs = [v for v in outputs_of(self.function(*arguments)) if v.is_floating_point()]
-            return torch.stack([(v * g).sum() for v, g in zip(outputs, given, strict=True)]).sum()
+            pairs = zip(outputs_of(forward(*arguments)), given, strict=True)
+            return torch.stack([(v * g).sum() for v, g in pairs if g is not None]).sum()
 
-        from verify.witnesses.general import differences_of
-
-        found = differences_of(loss, *(wide[k] for k in needs))
+        plan = self.by.plan(self.case, self.drawn)
+        self.drawn += 1
+        found = differences_of(loss, *(wide[k] for k in needs), plan=plan, progress=self.by.heard)
+        self.by.waves.update(k for k, e in zip(needs, found, strict=True) if bool(e.aliased.any()))
         return {
             k: Budget(e.value, rounding[k].proof + e.bar, torch.sqrt(rounding[k].sigma ** 2 + (e.bar / 4) ** 2))
             for k, e in zip(needs, found, strict=True)
@@ -192,10 +206,22 @@ class _DifferenceRun:
 
 @dataclass(frozen=True)
 class ByDifferences:
-    """No reference: finite differences of the function's own forward pass in float64."""
+    """No reference: finite differences of the function's own forward pass in float64.
+
+    `given`: the data whose first backward pass is differenced in more entries. `waves`: inputs in which a wave between
+    the points could not be excluded, filled as it goes on.
+    """
 
     function: Callable[..., Any]
+    given: Case
+    seed: int = 0
+    heard: Callable[[int, int], None] = lambda done, of: None
+    waves: set[int] = field(default_factory=set)
+
+    def plan(self, case: Case, drawn: int) -> Plan:
+        """Which entries a backward pass is differenced in."""
+        return Plan(FIRST if case is self.given and drawn == 0 else OTHERS, self.seed + drawn)
 
     def at(self, case: Case, precision: Precision, jitter: torch.Generator | None = None) -> Run:
         traced = ByReference(self.function).at(case, precision, jitter)
-        return traced if jitter is not None else _DifferenceRun(self.function, case, precision, traced)
+        return traced if jitter is not None else _DifferenceRun(self, case, traced)

@@ -20,6 +20,7 @@ from verify.classroom.crew import at_most
 from verify.errors import BadInput
 from verify.grading.assignment import Assignment
 from verify.grading.record import GradeRecord, encode, without_run
+from verify.grading.shown import level, shown_as
 from verify.submissions import confined
 from verify.submissions.confined import Unread
 from verify.submissions.reading import Entry
@@ -184,8 +185,12 @@ def finished(record: GradeRecord, sitting: Sitting) -> Graded:
     """The record with what it was graded by, and the page, as they are written."""
     record.digests = {**record.digests, **sitting.digests()}
     record.seed = sitting.shown_seed
-    page = _page(record).encode(errors="backslashreplace")
-    return Graded(encode(record), page, _starved(record, sitting))
+    return Graded(encode(record), page(record, level(sitting.assignment)), _starved(record, sitting))
+
+
+def page(record: GradeRecord, level: str) -> bytes:
+    """The page for the student, with as much as is shown."""
+    return _page(shown_as(record, level)).encode(errors="backslashreplace")
 
 
 def _page(record: GradeRecord) -> str:

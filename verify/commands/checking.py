@@ -19,6 +19,7 @@ def check_backward(
     declared: Callable[..., Any] | None = None,
     accumulate: torch.dtype | str | None = None,
     shapes: bool = True,
+    double: bool = False,
     seed: int = 0,
     device: str | torch.device | None = None,
     probes: Sequence[str] | None = None,
@@ -27,18 +28,20 @@ def check_backward(
     """Check a backward pass, entry by entry, in the dtype that it runs in, under every probe.
 
     function: a callable of tensors (an autograd.Function's apply, a module, a kernel's wrapper) that returns a
-    tensor or a tuple of them. inputs: its arguments, tensors and constants; the gradient of each floating
-    tensor is checked, or of those that require grad where any does. reference: the same in plain torch
-    operations; without it, differences of the function's own forward pass in float64. declared:
-    declared(upstream, *inputs) -> gradients, for a backward pass that is meant to be no derivative. accumulate:
-    the dtype that sums are kept in, or "tf32". shapes: whether other sizes are tried. probes: only those whose
-    name begins with one of these. Raises BadInput for arguments that cannot be checked; a wrong gradient raises
-    nothing here (see Report.raise_if_wrong).
+    tensor or a tuple of them; of a module the gradients of its parameters are checked as well. inputs: its
+    arguments, tensors and constants; the gradient of each floating tensor is checked, or of those that require grad
+    where any does. reference: the same in plain torch operations (of a module: another with the same parameters, or
+    a function that takes them by name); without it, differences of the function's own forward pass in float64.
+    declared: declared(upstream, *inputs) -> gradients, for a backward pass that is meant to be no derivative.
+    accumulate: the dtype that sums are kept in, or "tf32". shapes: whether other sizes are tried. double: whether
+    the second derivative (create_graph) has to be right as well; else the report says what it found of it. probes:
+    only those whose name begins with one of these. Raises BadInput for arguments that cannot be checked; a wrong
+    gradient raises nothing here (see Report.raise_if_wrong).
     """
     from verify.backward.check import Asked, examine
 
     chosen = None if probes is None else tuple([probes] if isinstance(probes, str) else probes)
-    asked = Asked(function, inputs, reference, declared, accumulate, shapes, seed, device, chosen, progress)
+    asked = Asked(function, inputs, reference, declared, accumulate, shapes, seed, device, chosen, progress, double)
     return Report(examine(asked))
 
 

@@ -21,6 +21,7 @@ from verify.classroom.class_record import ClassRecord
 from verify.classroom.classroom import Classroom, Graders, Report, local
 from verify.classroom.exports import FORMATS, export
 from verify.classroom.gradebook import Gradebook
+from verify.classroom.roster import Roster, read_roster
 from verify.classroom.sitting import Sitting
 from verify.commands.command_line import OneLineCommand, allow, check_writable, given, whole, write_text
 from verify.commands.grade_job import GradeJob, check_known, cores
@@ -40,6 +41,7 @@ AssignmentFile = Annotated[Path | None, typer.Option(metavar="FILE", help="the T
 Jobs = Annotated[int | None, typer.Option(parser=whole, metavar="N", help="submissions at a time; else one a core")]
 SandboxName = Annotated[str, typer.Option(metavar="MODE", help="auto, namespaces, bubblewrap or process")]
 Cluster = Annotated[str | None, typer.Option(metavar="dask://HOST:PORT", help="grade on a Dask cluster")]
+RosterFile = Annotated[Path | None, typer.Option("--roster", metavar="FILE", help="the class list, as CSV")]
 Regrade = Annotated[bool, typer.Option("--regrade", help="grade again what is graded; old and new score side by side")]
 Seed = Annotated[int | None, typer.Option(parser=whole, metavar="N", help="of the problems; else the assignment's")]
 Device = Annotated[str, typer.Option(help="cpu or cuda")]
@@ -72,6 +74,7 @@ def grade(
     jobs: Jobs = None,
     sandbox: SandboxName = "auto",
     executor: Cluster = None,
+    roster: RosterFile = None,
     regrade: Regrade = False,
     seed: Seed = None,
     device: Device = "cpu",
@@ -90,7 +93,8 @@ def grade(
         check_known("--format", name, FORMATS)
     check_writable("--json", json)
     asked = read_assignment(assignment)
-    record = _graded(job, asked, regrade, formats or ())
+    listed = None if roster is None else read_roster(roster)
+    record = _graded(job, asked, listed, regrade, formats or ())
     _write(record, out, json)
     return GRADER_FAILED if record.grader_errors else 0
 
@@ -102,17 +106,20 @@ def _options(assignment: Path | None, sandbox: str, seed: int | None, device: st
     return told + ([f"--seed={seed}"] if seed is not None else [])
 
 
-def _graded(job: GradeJob, asked: Assignment, regrade: bool, formats: list[str] | tuple[()]) -> ClassRecord:
-    handed = job.handed()
+def _graded(
+    job: GradeJob, asked: Assignment, roster: Roster | None, regrade: bool, formats: list[str] | tuple[()]
+) -> ClassRecord:
+    handed = job.handed(asked.name)
     with _graders(job) as graders, Gradebook(job.out) as gradebook:
         sitting = _sitting(job, asked, gradebook)
         with _progress(len(handed.entries)) as report:
             room = Classroom(
-                gradebook, sitting, graders, regrade=regrade, passed_over=handed.passed_over, report=report
-            )
+                gradebook, sitting, graders,
+                regrade=regrade, roster=roster, passed_over=handed.passed_over, report=report,
+            )  # fmt: skip
             record = _finished(room, handed.entries, job.out)
         for name in formats:
-            export(name, record, gradebook.folder)
+            export(name, record, gradebook.folder, asked)
     return record
 
 
