@@ -88,10 +88,14 @@ class Graded:
 
 @dataclass(frozen=True)
 class Ground:
-    """Where submissions are graded: the sandbox that works there, and the version of the grader."""
+    """Where submissions are graded: the sandbox that works there, and the version of the grader.
+
+    notes: what the sandbox shuts out there, and which bounds hold.
+    """
 
     sandbox: str
     version: str
+    notes: tuple[str, ...] = ()
 
 
 def read(entry: Entry, wanted: str = "") -> Submission | Unread:
@@ -107,7 +111,8 @@ def ground(sitting: Sitting) -> Ground:
 
     if sitting.device == "cuda" and not torch.cuda.is_available():
         raise BadInput("--device cuda: torch finds no CUDA device there; allowed is cpu")
-    return Ground(choose(sitting.sandbox).mode, version(sitting.device))
+    chosen = choose(sitting.sandbox)
+    return Ground(chosen.mode, version(sitting.device), chosen.notes)
 
 
 def grade(work: Work) -> Graded:

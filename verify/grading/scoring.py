@@ -24,6 +24,7 @@ from verify.lessons.network.diagnosis import Diagnosis, Finding
 from verify.problems.lines import STEP, equation, kind_and_layer, local_name, names, place
 
 _UNDECIDED = "no problem decides it: rounding alone may move every entry by more than a thousandth of the largest"
+_STOOD_STILL = "it steps along gradients of 0, where a step that does nothing would be right too"
 _EXPLAINED = "follows from an earlier error; right on the values it was given"
 
 
@@ -204,6 +205,8 @@ class Scoring:
         named = j.name in kinds or (j.name == "b" and "W" in kinds) or (j.name == "E" and "y" in kinds)
         if j.carried == j.wrong or named:
             return "wrong", "right", _EXPLAINED
+        if j.undecided and j.carried + j.undecided == j.wrong:
+            return "blocked", "blocked", _STOOD_STILL
         return "wrong", None, self._why(j)
 
     def _under_names(self, j: Judged) -> tuple[str, str | None, str]:
