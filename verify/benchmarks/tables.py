@@ -69,6 +69,7 @@ def _makers() -> dict[str, Maker]:
         backward,
         general,
         grading,
+        guided,
         memory,
         naming,
         neighbours,
@@ -78,6 +79,7 @@ def _makers() -> dict[str, Maker]:
         speed,
         step,
         verdicts,
+        walls,
     )
 
     return {
@@ -97,7 +99,9 @@ def _makers() -> dict[str, Maker]:
         "class-memory": grading.class_memory_table,
         "killed": grading.killed_table,
         "neighbours": neighbours.neighbours_table,
+        "walls": walls.walls_table,
         "odd": odd.odd_table,
+        "guided": guided.guided_table,
         "planted": backward.planted_table,
         "sound": backward.sound_table,
         "programs": backward.violations_table,
@@ -114,9 +118,9 @@ VERDICTS: tuple[str, ...] = ("verdicts", "names")
 # check_backward's and the general engine's: minutes, and only where they are named.
 BACKWARD: tuple[str, ...] = ("planted", "sound", "programs", "backward-time", "general")
 # They grade whole classes, for minutes each, and need both cores to themselves: only where they are named.
-GRADING: tuple[str, ...] = ("grading", "class-memory", "killed", "neighbours")
-# A hundred thousand odd answers, ten thousand damaged files: a minute or more.
-ODD: tuple[str, ...] = ("odd",)
+GRADING: tuple[str, ...] = ("grading", "class-memory", "killed", "neighbours", "walls")
+# A hundred thousand odd answers, ten thousand damaged files, and as many as coverage leads to: minutes.
+ODD: tuple[str, ...] = ("odd", "guided")
 
 
 def run(names: Iterable[str], settings: Settings) -> list[Table]:
