@@ -40,6 +40,9 @@ class Wrapped:
         hear_info, say_info = os.pipe()
         self._waits = totals.Waits()
         self._group = groups.made(None if as_nobody(user_namespace) else control_groups.opened(), _tasks(job))
+        if self._group is not None:
+            # Until the worker has said what Python and its packages take.
+            self._group.bound_memory(self.limits, _PACKAGES_BYTES)
         command = [_program(), *_arguments(job.backend, job.device, job.limits, user_namespace)]
         command = (
             [*_ENTER, f"{control_groups.base()}/{self._group.name}/cgroup.procs", *command]
@@ -119,6 +122,7 @@ class Wrapped:
 # Becomes what follows, in a control group.
 _ENTER = ("/bin/sh", "-c", 'echo 0 >"$0" && exec "$@"')
 _DEVICE_TASKS = 256
+_PACKAGES_BYTES = 8 << 30
 
 
 def _tasks(job: Job) -> int:
