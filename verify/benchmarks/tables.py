@@ -67,6 +67,7 @@ def _makers() -> dict[str, Maker]:
     """name -> maker, in the order in which they run."""
     from verify.benchmarks import (
         backward,
+        course_table,
         general,
         grading,
         guided,
@@ -102,6 +103,7 @@ def _makers() -> dict[str, Maker]:
         "walls": walls.walls_table,
         "odd": odd.odd_table,
         "guided": guided.guided_table,
+        "course": course_table.course_table,
         "planted": backward.planted_table,
         "sound": backward.sound_table,
         "programs": backward.violations_table,
@@ -118,7 +120,7 @@ VERDICTS: tuple[str, ...] = ("verdicts", "names")
 # check_backward's and the general engine's: minutes, and only where they are named.
 BACKWARD: tuple[str, ...] = ("planted", "sound", "programs", "backward-time", "general")
 # They grade whole classes, for minutes each, and need both cores to themselves: only where they are named.
-GRADING: tuple[str, ...] = ("grading", "class-memory", "killed", "neighbours", "walls")
+GRADING: tuple[str, ...] = ("grading", "class-memory", "killed", "course", "neighbours", "walls")
 # A hundred thousand odd answers, ten thousand damaged files, and as many as coverage leads to: minutes.
 ODD: tuple[str, ...] = ("odd", "guided")
 

@@ -23,6 +23,7 @@ from verify.isolation.inside.codec import (
     parse_header,
     sizes,
 )
+from verify.said import Said
 from verify.submissions.submission import Submission, shown
 
 __all__ = ["Call", "Calls", "Failed", "Limits", "Malformed", "Outcome", "Reply", "Run", "Transcript", "Unusable"]
@@ -122,6 +123,7 @@ class Run:
     waited: float | None = None
     sandbox: str = ""
     failed: tuple[Failed, ...] = ()
+    told: Said | None = None  # the message with its key and values
 
 
 class IsolationError(Exception):
