@@ -5,17 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from verify.commands.checking import check_backward, check_gradients
+    from verify import strategies
+    from verify.commands.checking import check_backward, check_gradients, check_submission, grade
+    from verify.problems.problem import Problem
 
-__all__ = ["check_backward", "check_gradients"]
+__all__ = ["Problem", "check_backward", "check_gradients", "check_submission", "grade", "strategies"]
 
-_HOMES = {"check_backward": "verify.commands.checking", "check_gradients": "verify.commands.checking"}
+_CHECKING = "verify.commands.checking"
+_HOMES = {
+    "Problem": "verify.problems.problem",
+    "check_backward": _CHECKING,
+    "check_gradients": _CHECKING,
+    "check_submission": _CHECKING,
+    "grade": _CHECKING,
+}
 
 
 def __getattr__(name: str) -> Any:
     """A public name, from the module that has it: importing `verify` itself loads nothing else."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "strategies":
+        return import_module("verify.strategies")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

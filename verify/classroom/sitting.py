@@ -19,7 +19,8 @@ import msgspec
 from verify.classroom.crew import at_most
 from verify.errors import BadInput
 from verify.grading.assignment import Assignment
-from verify.grading.record import GradeRecord, encode, without_run
+from verify.grading.record import GradeRecord, SaidRecord, encode, without_run
+from verify.grading.sentence import said
 from verify.grading.shown import level, shown_as
 from verify.submissions import confined
 from verify.submissions.confined import Unread
@@ -93,9 +94,9 @@ class Ground:
     version: str
 
 
-def read(entry: Entry, wanted: str = "") -> Submission | Unread:
-    """The submission of an entry, read where it can do no harm."""
-    return confined.read(entry, wanted)
+def read(entry: Entry, asked: Assignment) -> Submission | Unread:
+    """The submission of an entry, read where it can do no harm, as the assignment wants it."""
+    return confined.read(entry, asked.program, asked.adapter.needs or "gradients")
 
 
 def ground(sitting: Sitting) -> Ground:
@@ -134,7 +135,7 @@ def _judged(work: Work) -> GradeRecord:
     sitting = work.sitting
     examination = _examination(msgspec.json.encode(sitting.assignment), sitting.seed)
     if isinstance(work.read, Unread):
-        return ungradable(work.entry.name, work.read.reason, examination)
+        return ungradable(work.entry.name, said("unreadable", what=work.read.reason), examination)
     record = grade_submission(work.read, examination, choose(sitting.sandbox), device=sitting.device)
     return _said_of_second_run(record) if work.alone else record
 
@@ -144,6 +145,7 @@ def _said_of_second_run(record: GradeRecord) -> GradeRecord:
     record.timings = {**record.timings, "runs": 2}
     if record.state == "timeout":
         record.message += " (twice: beside others, and alone)"
+        record.message_said = [SaidRecord("twice", {"what": one}) for one in record.message_said]
     return record
 
 
@@ -174,8 +176,8 @@ def _told(error: BaseException) -> str:
 
 def failed(name: str, reason: str, sitting: Sitting) -> GradeRecord:
     """The record of our own failure."""
-    text = f"The grader failed, not the submission: {shown(' '.join(reason.split()))}"
-    return without_run(name, GRADER_ERROR, text, sitting.assignment, sitting.shown_seed)
+    why = said("grader-failed", what=shown(" ".join(reason.split())))
+    return without_run(name, GRADER_ERROR, why, sitting.assignment, sitting.shown_seed)
 
 
 def finished(record: GradeRecord, sitting: Sitting) -> Graded:

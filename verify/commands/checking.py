@@ -1,14 +1,21 @@
-"""check_backward and check_gradients: what `verify` offers to programs and tests."""
+"""check_backward, check_gradients, check_submission and grade: what `verify` offers to programs and tests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from verify.reports.backward import Report
+
+if TYPE_CHECKING:
+    from verify.grading.assignment import Assignment
+    from verify.grading.record import GradeRecord
+
+_WIDTH = 100
 
 
 def check_backward(
@@ -58,3 +65,47 @@ def check_gradients(
     # Gradients that were worked out already hold at these inputs alone.
     probes = None if callable(gradients) else ("upstream", "frozen", "second", "called")
     check_backward(as_function(function, gradients), inputs, shapes=False, probes=probes).raise_if_wrong()
+
+
+def grade(
+    path: str | Path,
+    assignment: str | Path | Mapping[str, Any] | Assignment | None = None,
+    *,
+    sandbox: str = "auto",
+    seed: int | None = None,
+) -> GradeRecord:
+    """Grade one submission in a sandbox of its own, and return its record, whole.
+
+    path: a .py file, notebook, folder or archive. assignment: its TOML, a table with the same keys, or None for deck
+    000's network. seed: of the problems; None: the assignment's. Raises BadInput, one line, for what cannot be used.
+    """
+    from verify.commands.one_submission import OneJob, grade_with
+    from verify.grading.assignment import Assignment, assignment_from, read_assignment
+
+    if isinstance(assignment, Mapping):
+        assignment = assignment_from(assignment, "assignment")
+    asked = (
+        assignment
+        if isinstance(assignment, Assignment)
+        else read_assignment(None if assignment is None else Path(assignment))
+    )
+    job = OneJob(Path(path), None, sandbox, seed, show="case")
+    job.check()
+    return grade_with(job, asked)
+
+
+def check_submission(
+    path: str | Path,
+    assignment: str | Path | Mapping[str, Any] | Assignment | None = None,
+    *,
+    sandbox: str = "auto",
+    seed: int | None = None,
+) -> GradeRecord:
+    """Grade one submission as `grade` does; its record where it is correct, else an AssertionError with the report."""
+    __tracebackhide__ = True
+    from verify.reports.graded_terminal import failure
+
+    record = grade(path, assignment, sandbox=sandbox, seed=seed)
+    if record.state != "correct":
+        raise AssertionError(failure(record, _WIDTH))
+    return record

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from verify.grading.assignment import Assignment
+from verify.said import Said, Value
 
 SCHEMA = "backproof.grade/1"
 POINTS_RULE = 2  # how points come about: docs/INSTRUCTOR.md; records of the first rule have no such field
@@ -30,7 +31,18 @@ class SaidRecord(msgspec.Struct, frozen=True):
     """A sentence of the record without its language: the key of its text, and the values that stand in it."""
 
     key: str
-    values: dict[str, str | float] = {}
+    values: dict[str, str | int | float | list[str] | SaidRecord] = {}
+
+
+def said_record(said: Said) -> SaidRecord:
+    """A sentence as a record keeps it beside its English text; sentences within it likewise."""
+    return SaidRecord(said.key, {name: _kept(value) for name, value in said.values.items()})
+
+
+def _kept(value: Value) -> str | int | float | list[str] | SaidRecord:
+    if isinstance(value, Said):
+        return said_record(value)
+    return value if isinstance(value, str | int | float) else list(value)
 
 
 class LineRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +57,7 @@ class LineRecord(msgspec.Struct, frozen=True, kw_only=True):
     wrong_problems: int = 0
     problems: int = 0
     reason: str = ""
+    reason_said: SaidRecord | None = None
     place: str = ""
     equation: str = ""
     worst: Worst | None = None
@@ -94,6 +107,7 @@ class Counterexample(msgspec.Struct, frozen=True, kw_only=True):
     expected: Any
     label: str
     message: str = ""
+    message_said: SaidRecord | None = None
     formulas: list[str] = []
     working: list[WorkingLine] = []
 
@@ -134,6 +148,7 @@ class GradeRecord(msgspec.Struct, kw_only=True):
     advice: list[str] = []
     advice_said: list[SaidRecord] = []
     raised: list[str] = []
+    raised_said: list[SaidRecord] = []
     hidden_mistakes: list[str] = []
     output: str = ""
     sandbox: str = ""
@@ -141,11 +156,12 @@ class GradeRecord(msgspec.Struct, kw_only=True):
     timings: dict[str, float] = {}
 
 
-def without_run(name: str, state: str, reason: str, assignment: Assignment, seed: int | None) -> GradeRecord:
+def without_run(name: str, state: str, reason: Said, assignment: Assignment, seed: int | None) -> GradeRecord:
     """The record of what was never run. A grader-error has no score: our own failure is never the student's."""
     return GradeRecord(
         submission=name, state=state, task=task_of(assignment), score=None if state == "grader-error" else 0.0,
-        max_score=assignment.points.total, seed=seed, message=reason, digests={"assignment": assignment.digest()},
+        max_score=assignment.points.total, seed=seed, message=reason.text,
+        message_said=[said_record(reason)], digests={"assignment": assignment.digest()},
     )  # fmt: skip
 
 
