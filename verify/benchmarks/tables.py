@@ -106,6 +106,7 @@ def _makers() -> dict[str, Maker]:
         "course": course_table.course_table,
         "planted": backward.planted_table,
         "sound": backward.sound_table,
+        "kernels": backward.kernels_table,
         "programs": backward.violations_table,
         "backward-time": backward.timing_table,
         "general": general.general_table,
@@ -118,7 +119,7 @@ NAMES: tuple[str, ...] = (
 # They draw and grade a thousand programs: minutes, and only where they are named.
 VERDICTS: tuple[str, ...] = ("verdicts", "names")
 # check_backward's and the general engine's: minutes, and only where they are named.
-BACKWARD: tuple[str, ...] = ("planted", "sound", "programs", "backward-time", "general")
+BACKWARD: tuple[str, ...] = ("planted", "sound", "kernels", "programs", "backward-time", "general")
 # They grade whole classes, for minutes each, and need both cores to themselves: only where they are named.
 GRADING: tuple[str, ...] = ("grading", "class-memory", "killed", "course", "neighbours", "walls")
 # A hundred thousand odd answers, ten thousand damaged files, and as many as coverage leads to: minutes.
