@@ -45,7 +45,7 @@ def other_findings(
     """Mistakes of the step, and arguments written to."""
     found = []
     state = {f.mistake for f in diagnosis.findings} & STATEFUL or any(a.inputs_changed for a in answers)
-    if not state and any(j.function == "step" and j.wrong > j.carried for j in judged):
+    if not state and any(j.function == "step" and j.wrong > j.carried + j.undecided for j in judged):
         known = {*OF_STEPS, *(f.mistake for f in diagnosis.findings)}
         of_step = step_findings(drawn, heard["step"])
         found += of_step if all(f.mistake in known for f in of_step) else []
@@ -125,6 +125,8 @@ def no_gradients(run: Run, assignment: Assignment) -> list[Said]:
     """What is said where the function gradients is missing: what is there, how it is called, what may be meant."""
     found = sorted(run.functions)
     names = said("names", names=", ".join(found)) if found else said("no-function")
+    if assignment.adapter.needs:
+        return [said("adapter-needs", name=assignment.adapter.needs, found=names)]
     meant = next((f for name in _MEANT for f in found if f.lower() == name), None)
     close = meant or next(iter(get_close_matches("gradients", found, 1)), None)
     sentences = [said("gradients-missing", found=names, arguments=said(f"arguments-{assignment.convention}"))]
