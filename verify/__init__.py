@@ -5,11 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from verify.bounds.kinks import positive
     from verify.commands.checking import check_backward, check_gradients
+    from verify.grading.lesson import Key, Lesson, Line, Mistake
 
-__all__ = ["check_backward", "check_gradients"]
+__all__ = ["Key", "Lesson", "Line", "Mistake", "check_backward", "check_gradients", "positive"]
 
-_HOMES = {"check_backward": "verify.commands.checking", "check_gradients": "verify.commands.checking"}
+_HOMES = {
+    "check_backward": "verify.commands.checking",
+    "check_gradients": "verify.commands.checking",
+    "Key": "verify.grading.lesson",
+    "Lesson": "verify.grading.lesson",
+    "Line": "verify.grading.lesson",
+    "Mistake": "verify.grading.lesson",
+    "positive": "verify.bounds.kinks",
+}
 
 
 def __getattr__(name: str) -> Any:

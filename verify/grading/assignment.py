@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +128,7 @@ def read_assignment(path: Path | None) -> Assignment:
 
 def assignment_from(table: Mapping[str, Any], source: str) -> Assignment:
     """The assignment that a table of TOML values says; `source` names its file in errors."""
-    assignment = Assignment(**_checked(table, _KEYS, "", source))
+    assignment = Assignment(**checks.checked(table, _KEYS, "", source))
     problem = _pairing_problem(assignment) or _points_problem(assignment)
     if problem:
         raise BadInput(f"{source}: {problem}")
@@ -136,13 +136,6 @@ def assignment_from(table: Mapping[str, Any], source: str) -> Assignment:
 
 
 # The keys ------------------------------------------------------------------------------------------------------------
-
-
-class _Table(msgspec.Struct, frozen=True):
-    """A table of the file: the keys it knows, and what its checked values become."""
-
-    keys: Mapping[str, Any]
-    build: Callable[..., Any]
 
 
 class _LineNames(Mapping[str, checks.Check]):
@@ -187,31 +180,7 @@ class _MistakeNames(Mapping[str, checks.Check]):
         return len(self._ids())
 
 
-def _checked(
-    table: Mapping[str, Any], keys: Mapping[str, checks.Check | _Table], prefix: str, source: str
-) -> dict[str, Any]:
-    """The table's values, each through its key's check; BadInput at the first unknown key or refused value."""
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        name = prefix + key
-        if key not in keys:
-            raise BadInput(f"{source}: unknown key {checks.shown(name)}; known here: {', '.join(keys)}")
-        try:
-            values[key] = _value(value, keys[key], f"{name}.", source)
-        except checks.Refused as refused:
-            raise BadInput(f"{source}: {name} = {checks.shown(value)} is not allowed; {name} takes {refused}") from None
-    return values
-
-
-def _value(value: Any, check: checks.Check | _Table, prefix: str, source: str) -> Any:
-    if not isinstance(check, _Table):
-        return check(value)
-    if not isinstance(value, dict):
-        raise checks.Refused(f"a table with the keys {', '.join(check.keys)}")
-    return check.build(**_checked(value, check.keys, prefix, source))
-
-
-_CONSTANTS = _Table(
+_CONSTANTS = checks.Table(
     {
         "leaky_relu": checks.number(0, 1),
         "elu": checks.number(0, 100, open_below=True),
@@ -220,18 +189,18 @@ _CONSTANTS = _Table(
     ActivationConstants,
 )
 _FUNCTION_POINTS = checks.number(0, MAX_POINTS)
-_POINTS = _Table(
+_POINTS = checks.Table(
     {
         "gradients": _FUNCTION_POINTS,
         "forward": _FUNCTION_POINTS,
         "loss": _FUNCTION_POINTS,
         "step": _FUNCTION_POINTS,
-        "lines": _Table(_LineNames(), dict),
-        "mistakes": _Table(_MistakeNames(), dict),
+        "lines": checks.Table(_LineNames(), dict),
+        "mistakes": checks.Table(_MistakeNames(), dict),
     },
     Points,
 )
-_KEYS: dict[str, checks.Check | _Table] = {
+_KEYS: dict[str, checks.Check | checks.Table] = {
     "lesson": checks.one_of(("network",)),
     "convention": checks.one_of(("rows", "columns")),
     "backend": checks.one_of(("numpy", "torch")),
