@@ -398,22 +398,22 @@ def test_hostile_neighbours_change_no_honest_record(graded: Path, tmp_path: Path
 def test_a_secret_seed_is_drawn_once_kept_with_the_class_and_shown_to_nobody(tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
-    import scripts.grade
+    from verify.commands import grade
 
     folder, out = write_class(tmp_path / "class", {"alice.py": RIGHT}), tmp_path / "out"
     command = [str(folder), "--out", str(out), "--sandbox", "process", "--jobs", "1"]
-    assert CliRunner().invoke(scripts.grade.app, command).exit_code == 0
+    assert CliRunner().invoke(grade.app, command).exit_code == 0
     seed = (out / ".seed").read_bytes()
     assert (out / ".seed").stat().st_mode & 0o777 == 0o600
     assert int(seed) != 0
     first = (out / "alice.py.json").read_bytes()
     assert json.loads(first)["seed"] is None
     assert seed.strip() not in first + (out / "alice.py.md").read_bytes() + (out / "class.json").read_bytes()
-    assert CliRunner().invoke(scripts.grade.app, [*command, "--regrade"]).exit_code == 0
+    assert CliRunner().invoke(grade.app, [*command, "--regrade"]).exit_code == 0
     assert (out / ".seed").read_bytes() == seed
     assert same_but_for_timings(first, (out / "alice.py.json").read_bytes())
     other = [str(folder), "--out", str(tmp_path / "other"), "--sandbox", "process", "--jobs", "1"]
-    assert CliRunner().invoke(scripts.grade.app, other).exit_code == 0
+    assert CliRunner().invoke(grade.app, other).exit_code == 0
     assert (tmp_path / "other" / ".seed").read_bytes() != seed
 
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from manual import SLIDES, work
-from scripts.compare import app
 from verify.commands import main_job
+from verify.commands.compare import app
 from verify.commands.main_job import main_problem
 from verify.problems.job import Job
 from verify.reports import html, markdown, words

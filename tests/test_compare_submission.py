@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scripts import compare
+from verify.commands import compare
 from verify.grading.record import GradeRecord, decode
 
 ROOT = Path(__file__).parent.parent

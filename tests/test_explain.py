@@ -11,7 +11,7 @@ import torch
 from rich.cells import cell_len
 from rich.console import Console
 
-from scripts import compare
+from verify.commands import compare
 from verify.errors import BadInput
 from verify.grading.explain import explain
 from verify.grading.explain_record import ExplainJob, ExplainRecord

@@ -12,18 +12,15 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-import scripts.grade
 import verify.classroom.sitting
 import verify.grading.grade
-from scripts.grade import app
 from tests.classes import CLASS, HERE, RIGHT, grade_class, records, write_class
 from verify.classroom.gradebook import HISTORY, row_of
-from verify.commands import console
+from verify.commands import grade as grade_command
 from verify.grading.assignment import Assignment
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,11 +31,11 @@ SEEDS = random.Random(20251121)
 @pytest.fixture
 def light(monkeypatch: pytest.MonkeyPatch) -> None:
     """Graders in this process, so that a command costs no seconds of starting others."""
-    monkeypatch.setattr(scripts.grade, "local", lambda jobs: HERE)
+    monkeypatch.setattr(grade_command, "local", lambda jobs: HERE)
 
 
 def grade(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(grade_command.app, [str(argument) for argument in arguments])
 
 
 def refused(result: Result) -> str:
@@ -308,12 +305,6 @@ def test_an_interrupt_is_no_traceback(tmp_path: Path, files: int) -> None:
     if files == 4:
         assert " of 2 are graded, and their records are kept in " in said[0]
         assert said[0].endswith("the same command goes on with the others")
-
-
-def test_the_console_command_tells_its_version(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    monkeypatch.setattr(sys, "argv", ["backproof", "--version"])
-    assert console.main() == 0
-    assert re.fullmatch(r"backproof \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
 # The same without sandbox and torch, and so often: what is killed is the writing.

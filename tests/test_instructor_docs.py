@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import scripts.grade
-from scripts import compare
 from tests.classes import HERE
+from verify.commands import compare
+from verify.commands import grade as grade_command
 from verify.grading.assignment import Assignment, assignment_from, read_assignment
 
 ROOT = Path(__file__).parent.parent
@@ -33,17 +33,17 @@ def run(app, words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_the_five_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(scripts.grade, "local", lambda jobs: HERE)
+    monkeypatch.setattr(grade_command, "local", lambda jobs: HERE)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     shutil.copy("docs/assignment.toml", "hw3.toml")
     (own, own_says), (grade, grade_says), (look, table), (again, again_says) = PASTED
     assert run(compare.app, own.split()[2:], capsys).split(MACHINE)[0] == own_says.split(MACHINE)[0]
-    assert run(scripts.grade.app, grade.split()[2:], capsys) == grade_says
+    assert run(grade_command.app, grade.split()[2:], capsys) == grade_says
     assert Path(look.split()[1]).read_text(encoding="utf-8").rstrip() == table
     text = Path("hw3.toml").read_text(encoding="utf-8").replace("# delta = 2.0", "delta = 4.0")
     Path("hw3.toml").write_text(text, encoding="utf-8")
-    assert run(scripts.grade.app, again.split()[2:], capsys) == again_says
+    assert run(grade_command.app, again.split()[2:], capsys) == again_says
 
 
 def test_the_assignment_that_it_begins_with_is_the_default_one() -> None:

@@ -1,4 +1,4 @@
-"""scripts/grade.py --pytest: nothing that lies with the submissions, and nothing of the caller's, is obeyed."""
+"""`backproof grade --pytest`: nothing that lies with the submissions, and nothing of the caller's, is obeyed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 from verify.commands import pytest_run
 from verify.errors import BadInput
 
-ROOT = Path(__file__).parent.parent
+COMMAND = Path(sys.executable).with_name("backproof")  # as pip installed it
 EVIL = "import pathlib\npathlib.Path({marker!r}).write_text('was here')\n"
 
 
 def started(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "scripts" / "grade.py"), ".", "--sandbox", "process", "--pytest", *words]
+    command = [str(COMMAND), "grade", ".", "--sandbox", "process", "--pytest", *words]
     environment = os.environ | {"XDG_CACHE_HOME": str(folder.parent / "cache"), "PYTEST_ADDOPTS": "--collect-only"}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import compare
+from verify.commands import compare
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "STUDENT.md").read_text(encoding="utf-8")

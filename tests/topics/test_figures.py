@@ -11,8 +11,8 @@ import torch
 import torch_ref.normalised
 from manual import activation, normalised, pair
 from manual.initialisation import weights
-from scripts import figures
 from verify.commands.figures import SCHEMA, TOPICS, unstable, valleys
+from verify.commands.figures import command as figures
 from verify.reports import figures_terminal
 from verify.reports.pictures import DRAW, draw
 

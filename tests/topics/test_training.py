@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from manual import ACTIVATIONS, PAIRS, activation, pair, training
 from manual.training import Trainee
 from verify.bounds.budget import bounded_working, budgets, lines_of
-from verify.commands import train as command
-from verify.commands.train import Stopped, begin, first_weights
+from verify.commands import training as command
+from verify.commands.training import Stopped, begin, first_weights
 from verify.errors import BadInput
 from verify.problems.problem import Problem
 from verify.problems.train_job import TrainJob

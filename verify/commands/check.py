@@ -7,7 +7,6 @@ pass is right, 1 where it is wrong or doubtful, or where the check is inconclusi
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,18 +35,6 @@ Baseline = Annotated[
 ]
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        try:
-            typer.echo(f"backproof {version('backproof')}")
-        except PackageNotFoundError:
-            typer.echo("backproof, not installed")
-        raise typer.Exit
-
-
-Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="show it and leave")]
-
-
 @app.command(cls=OneLineCommand, help=__doc__)
 def check(
     target: What,
@@ -59,7 +46,6 @@ def check(
     json: JsonFile = None,
     html: HtmlFile = None,
     baseline: Baseline = None,
-    show_version: Version = False,
 ) -> int:
     found = Target.of(target)
     for name in allow or ():
@@ -99,7 +85,3 @@ def _write(report: Report, json: Path | None, html: Path | None, differs: list[s
         typer.echo(str(report))
     for line in differs:
         typer.echo(f"Differs from the baseline: {line}.", err=True)
-
-
-if __name__ == "__main__":
-    app()

@@ -6,8 +6,9 @@ import io
 import os
 import sys
 from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -24,8 +25,45 @@ _LONGEST = 1000  # characters of a message: a value may be of any length
 _UsageError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 
+def version_line() -> str:
+    """What --version prints."""
+    try:
+        return f"backproof {version('backproof')}"
+    except PackageNotFoundError:
+        return "backproof, not installed"
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(version_line())
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_tell_version, is_eager=True, expose_value=False, help="Tell it and exit."),
+]
+
+
+def _version_option() -> Any:
+    """--version as typer makes an option of it, whichever click it carries."""
+    app = typer.Typer(add_completion=False)
+
+    @app.command()
+    def only(version: Version = False) -> None: ...
+
+    return typer.main.get_command(app).params[0]
+
+
 class OneLineCommand(TyperCommand):
-    """A command whose usage errors and BadInput are one line on stderr: `@app.command(cls=OneLineCommand)`."""
+    """A command whose usage errors and BadInput are one line on stderr: `@app.command(cls=OneLineCommand)`.
+
+    It has --version besides the options of its function.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(_version_option())
 
     def main(self, *args: Any, standalone_mode: bool = True, **kwargs: Any) -> Any:
         if not standalone_mode:

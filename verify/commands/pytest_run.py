@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from verify.errors import BadInput
@@ -24,6 +25,8 @@ _NO_TESTS_USED_WRONGLY = 4
 
 def run(paths: Sequence[Path], options: Sequence[str], words: Sequence[str]) -> int:
     """Grades under pytest; its exit code. options: of the plug-in. words: what pytest is told besides."""
+    if find_spec("pytest") is None:
+        raise BadInput("--pytest: pytest is not installed here; allowed is pip install 'backproof[test]' first")
     for path in paths:
         if not path.exists():
             raise BadInput(

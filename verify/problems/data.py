@@ -8,6 +8,7 @@ byte an entry.
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
 from math import prod
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from torchvision.datasets import MNIST, FashionMNIST
 
 from verify.errors import BadInput
 
-EMBEDDED = Path(__file__).resolve().parents[2] / "data"
+_CHECKOUT = Path(__file__).resolve().parents[2] / "data"
+_INSTALLED = "share/backproof/data"  # where pyproject.toml has an installation put it, below what pip chose
 CLASSES = 10
 
 _SETS: dict[str, type[MNIST]] = {"fashion-mnist": FashionMNIST, "mnist": MNIST}
@@ -52,6 +54,20 @@ class _Source:
     @property
     def folder(self) -> Path:
         return self.root / _SETS[self.name].__name__
+
+
+def _embedded() -> Path:
+    """The folder of the embedded sets: beside the packages in a checkout, else where pip put it."""
+    if _CHECKOUT.is_dir():
+        return _CHECKOUT
+    with suppress(PackageNotFoundError):
+        for file in distribution("backproof").files or ():
+            if file.as_posix().endswith(f"{_INSTALLED}/README.md"):
+                return Path(str(file.locate())).resolve().parent
+    return _CHECKOUT
+
+
+EMBEDDED = _embedded()
 
 
 def read_batch(data: str, n: int, *, seed: int, train: bool = True) -> Batch:
@@ -101,7 +117,8 @@ def _load(data: str, train: bool) -> tuple[str, MNIST]:
 
 def _find(data: str) -> _Source:
     if data in _SETS:
-        return _Source(EMBEDDED, data, "restore the embedded one with: git checkout -- data")
+        mended = "git checkout -- data" if _CHECKOUT.is_dir() else "pip install --force-reinstall --no-deps backproof"
+        return _Source(EMBEDDED, data, f"restore the embedded one with: {mended}")
     folder = Path(data).absolute()
     there = [name for name, kind in _SETS.items() if data and (folder / kind.__name__ / "raw").is_dir()]
     remedy = "put the original file there, unpacked (data/README.md says where to find it)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-from verify.commands.train import begin
+from verify.commands.training import begin
 from verify.problems.train_job import TrainJob
 
 # Deck 002 "3. 数值结果 GD V.S. SGD": the last lines of the two logs, after 10,000 epochs of [784, 28, 10].

@@ -1,0 +1,217 @@
+"""The main job, or one submission graded.
+
+Without SUBMISSION: the slides' network on real images, by hand, by autograd and by finite differences, line by line.
+Exit code 0 where all agree, 1 where a line disagrees, 2 for bad input, with one line on stderr.
+
+With SUBMISSION, a .py file, notebook, folder or archive: graded, and what is wrong explained. Exit code 0 correct,
+1 any other state, 2 a bad command or assignment, 3 where the grader itself failed.
+
+With --explain: a small problem worked line by line, with the slides' equations and their numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from verify.commands.command_line import OneLineCommand, allow, check_writable, given, real, whole, write_text
+from verify.commands.one_submission import OneJob, exit_code, grade_one
+from verify.errors import BadInput
+from verify.problems.job import Job, layers_of
+
+if TYPE_CHECKING:  # torch and the renderers take seconds to import: bad input and --help need neither
+    from verify.grading.record import GradeRecord
+    from verify.witnesses.record import CompareRecord
+
+DEFAULT = Job()
+WIDTH = 100  # of a report that goes to a file
+LAYERS = ",".join(map(str, DEFAULT.layers))
+OUTPUTS = {"json", "html", "markdown"}
+OF_SUBMISSION = {"assignment", "sandbox", "seed", "device", *OUTPUTS}
+OF_PROBLEM = {"layers", "batch", "activation", "output", "loss", "lam", "assignment", "seed"}
+OF_EXPLAIN = {"explain", *OF_PROBLEM, *OUTPUTS}
+OF_MAIN_JOB = {*Job.__struct_fields__, *OUTPUTS}
+app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
+
+SubmissionPath = Annotated[Path | None, typer.Argument(metavar="SUBMISSION", help="grade this one", show_default=False)]
+Layers = Annotated[str, typer.Option(help="units from the input to the output")]
+Batch = Annotated[int, typer.Option(parser=whole, metavar="N", help="images in the batch")]
+Activation = Annotated[str, typer.Option(help="of the hidden layers: relu, tanh, gelu, …")]
+Output = Annotated[str, typer.Option(help="softmax, sigmoid, or any activation with squared error")]
+Loss = Annotated[str, typer.Option(help="cross-entropy, binary-cross-entropy or squared-error")]
+Lam = Annotated[float, typer.Option(parser=real, metavar="NUMBER", help="λ of (λ/2) Σ ǁWǁ²")]
+Data = Annotated[str, typer.Option(help="fashion-mnist, mnist, or a folder in torchvision's layout")]
+Sweep = Annotated[
+    int, typer.Option(parser=whole, metavar="PROBLEMS", help="small problems after the network; 0 for none")
+]
+Seed = Annotated[int, typer.Option(parser=whole, metavar="N", help="of the weights, the batch and the sweep")]
+Device = Annotated[str, typer.Option(help="cpu or cuda")]
+Dtype = Annotated[str, typer.Option(help="float64 or float32, for the manual side and autograd")]
+Exact = Annotated[bool, typer.Option("--exact", help="also enclose every line in balls: who is off, by how much")]
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="the record; - for standard output")]
+HtmlFile = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="the report as one HTML file")]
+MarkdownFile = Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help="the report in Markdown")]
+AssignmentFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="of a submission or --explain; without it deck 000's")
+]
+Explain = Annotated[bool, typer.Option("--explain", help="work a small problem line by line, in numbers")]
+SandboxName = Annotated[
+    str, typer.Option(metavar="MODE", help="of a submission: auto, namespaces, bubblewrap or process")
+]
+
+
+@app.command(cls=OneLineCommand, help=__doc__)
+def compare(
+    context: typer.Context,
+    submission: SubmissionPath = None,
+    layers: Layers = LAYERS,
+    batch: Batch = DEFAULT.batch,
+    activation: Activation = DEFAULT.activation,
+    output: Output = DEFAULT.output,
+    loss: Loss = DEFAULT.loss,
+    lam: Lam = DEFAULT.lam,
+    data: Data = DEFAULT.data,
+    sweep: Sweep = DEFAULT.sweep,
+    seed: Seed = DEFAULT.seed,
+    device: Device = DEFAULT.device,
+    dtype: Dtype = DEFAULT.dtype,
+    exact: Exact = DEFAULT.exact,
+    json: JsonFile = None,
+    html: HtmlFile = None,
+    markdown: MarkdownFile = None,
+    assignment: AssignmentFile = None,
+    sandbox: SandboxName = "auto",
+    explain: Explain = False,
+) -> int:
+    files = Files(json, html, markdown)
+    files.check()
+    options = [name for name in given(context) if name != "submission"]
+    if explain:
+        if submission is not None:
+            raise BadInput("--explain works a problem of its own; allowed is either --explain or a SUBMISSION")
+        allow(options, OF_EXPLAIN, "--explain")
+        return _explain({name: context.params[name] for name in options if name in OF_PROBLEM}, files)
+    if submission is not None:
+        allow(options, OF_SUBMISSION, "a SUBMISSION")
+        return _grade(OneJob(submission, assignment, sandbox, seed if "seed" in options else None, device), files)
+    allow(options, OF_MAIN_JOB, "the main job, which has no SUBMISSION")
+    job = Job(
+        layers_of(layers), batch, activation, output, loss, lam, data, sweep, seed, device, dtype, exact,
+    )  # fmt: skip
+    job.check()
+    record = _run(job)
+    _write(record, files)
+    return 0 if record.agree else 1
+
+
+class Files(NamedTuple):
+    """Where the record and the pages go."""
+
+    json: Path | None
+    html: Path | None
+    markdown: Path | None
+
+    def check(self) -> None:
+        for option, path in zip(("--json", "--html", "--markdown"), self, strict=True):
+            check_writable(option, path)
+
+    def write(self, json: str, html: Callable[[], str], markdown: Callable[[], str], show: Callable[[], None]) -> None:
+        """What was asked for as files; the rest of it on standard output, where nothing else goes beside --json -."""
+        if self.html is not None:
+            write_text("--html", self.html, html())
+        if self.markdown is not None:
+            write_text("--markdown", self.markdown, markdown())
+        if str(self.json) == "-":
+            typer.echo(json, nl=False)
+            return
+        if self.json is not None:
+            write_text("--json", self.json, json)
+        show()
+
+
+def _run(job: Job) -> CompareRecord:
+    from verify.commands.main_job import run
+
+    with _progress() as progress:
+        return run(job, progress)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on stderr, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda stage, done, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        tasks = {"main": bar.add_task("network"), "sweep": bar.add_task("sweep", total=None)}
+        yield lambda stage, done, total: bar.update(tasks[stage], completed=done, total=total)
+
+
+def _write(record: CompareRecord, files: Files) -> None:
+    from verify.reports import html, markdown, terminal
+
+    files.write(
+        record.json(),
+        lambda: html.render(record),
+        lambda: markdown.render(record),
+        lambda: terminal.show(record, terminal.console()),
+    )
+
+
+# One submission ------------------------------------------------------------------------------------------------------
+
+
+def _grade(job: OneJob, files: Files) -> int:
+    from rich.console import Console
+
+    job.check()
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status("") as status:
+            record = grade_one(job, status.update)
+    else:
+        record = grade_one(job)
+    _write_grade(record, files)
+    return exit_code(record)
+
+
+def _write_grade(record: GradeRecord, files: Files) -> None:
+    from verify.grading.record import encode
+    from verify.reports import graded_pages, graded_terminal, terminal
+
+    files.write(
+        encode(record).decode(),
+        lambda: graded_pages.as_html(record),
+        lambda: graded_pages.as_markdown(record),
+        lambda: graded_terminal.show(record, terminal.console(WIDTH)),
+    )
+
+
+# A worked problem ----------------------------------------------------------------------------------------------------
+
+
+def _explain(asked: dict[str, Any], files: Files) -> int:
+    from verify.grading.explain_record import ExplainJob
+
+    job = ExplainJob(**{**asked, **({"layers": layers_of(asked["layers"])} if "layers" in asked else {})})
+    job.check()
+    from verify.grading.explain import explain
+    from verify.reports import explanation, terminal
+
+    record = explain(job)
+    files.write(
+        record.json(),
+        lambda: explanation.as_html(record),
+        lambda: explanation.as_markdown(record),
+        lambda: explanation.show(record, terminal.console(WIDTH)),
+    )
+    return 0
