@@ -1,4 +1,4 @@
-"""Where equations bend: an indicator whose value at exactly 0 is anybody's choice, and comparisons that rounding decides.
+"""Where equations bend: an indicator whose value at 0 is anybody's choice, and comparisons that rounding decides.
 
 `positive(v)` is 1 where v > 0 and 0 where v < 0. Where rounding cannot tell v from 0, every number from 0 to 1 gives a
 subgradient of max(0, v); which one is taken there says the `Kinks` that is watching.

@@ -33,8 +33,10 @@ class Answer:
 
 
 @dataclass
-class _Sorting:
-    columns: bool
+class Sorting:
+    """Values as they are sorted into lines. columns: whether they lie as decks 001 to 004 have them."""
+
+    columns: bool = False
     lines: dict[str, Tensor] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     dtypes: set[str] = field(default_factory=set)
@@ -50,6 +52,13 @@ class _Sorting:
             self.dtypes.add(str(array.dtype))
             with np.errstate(over="ignore", invalid="ignore"):  # of what is wider than float64
                 self.lines[name] = torch.from_numpy(np.array(self._rows(name, array), dtype=np.float64))
+
+    def answer(self, inputs_changed: bool) -> Answer:
+        """What came, as an answer."""
+        return Answer(
+            self.lines, faults=self.faults, float32="float32" in self.dtypes or "float16" in self.dtypes,
+            integers=any(d.startswith(("int", "uint", "bool")) for d in self.dtypes), inputs_changed=inputs_changed,
+        )  # fmt: skip
 
     def _rows(self, name: str, array: NDArray) -> NDArray:
         """From the columns convention to rows: matrices turn over, and so do the lines of samples."""
@@ -70,7 +79,7 @@ def gradients_answer(
         value = _without_biases(value, L)
     if not isinstance(value, list | tuple) or len(value) not in (2, 3):
         return Answer(failed=f"gradients returned {describe(value)}; it returns dW, db or dW, db, {{lines}}")
-    sorting = _Sorting(columns)
+    sorting = Sorting(columns)
     for kind, values in (("dW", value[0]), ("db", value[1]))[: 1 + biases]:
         layers = _layers(values)
         if layers is None or len(layers) != L:
@@ -82,10 +91,7 @@ def gradients_answer(
         if not isinstance(value[2], dict):
             return Answer(failed=f"the third value is {describe(value[2])}; it is a dict of lines by name")
         _take_lines(sorting, value[2], L)
-    return Answer(
-        sorting.lines, faults=sorting.faults, float32="float32" in sorting.dtypes or "float16" in sorting.dtypes,
-        integers=any(d.startswith(("int", "uint", "bool")) for d in sorting.dtypes), inputs_changed=inputs_changed,
-    )  # fmt: skip
+    return sorting.answer(inputs_changed)
 
 
 def _without_biases(value: Any, L: int) -> Any:
@@ -127,7 +133,7 @@ def columns_name(name: str, L: int) -> str:
     return f"{ {'z': 'a', 'a': 'z'}.get(kind, kind) }{'' if l is None else l}"
 
 
-def _take_lines(sorting: _Sorting, handed: Mapping[Any, Any], L: int) -> None:
+def _take_lines(sorting: Sorting, handed: Mapping[Any, Any], L: int) -> None:
     """Lines by name; names that are none of the working's are passed over, the required ones count once."""
     for key, value in handed.items():
         try:

@@ -227,29 +227,33 @@ def _of_names(lesson: Lesson) -> Iterable[str]:
 
 
 def _of_functions(lesson: Lesson) -> Iterable[str]:
-    known = [*lesson.inputs, *lesson.lines]
     if not lesson.functions or isinstance(lesson.functions, str):
         yield "functions is empty; it is a tuple of contracts, as ('gradients(w, b, X, t, lam) -> dw, db',)"
         return
-    names = []
+    contracts = []
     for text in (*lesson.functions, *lesson.optional):
         try:
-            contract = Contract.of(text)
+            contracts.append(Contract.of(text))
         except ValueError as error:
             yield f"function {text!r} {error}"
-            continue
-        names.append(contract.name)
-        for name in contract.arguments:
-            if name not in known:
-                yield f"function {contract.name} takes {name}, which is no input and no line; known are {_listed(known)}"
-        for name in contract.returns:
-            if name not in lesson.lines:
-                yield f"function {contract.name} returns {name}, which is no line; known are {_listed(lesson.lines)}"
+    for contract in contracts:
+        yield from _of_contract(lesson, contract)
+    names = [contract.name for contract in contracts]
     for name in sorted({n for n in names if names.count(n) > 1}):
         yield f"function {name} stands there twice; allowed is each name once"
     for name in lesson.points:
         if name not in names:
             yield f"points has {name}, which is no function; known are {_listed(names)}"
+
+
+def _of_contract(lesson: Lesson, contract: Contract) -> Iterable[str]:
+    known = [*lesson.inputs, *lesson.lines]
+    for name in contract.arguments:
+        if name not in known:
+            yield f"function {contract.name} takes {name}, which is no input and no line; known: {_listed(known)}"
+    for name in contract.returns:
+        if name not in lesson.lines:
+            yield f"function {contract.name} returns {name}, which is no line; known are {_listed(lesson.lines)}"
 
 
 def _of_lines(lesson: Lesson) -> Iterable[str]:

@@ -43,6 +43,8 @@ TEXTS = {
     "lines-missing": "Not handed over on every problem: {lines}. What came is right.",
     "gradients-missing": "The function gradients is missing; found {found}. It is called as "
                          "gradients(W, b, x, t, activation, lam) and returns dW, db: {arguments}",
+    "function-missing": "The function {function} is missing; found {found}. It is called as {contract}: {shapes}.",
+    "nothing-returned": "The function {function} returned nothing that can be judged on any problem: {what}",
     "did-you-mean": "Did you mean {name}?",
     "failed-somewhere": "The program failed on some problems: {what}.",
     "first-wrong": "{line} is the first wrong line; no known mistake explains it.",

@@ -2,7 +2,7 @@
 
 Every line that a submission returns is set against a witness: a gradient against autograd on the lesson's reference and
 against differences of the objective, any other line against the reference's own. Every mistake must be one that some
-problem of the lesson's default assignment shows. What fails is one line that names the lesson, the line and the numbers.
+problem of the lesson's default assignment shows. What fails is one line with the lesson, the line and the numbers.
 """
 
 from __future__ import annotations

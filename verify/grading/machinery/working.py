@@ -96,6 +96,10 @@ class Case:
     def _in_float32(self) -> dict[str, Bounded]:
         return self.bounded(FLOAT32)[0]
 
+    def right(self, u: float) -> dict[str, Bounded]:
+        """The right lines with their bounds, worked out once."""
+        return self._in_float64[0] if u == FLOAT64 else self._in_float32
+
     @property
     def kinks(self) -> Kinks:
         """The kinks at which the problem lies."""
