@@ -211,10 +211,10 @@ class Bounded:
     def __le__(self, other: Any) -> Tensor:
         return self.le(other)
 
-    def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]
+    def __eq__(self, other: Any) -> Tensor:
         return self.eq(other)
 
-    def __ne__(self, other: Any) -> Tensor:  # type: ignore[override]
+    def __ne__(self, other: Any) -> Tensor:
         return self.ne(other)
 
     __hash__ = object.__hash__

@@ -10,8 +10,8 @@ from pathlib import Path
 from verify.classroom.sitting import Sitting, Work, ground, read, record_of
 from verify.commands.grade_job import SANDBOXES, check_known
 from verify.errors import BadInput
-from verify.grading.assignment import read_assignment
 from verify.grading.record import GradeRecord
+from verify.lessons.registry import read_any
 from verify.problems.job import DEVICES, MOST_SEED
 from verify.submissions.reading import Entry
 from verify.submissions.submission import safe_name, shown
@@ -21,13 +21,17 @@ CORRECT, OTHER, GRADER_FAILED = 0, 1, 3
 
 @dataclass(frozen=True)
 class OneJob:
-    """One submission, as the command line asks for it. assignment None: deck 000's network; seed None: its own."""
+    """One submission, as the command line asks for it. assignment None: deck 000's network; seed None: its own.
+
+    lesson: the file of a lesson, which takes the place of the network.
+    """
 
     path: Path
     assignment: Path | None = None
     sandbox: str = "auto"
     seed: int | None = None
     device: str = "cpu"
+    lesson: Path | None = None
 
     def check(self) -> None:
         """BadInput, with the value and what is allowed, for whatever no run could serve."""
@@ -39,7 +43,7 @@ class OneJob:
 
     def sitting(self) -> Sitting:
         """What the submission is graded by. Raises BadInput for an assignment that cannot be read."""
-        asked = read_assignment(self.assignment)
+        asked = read_any(self.assignment, self.lesson)
         return Sitting(asked, asked.practice_seed if self.seed is None else self.seed, self.sandbox, self.device)
 
 

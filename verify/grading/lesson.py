@@ -192,6 +192,17 @@ def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)
 
 
+def taking(names: tuple[str, ...], function: Callable[[Mapping[str, Any]], Any]) -> Callable[..., Any]:
+    """A function of arguments with those names, which gets them by name."""
+
+    def made(*values: Any) -> Any:
+        return function(dict(zip(names, values, strict=True)))
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    made.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in names])
+    return made
+
+
 def letters_of(shape: str) -> list[str]:
     """The letters of a shape: 'N D 3' -> N, D."""
     return [] if shape == NUMBER else [part for part in shape.split() if not part.isdigit()]

@@ -2,14 +2,16 @@
 
 A returned line depends on its own equation and on those it is computed from. The line with the fewest is settled first:
 every choice of mistakes in its equations that gives its numbers is kept, then the next line is asked with what is kept.
-So any set of up to three mistakes in different equations is found without trying all of them. Screening is by value on
+So any set of up to three mistakes is found without trying all of them: in different equations, in different terms of
+one sum, or in different factors of one product. Screening is by value on
 one problem; what survives must reproduce every number of every problem within the budgets of the mistaken equations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
@@ -17,7 +19,7 @@ import torch
 from torch import Tensor
 
 from verify.grading.answers import Answer
-from verify.grading.lesson import Contract, Lesson, Line, Mistake
+from verify.grading.lesson import Contract, Lesson, Line, Mistake, parameters, taking
 from verify.grading.machinery.posing import shows
 from verify.grading.machinery.working import FLOAT32, FLOAT64, FORMS, RAISES, Case, as_line, worked
 
@@ -27,6 +29,37 @@ _SCREEN, _FLOOR = 1e-7, 1e-13  # relative to a line's largest entry; acceptance 
 _SCREEN32, _FLOOR32 = 1e-4, 1e-5
 Observed = tuple[Case, Answer]
 Forms = tuple[Mistake, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Mistakes, one form each. Where two are in one line, they change terms of a sum, or factors of a product."""
+
+    forms: Forms = ()
+    product: bool = False
+
+    def __len__(self) -> int:
+        return len(self.forms)
+
+    def replaced(self, lines: Mapping[str, Line]) -> dict[str, Line]:
+        """The wrong equations."""
+        found: dict[str, Line] = {}
+        for form in self.forms:
+            for name, line in form.replaced.items():
+                found[name] = line if name not in found else both(lines[name], found[name], line, self.product)
+        return found
+
+
+@lru_cache(maxsize=4096)
+def both(right: Line, one: Line, other: Line, product: bool) -> Line:
+    """A line with two mistakes in it: what each changes, added or multiplied."""
+    names = tuple(dict.fromkeys(p for line in (right, one, other) for p in parameters(line.value)))
+
+    def value(values: Mapping[str, Any]) -> Any:
+        of = lambda line: line.value(*[values[p] for p in parameters(line.value)])
+        return of(one) * of(other) / of(right) if product else of(one) + (of(other) - of(right))
+
+    return Line(one.equation, taking(names, value))
 
 
 @dataclass(frozen=True)
@@ -64,21 +97,19 @@ class Decoder:
     def accepted(self) -> tuple[Hypothesis, list[Hypothesis]] | None:
         """The cheapest set that reproduces everything, and others of as many mistakes that do; None for none."""
         found: list[Hypothesis] = []
-        for forms in sorted(self._screened(), key=len):
-            if found and len(forms) > len(found[0].forms):
+        for choice in sorted(self._screened(), key=len):
+            if found and len(choice) > len(found[0].forms):
                 break
-            if all(self._reproduces(forms, case, answer) for case, answer in self.observed):
-                found.append(self._hypothesis(forms))
+            if all(self._reproduces(choice, case, answer) for case, answer in self.observed):
+                found.append(self._hypothesis(choice))
         if not found:
             return None
         best, *others = sorted(found, key=lambda h: h.cost)
         return best, [h for h in others if h.unexplained == best.unexplained and h.ids != best.ids]
 
-    def _hypothesis(self, forms: Forms) -> Hypothesis:
-        ordered = tuple(sorted(forms, key=lambda m: self.rank[m.id]))
-        unexplained = sum(
-            not self._gives(ordered, case, answer, self._handed(answer)) for case, answer in self.observed
-        )
+    def _hypothesis(self, choice: Choice) -> Hypothesis:
+        ordered = tuple(sorted(choice.forms, key=lambda m: self.rank[m.id]))
+        unexplained = sum(not self._gives(choice, case, answer, self._handed(answer)) for case, answer in self.observed)
         return Hypothesis(ordered, tuple(self.rank[m.id] for m in ordered), unexplained)
 
     def _handed(self, answer: Answer) -> list[str]:
@@ -86,58 +117,59 @@ class Decoder:
 
     # Screening -------------------------------------------------------------------------------------------------------
 
-    def _screened(self) -> list[Forms]:
+    def _screened(self) -> list[Choice]:
         """Choices that give every returned line of the most telling problem, and then of all by value."""
         if not self.observed:
             return []
         telling, answer = self._most_telling()
-        kept: list[Forms] = [()]
+        kept: list[Choice] = [Choice()]
         settled: set[str] = set()
         for name in sorted(self.behind, key=lambda n: len(self.behind[n])):
             if name not in answer.lines:
                 continue
             free = self.behind[name] - settled
             kept = [
-                forms for start in kept for forms in self._extended(start, free, settled)
-                if self._gives(forms, telling, answer, [name])
+                choice for start in kept for choice in self._extended(start, free, settled)
+                if self._gives(choice, telling, answer, [name])
             ]  # fmt: skip
-            kept = sorted(kept, key=lambda forms: (len(forms), [self.rank[m.id] for m in forms]))[:_MOST_KEPT]
+            kept = sorted(kept, key=lambda c: (len(c), c.product, [self.rank[m.id] for m in c.forms]))[:_MOST_KEPT]
             settled |= self.behind[name]
-        return [forms for forms in kept if forms and self._everywhere(forms)]
+        return [choice for choice in kept if choice.forms and self._everywhere(choice)]
 
     def _most_telling(self) -> Observed:
         """The problem with the most numbers on which all plain numbers are there: λ = 0 hides a penalty."""
         full = [(c, a) for c, a in self.observed if all(v != 0 for v in c.inputs.values() if isinstance(v, float))]
         return (full or self.observed)[0]
 
-    def _extended(self, start: Forms, free: set[str], settled: set[str]) -> Iterator[Forms]:
+    def _extended(self, start: Choice, free: set[str], settled: set[str]) -> Iterator[Choice]:
         """A choice with none to some more mistakes that touch the free lines, and none that is settled."""
         yield start
-        taken = {line for form in start for line in form.replaced}
-        ids = {form.id for form in start}
+        ids = {form.id for form in start.forms}
         more = [
-            m for m in self.forms
-            if m.id not in ids and free & m.replaced.keys() and not (taken | settled) & m.replaced.keys()
-        ]  # fmt: skip
+            m for m in self.forms if m.id not in ids and free & m.replaced.keys() and not settled & m.replaced.keys()
+        ]
         for size in range(1, MOST_MISTAKES - len(start) + 1):
             for extra in combinations(more, size):
-                lines = [line for form in extra for line in form.replaced]
-                if len(set(lines)) == len(lines) and len({form.id for form in extra}) == size:
-                    yield (*start, *extra)
+                forms = (*start.forms, *extra)
+                if len({form.id for form in extra}) < size:
+                    continue
+                lines = [line for form in forms for line in form.replaced]
+                yield Choice(forms, start.product)
+                if len(set(lines)) < len(lines) and not start.product:
+                    yield Choice(forms, product=True)
 
-    def _everywhere(self, forms: Forms) -> bool:
-        return all(
-            self._gives(forms, c, a, [n for n in self.contract.returns if n in a.lines]) for c, a in self.observed
-        )
+    def _everywhere(self, choice: Choice) -> bool:
+        names = self.contract.returns
+        return all(self._gives(choice, c, a, [n for n in names if n in a.lines]) for c, a in self.observed)
 
-    def _gives(self, forms: Forms, case: Case, answer: Answer, names: Sequence[str]) -> bool:
+    def _gives(self, choice: Choice, case: Case, answer: Answer, names: Sequence[str]) -> bool:
         """Whether those equations give the lines, by value."""
         if not names:
             return True
         wanted = tuple({line for name in names for line in self.lesson.sources(name, self.fixed)})
         given = {**case.given, **{name: case.truth[name] for name in self.fixed}}
         try:
-            made = worked({**self.lesson.lines, **replaced(forms)}, given, wanted, as_line)
+            made = worked({**self.lesson.lines, **choice.replaced(self.lesson.lines)}, given, wanted, as_line)
         except RAISES:
             return False
         return all(self._close(made[name], answer.lines[name]) for name in names)
@@ -152,10 +184,10 @@ class Decoder:
 
     # Acceptance ------------------------------------------------------------------------------------------------------
 
-    def _reproduces(self, forms: Forms, case: Case, answer: Answer) -> bool:
+    def _reproduces(self, choice: Choice, case: Case, answer: Answer) -> bool:
         """Whether every returned line lies within the mistaken equations' budget, and that tells it from right."""
         try:
-            made = case.bounded_mistaken(replaced(forms), self.u, self.fixed)
+            made = case.bounded_mistaken(choice.replaced(self.lesson.lines), self.u, self.fixed)
         except RAISES:
             return False
         for name in self.contract.returns:
@@ -174,11 +206,6 @@ def _tells(yours: Tensor, truth: Tensor, allowed: Tensor) -> bool:
     """Whether the budget is smaller than what the line is off, where it is off by more than rounding."""
     off = (yours - truth).abs()
     return not bool(((off > 0) & (off < allowed) & (allowed > 1e-6 * truth.abs().max())).any())
-
-
-def replaced(forms: Forms) -> dict[str, Line]:
-    """The wrong equations of a choice of mistakes."""
-    return {name: line for form in forms for name, line in form.replaced.items()}
 
 
 def finite(answer: Answer) -> bool:

@@ -158,10 +158,14 @@ def _known(contract: Contract, asked: Sequence[Observed]) -> Iterator[Said]:
             continue
         ways = (shape, lambda n, both: factor(n, both, _factors([c for c, _ in observed])), turned, numerical)
         found = next((s for way in ways for s in way(name, rows)), None)
-        yield from [] if found is None else [found]
-        yield from _places([c for c, _, _ in rows], wrong)
-        yield from entries(name, [row for row, bad in zip(rows, wrong, strict=True) if bad])
-        return
+        said_ = [
+            *([] if found is None else [found]),
+            *_places([c for c, _, _ in rows], wrong),
+            *entries(name, [row for row, bad in zip(rows, wrong, strict=True) if bad]),
+        ]
+        yield from said_
+        if said_:
+            return
 
 
 def _same(first: Answer, again: Answer) -> bool:
