@@ -147,8 +147,8 @@ def _take_lines(sorting: Sorting, handed: Mapping[Any, Any], L: int) -> None:
 
 def as_array(value: Any) -> NDArray | None:
     """A plain array of an array, a number, or a list of lists of numbers; None of anything else."""
-    if isinstance(value, np.ndarray):
-        return value
+    if isinstance(value, np.ndarray | np.generic):
+        return np.asarray(value)
     if isinstance(value, bool | int | float | complex) and not isinstance(value, str):
         return np.asarray(value)
     if isinstance(value, list | tuple) and value:

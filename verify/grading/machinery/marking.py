@@ -143,6 +143,8 @@ def _state(posed: Posed, h: Heard, j: Judged) -> tuple[str, str | None, str]:
         return _not_wrong(h, j)
     if j.asked == 0:
         return "wrong", None, j.reason
+    if not any(j.name in a.lines for a in h.answers):
+        return "wrong", None, j.reason
     if h.explanation.findings:
         blamed = any(j.name in f.lines for f in h.explanation.findings)
         if not blamed and _is_zero(posed, h, j.name):
