@@ -1,7 +1,8 @@
 """The activations of the decks, f and f′ side by side.
 
 Deck 002 "经典激活函数", "其他常用激活函数", "更复杂的激活函数示例" and "激活函数的导数"; deck 000 "relu函数及其求导".
-The deck's table of derivatives has five rows (logistic, tanh, ReLU, ELU, softplus); the others are ours.
+The deck's table of derivatives has five rows (logistic, tanh, ReLU, ELU, softplus); the others are ours. Those from
+`relu6` on are in no deck: they are what courses and libraries use beside them, and each names where it was introduced.
 
 Every function takes a tensor of any shape, floating dtype and device, works entry by entry and returns the same shape.
 The forms are the stable ones: nothing overflows at any finite input (deck 002's exp forms do, beyond |x| of about 710).
@@ -19,11 +20,13 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Constants:
-    """The constants of the activations that have one: γ of leaky ReLU and of ELU, β of swish."""
+    """The constants of the activations that have one: γ of leaky ReLU, PReLU and ELU, β of swish, α of CELU."""
 
     leaky_relu: float = 0.01
     elu: float = 1.0
     swish: float = 1.0
+    celu: float = 1.0
+    prelu: float = 0.25
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,120 @@ def identity_derivative(a: Tensor) -> Tensor:
     return torch.ones_like(a)
 
 
+def relu6(a: Tensor) -> Tensor:
+    """min(max(0, a), 6), of MobileNet (Howard et al. 2017)."""
+    return torch.clamp(a, 0, 6)
+
+
+def relu6_derivative(a: Tensor) -> Tensor:
+    """1 where 0 < a < 6, else 0."""
+    return _within(a, 0, 6)
+
+
+def hard_tanh(a: Tensor) -> Tensor:
+    """a held between −1 and 1 (Collobert 2004)."""
+    return torch.clamp(a, -1, 1)
+
+
+def hard_tanh_derivative(a: Tensor) -> Tensor:
+    """1 where −1 < a < 1, else 0."""
+    return _within(a, -1, 1)
+
+
+def hard_sigmoid(a: Tensor) -> Tensor:
+    """a/6 + ½ held between 0 and 1, as torch has it; Keras before 3 had a/5 + ½."""
+    return torch.clamp(a / 6 + 0.5, 0, 1)
+
+
+def hard_sigmoid_derivative(a: Tensor) -> Tensor:
+    """1/6 where −3 < a < 3, else 0."""
+    return _within(a, -3, 3) / 6
+
+
+def hard_swish(a: Tensor) -> Tensor:
+    """a hard_sigmoid(a), of MobileNetV3 (Howard et al. 2019)."""
+    return a * hard_sigmoid(a)
+
+
+def hard_swish_derivative(a: Tensor) -> Tensor:
+    """a/3 + ½ where −3 < a < 3, 0 below, 1 above."""
+    return torch.where(_within(a, -3, 3) == 1, a / 3 + 0.5, (a >= 3).to(a.dtype))
+
+
+def mish(a: Tensor) -> Tensor:
+    """a tanh(ln(1 + eᵃ)) (Misra 2019), as a n/(n + 2) with n = eᵃ(eᵃ + 2); above 0 both are divided by e²ᵃ."""
+    e = torch.exp(-torch.abs(a))
+    return a * torch.where(a > 0, (1 + 2 * e) / (1 + 2 * e + 2 * e**2), e * (e + 2) / (e * (e + 2) + 2))
+
+
+def mish_derivative(a: Tensor) -> Tensor:
+    """tanh s + a (1 − tanh² s) σ(a) with s = ln(1 + eᵃ): n/(n + 2) + 4a eᵃ(eᵃ + 1)/(n + 2)², which does not cancel."""
+    e = torch.exp(-torch.abs(a))
+    above, below = 1 + 2 * e + 2 * e**2, e * (e + 2) + 2
+    share = torch.where(a > 0, (1 + 2 * e) / above, e * (e + 2) / below)
+    # Where a is so large that e is 0, the second term is 0 whatever a is.
+    slope = torch.where(a > 0, e**2 * (1 + e) / above**2, e * (e + 1) / below**2)
+    return share + 4 * torch.clamp(a, -_large(a) / 8, _large(a) / 8) * slope
+
+
+SELU_LAMBDA = 1.0507009873554804934193349852946
+SELU_ALPHA = 1.6732632423543772848170429916717
+
+
+def selu(a: Tensor) -> Tensor:
+    """λa where a > 0, λα(eᵃ − 1) elsewhere, λ and α those of Klambauer et al. 2017."""
+    return SELU_LAMBDA * elu(a, SELU_ALPHA)
+
+
+def selu_derivative(a: Tensor) -> Tensor:
+    """λ where a > 0, λα eᵃ elsewhere."""
+    return SELU_LAMBDA * elu_derivative(a, SELU_ALPHA)
+
+
+def celu(a: Tensor, alpha: float) -> Tensor:
+    """a where a > 0, α(e^(a/α) − 1) elsewhere (Barron 2017)."""
+    return torch.where(a > 0, a, alpha * torch.expm1(torch.clamp(a, max=0) / alpha))
+
+
+def celu_derivative(a: Tensor, alpha: float) -> Tensor:
+    """1 where a > 0, e^(a/α) elsewhere."""
+    return torch.where(a > 0, torch.ones_like(a), torch.exp(torch.clamp(a, max=0) / alpha))
+
+
+def softsign(a: Tensor) -> Tensor:
+    """a / (1 + |a|) (Bergstra et al. 2009)."""
+    return a / (1 + torch.abs(a))
+
+
+def softsign_derivative(a: Tensor) -> Tensor:
+    """1 / (1 + |a|)²."""
+    return (1 / (1 + torch.abs(a))) ** 2
+
+
+def log_sigmoid(a: Tensor) -> Tensor:
+    """ln σ(a) = −softplus(−a)."""
+    return -softplus(-a)
+
+
+def log_sigmoid_derivative(a: Tensor) -> Tensor:
+    """1 − σ(a) = σ(−a)."""
+    return torch.sigmoid(-a)
+
+
+def silu(a: Tensor) -> Tensor:
+    """a σ(a): swish at β = 1, under the name that torch has for it."""
+    return swish(a, 1.0)
+
+
+def silu_derivative(a: Tensor) -> Tensor:
+    """The derivative of a σ(a)."""
+    return swish_derivative(a, 1.0)
+
+
+def _within(a: Tensor, low: float, high: float) -> Tensor:
+    return ((a > low) & (a < high)).to(a.dtype)
+
+
 def _normal_cdf(a: Tensor) -> Tensor:
     return torch.erfc(-a / math.sqrt(2)) / 2
 
@@ -174,6 +291,17 @@ _TABLE: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor], str | None
     "gelu_tanh": (gelu_tanh, gelu_tanh_derivative, None),
     "gelu_sigmoid": (gelu_sigmoid, gelu_sigmoid_derivative, None),
     "identity": (identity, identity_derivative, None),
+    "relu6": (relu6, relu6_derivative, None),
+    "hard_tanh": (hard_tanh, hard_tanh_derivative, None),
+    "hard_sigmoid": (hard_sigmoid, hard_sigmoid_derivative, None),
+    "hard_swish": (hard_swish, hard_swish_derivative, None),
+    "mish": (mish, mish_derivative, None),
+    "selu": (selu, selu_derivative, None),
+    "celu": (celu, celu_derivative, "celu"),
+    "prelu": (leaky_relu, leaky_relu_derivative, "prelu"),
+    "softsign": (softsign, softsign_derivative, None),
+    "log_sigmoid": (log_sigmoid, log_sigmoid_derivative, None),
+    "silu": (silu, silu_derivative, None),
 }
 
 ACTIVATIONS: tuple[str, ...] = tuple(_TABLE)

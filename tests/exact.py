@@ -9,6 +9,7 @@ import mpmath
 from mpmath import mpf
 
 from manual import Constants
+from manual.activations import SELU_ALPHA, SELU_LAMBDA
 from verify.problems.problem import Problem
 
 DIGITS = 50
@@ -35,7 +36,31 @@ def mp_activation(name: str, c: Constants) -> Callable[[Real], Real]:
         "gelu_tanh": lambda a: a * (1 + mpmath.tanh(cubic(a))) / 2,
         "gelu_sigmoid": lambda a: a * mp_sigmoid(mpf("1.702") * a),
         "identity": lambda a: a,
+        "relu6": lambda a: min(max(a, mpf(0)), mpf(6)),
+        "hard_tanh": lambda a: min(max(a, mpf(-1)), mpf(1)),
+        "hard_sigmoid": lambda a: min(max(a / 6 + mpf(0.5), mpf(0)), mpf(1)),
+        "hard_swish": lambda a: a * min(max(a / 6 + mpf(0.5), mpf(0)), mpf(1)),
+        "mish": lambda a: a * mpmath.tanh(mpmath.log1p(mpmath.exp(a))),
+        "selu": lambda a: mpf(SELU_LAMBDA) * (a if a > 0 else mpf(SELU_ALPHA) * mpmath.expm1(a)),
+        "celu": lambda a: a if a > 0 else mpf(c.celu) * mpmath.expm1(a / mpf(c.celu)),
+        "prelu": lambda a: a if a > 0 else mpf(c.prelu) * a,
+        "softsign": lambda a: a / (1 + abs(a)),
+        "log_sigmoid": lambda a: -mpmath.log1p(mpmath.exp(-a)),
+        "silu": lambda a: a * mp_sigmoid(a),
     }[name]
+
+
+# f′ of the other piecewise ones, at the points where pieces meet as `manual` has it.
+WITHIN: dict[str, Callable[[Real, Constants], Real]] = {
+    "relu6": lambda a, c: mpf(0 < a < 6),
+    "hard_tanh": lambda a, c: mpf(-1 < a < 1),
+    "hard_sigmoid": lambda a, c: mpf(-3 < a < 3) / 6,
+    "hard_swish": lambda a, c: a / 3 + mpf(0.5) if -3 < a < 3 else mpf(a >= 3),
+    "selu": lambda a, c: mpf(SELU_LAMBDA) * (1 if a > 0 else mpf(SELU_ALPHA) * mpmath.exp(a)),
+    "celu": lambda a, c: mpf(1) if a > 0 else mpmath.exp(a / mpf(c.celu)),
+    "prelu": lambda a, c: mpf(1) if a > 0 else mpf(c.prelu),
+    "softsign": lambda a, c: 1 / (1 + abs(a)) ** 2,
+}
 
 
 def mp_derivative(name: str, c: Constants) -> Callable[[Real], Real]:
@@ -48,6 +73,8 @@ def mp_derivative(name: str, c: Constants) -> Callable[[Real], Real]:
     }
     if name in below:
         return lambda a: mpf(1) if a > 0 else below[name](a)
+    if name in WITHIN:
+        return lambda a: WITHIN[name](a, c)
     return lambda a: mpmath.diff(f, a, h=mpf(10) ** -17)
 
 

@@ -27,6 +27,8 @@ constants = st.builds(
     leaky_relu=st.sampled_from((0.01, 0.0, 0.5, 2.0, -0.25)),
     elu=st.sampled_from((1.0, 0.5, 3.0)),
     swish=st.sampled_from((1.0, 2.0, 0.25, -1.0)),
+    celu=st.sampled_from((1.0, 0.5, 3.0)),
+    prelu=st.sampled_from((0.25, 0.0, 1.5)),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tomllib
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import msgspec
@@ -36,15 +37,39 @@ time_limit  = 10.0
 cpu_limit   = 0.0
 program     = ""
 memory_mib  = 1024
+name        = ""
+due         = ""
 
 [activation]
 leaky_relu = 0.01
 elu        = 1.0
 swish      = 1.0
+celu       = 1.0
+prelu      = 0.25
 
 [points]
 gradients = 10
+
+[late]
+per_day = 0.0
+most    = 1.0
+grace   = 0.0
+
+[show]
+before = "case"
+after  = "case"
 """
+
+
+WHEN = datetime(2026, 11, 20, 23, 59, tzinfo=timezone(timedelta(hours=1)))
+
+
+def test_a_due_date_has_its_offset(tmp_path: Path) -> None:
+    assert read_assignment(written(tmp_path, "due = 2026-11-20T23:59:00+01:00")).due == WHEN.isoformat()
+    for text in ("2026-11-20T23:59:00", "2026-11-20", '"tomorrow"', "3"):
+        assert "takes a date and time with its offset, as 2026-11-20T23:59:00+01:00" in refusal(
+            tmp_path, f"due = {text}"
+        )
 
 
 def written(folder: Path, content: str | bytes) -> Path:
@@ -90,7 +115,11 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     cpu_limit = 1.5
         program = "hw3.py"
     memory_mib = 512
-    activation = {leaky_relu = 0.2, elu = 0.5, swish = 2}
+    name = "Homework 3"
+    due = ""
+    late = {per_day = 0.1, most = 0.5, grace = 15}
+    show = {before = "states", after = "hints"}
+    activation = {leaky_relu = 0.2, elu = 0.5, swish = 2, celu = 3, prelu = 0.5}
     [points]
     gradients = 4
     forward = 1.5
@@ -269,11 +298,15 @@ def test_the_digest_depends_on_every_value_and_on_nothing_else(tmp_path: Path) -
         {"time_limit": 9.0},
         {"memory_mib": 1025},
         {"activation": {"elu": 1.5}},
+        {"activation": {"celu": 0.5}},
+        {"activation": {"prelu": 0.5}},
         {"points": {"step": 1}},
         {"points": {"lines": {"dW": 1}}},
         {"points": {"lines": {"dW": 2}}},
     ]
     digests = {assignment_from(other, "file").digest() for other in others} | {default.digest()}
     assert len(digests) == len(others) + 1
+    of_the_course = [{"name": "Homework 3"}, {"due": WHEN}, {"late": {"per_day": 0.1}}, {"show": {"before": "hints"}}]
+    assert {assignment_from(other, "file").digest() for other in of_the_course} == {default.digest()}
     order = [{"points": {"lines": {"dW": 1, "db": 2}}}, {"points": {"lines": {"db": 2, "dW": 1}}}]
     assert len({assignment_from(entry, "file").digest() for entry in order}) == 1

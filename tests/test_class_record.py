@@ -80,7 +80,8 @@ def test_class_json() -> None:
     assert said["students"][0] == {
         "submission": "alice.py", "state": "correct", "score": 10.0, "max_score": 10.0, "first_wrong_line": None,
         "diagnosis": [], "message": "about alice.py", "file": "alice.py.json",
-        "source": "", "name": "", "id": "", "late": False,
+        "source": "", "name": "", "id": "", "late": False, "number": "", "group": "", "email": "", "login": "",
+        "submitted": "", "days_late": 0, "final": 10.0,
     }  # fmt: skip
 
 

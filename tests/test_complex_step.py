@@ -38,6 +38,9 @@ MP_FUNCTIONS: dict[str, Callable] = {
     "gelu_tanh": lambda z: z * mp_sigmoid(2 * mpmath.sqrt(2 / mpmath.pi) * (z + mpmath.mpf(0.044715) * z**3)),
     "gelu_sigmoid": lambda z: z * mp_sigmoid(mpmath.mpf(1.702) * z),
     "identity": lambda z: z,
+    "silu": lambda z: z * mp_sigmoid(z),
+    "log_sigmoid": lambda z: -mp_softplus(-z),
+    "mish": lambda z: z * mpmath.tanh(mp_softplus(z)),
 }
 
 
@@ -52,9 +55,7 @@ def mp_softplus(z):
 
 
 def torch_function(name: str) -> Callable[[Tensor], Tensor]:
-    return (
-        (lambda z: cs.swish(z, BETA)) if name == "swish" else getattr(cs, name, None) or (lambda z: cs.swish(z, 1.702))
-    )
+    return cs._FUNCTIONS[name](Constants(swish=BETA))
 
 
 def real(*values: float) -> Tensor:

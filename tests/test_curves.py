@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,17 +13,19 @@ import torch
 from torch import Tensor
 
 from manual import ACTIVATIONS, Constants, activation
+from manual.activations import SELU_ALPHA, SELU_LAMBDA
 from tests.exact import mp_activation, mp_derivative
 from verify.benchmarks.textbook import ACTIVATION_FORMS
 from verify.bounds import curves
 from verify.bounds.bounded import Bounded
 from verify.bounds.curves import Curve, bounded, curve
+from verify.bounds.pieces import pieces
 
 U = 2.0**-53
 CONSTANTS = [
     Constants(),
-    Constants(leaky_relu=3.0, elu=2.0, swish=2.5),
-    Constants(leaky_relu=-0.25, elu=0.5, swish=-0.5),
+    Constants(leaky_relu=3.0, elu=2.0, swish=2.5, celu=2.0, prelu=0.5),
+    Constants(leaky_relu=-0.25, elu=0.5, swish=-0.5, celu=0.25, prelu=-2.0),
 ]
 EVERY = pytest.mark.parametrize(
     ("name", "c"), [(name, c) for name in ACTIVATIONS for c in CONSTANTS], ids=lambda v: v if isinstance(v, str) else ""
@@ -80,15 +83,34 @@ def test_a_bound_that_is_too_small_is_caught(field: str) -> None:
 def test_the_jump_at_the_kink(name: str, c: Constants) -> None:
     first, _ = slopes(name, c, torch.tensor([-1e-12, 1e-12], dtype=torch.float64))
     stated = curve(name, c)
-    assert abs(float(first[1] - first[0])) == pytest.approx(stated.jump, abs=1e-10)
-    assert stated.pattern == (name in ("relu", "leaky_relu", "elu"))
+    assert abs(float(first[1] - first[0])) == pytest.approx(stated.jump_at_0, abs=1e-10)
+
+
+@EVERY
+def test_where_pieces_meet(name: str, c: Constants) -> None:
+    """On either side of each knot stands the piece that is f there, with the slope that is stated."""
+    joined = pieces(name, c)
+    a = grid()
+    if joined is None:
+        assert curve(name, c).knots == ()
+        return
+    f = activation(name, c)
+    edges = [-math.inf, *(k.at for k in joined.knots), math.inf]
+    for low, high, piece in zip(edges, edges[1:], joined.pieces, strict=False):
+        inside = a[(a > low) & (a < high)]
+        assert torch.allclose(piece(inside), f.f(inside), rtol=1e-14, atol=1e-15)
+    for knot in joined.knots:
+        beside = torch.tensor([knot.at - 1e-9, knot.at + 1e-9], dtype=torch.float64)
+        assert slopes(name, c, beside)[0].tolist() == pytest.approx([knot.left, knot.right], abs=1e-8)
+        steep = f.derivative(torch.tensor([knot.beside], dtype=torch.float64)).abs()
+        assert float(steep) == pytest.approx(max(abs(knot.left), abs(knot.right)), abs=1e-12)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_torch_bends_as_50_digits_do(name: str) -> None:
     """The double backward that the bounds are tested by, against mpmath."""
     c = CONSTANTS[1]
-    a = [-7.5, -2.25, -1.0, -0.125, 0.0625, 0.5, 1.5, 3.0]
+    a = [-7.5, -2.25, -1.125, -0.125, 0.0625, 0.5, 1.5, 3.25]
     first, second = slopes(name, c, torch.tensor(a, dtype=torch.float64))
     with mpmath.workdps(50):
         for i, point in enumerate(a):
@@ -208,6 +230,11 @@ def test_what_moves_an_activation_is_bounded(name: str, c: Constants) -> None:
 # Beside the real line: what Cauchy's bound needs ---------------------------------------------------------------------
 
 
+def _mish_slope(w: Tensor) -> Tensor:
+    n = torch.exp(w) * (torch.exp(w) + 2)
+    return n / (n + 2) + 4 * w * torch.exp(w) * (torch.exp(w) + 1) / (n + 2) ** 2
+
+
 def complex_slope(name: str, c: Constants, w: Tensor) -> Tensor:
     """f′ at complex points, from its formula; of the piecewise ones the curved branch alone."""
     sigma = lambda v: 1 / (1 + torch.exp(-v))
@@ -223,10 +250,28 @@ def complex_slope(name: str, c: Constants, w: Tensor) -> Tensor:
             0.5 * (1 + torch.tanh(u)) + 0.5 * w / torch.cosh(u) ** 2 * (2 / torch.pi) ** 0.5 * (1 + 3 * 0.044715 * w**2)
         ),
         "gelu_sigmoid": lambda: swish(1.702 * w),
+        "selu": lambda: SELU_LAMBDA * SELU_ALPHA * torch.exp(w),
+        "celu": lambda: torch.exp(w / c.celu),
+        "log_sigmoid": lambda: sigma(-w),
+        "silu": lambda: swish(w),
+        "mish": lambda: _mish_slope(w),
     }[name]()
 
 
-CURVED = ("elu", "softplus", "sigmoid", "tanh", "swish", "gelu_tanh", "gelu_sigmoid")
+CURVED = (
+    "selu",
+    "celu",
+    "mish",
+    "log_sigmoid",
+    "silu",
+    "elu",
+    "softplus",
+    "sigmoid",
+    "tanh",
+    "swish",
+    "gelu_tanh",
+    "gelu_sigmoid",
+)
 
 
 @pytest.mark.parametrize(
@@ -235,12 +280,22 @@ CURVED = ("elu", "softplus", "sigmoid", "tanh", "swish", "gelu_tanh", "gelu_sigm
 def test_the_slope_within_the_strip(name: str, c: Constants) -> None:
     """Analytic and bounded functions are steepest on the edge of a strip; some inner lines are looked at as well."""
     strip = curve(name, c).strip
-    x = torch.linspace(-12, 1.0 if name == "elu" else 12, 20_001).double()
+    end = {"elu": 1.0, "selu": 1.0, "celu": c.celu}.get(name, 12)
+    x = torch.linspace(-12, end, 20_001).double()
     largest = 0.0
     for share in (0.0, 0.3, 0.9, 1.0):
         sizes = complex_slope(name, c, torch.complex(x, torch.full_like(x, share * strip.half_width))).abs()
         largest = max(largest, float(sizes.max()))
     assert 0.7 * strip.first <= largest <= strip.first * (1 + 1e-12)
+
+
+def test_the_slopes_of_the_straight_and_bent_pieces_within_their_strips() -> None:
+    """At each part of the width, by the rule for what lies between."""
+    for name, steepest in (("hard_swish", lambda r: 1.5 + r / 3), ("softsign", lambda r: 1 / (1 - r) ** 2)):
+        stated = curve(name, Constants())
+        for part in (0.125, 0.25, 0.5, 0.9, 1.0):
+            between = stated.first ** (1 - part) * stated.strip.first**part
+            assert steepest(part * stated.strip.half_width) <= between * (1 + 1e-12)
 
 
 def test_the_slope_of_gelu_within_the_strip() -> None:

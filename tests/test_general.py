@@ -19,7 +19,8 @@ from verify.bounds.comparison import Comparison, Verdict, compare
 from verify.errors import BadInput
 from verify.problems.samples import Shape, sample, seeded
 from verify.witnesses.differences import Estimate, differences
-from verify.witnesses.general import differences_of, noise_in, noise_table
+from verify.witnesses.general import differences_of, noise_in
+from verify.witnesses.noise import noise_table
 
 U = 2.0**-53
 

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manual import ACTIVATIONS, Constants, activation
+from manual.activations import SELU_LAMBDA
 from tests.exact import mp_activation, mp_derivative
 from tests.strategies import constants
+from verify.bounds.curves import curve
 
 EVERY = pytest.mark.parametrize("name", ACTIVATIONS)
 EXTREME = [0.0, -0.0, 5e-324, 1e-300, 1e-8, 1.0, 20.0, 50.0, 88.0, 709.0, 1e4, 1e30, 1e102, 1e150, 1e300]
@@ -25,7 +27,7 @@ def test_f_and_its_derivative_at_50_digits(name: str, a: float, c: Constants) ->
     at = torch.tensor([a], dtype=torch.float64)
     with mpmath.workdps(50):
         f_right, slope_right = (float(mp(name, c)(mpmath.mpf(a))) for mp in (mp_activation, mp_derivative))
-    scale = 1 + abs(a) * max(1, abs(c.leaky_relu))
+    scale = 2 + abs(a) * max(1, abs(c.leaky_relu), abs(c.prelu))
     assert float(f.f(at)) == pytest.approx(f_right, rel=1e-12, abs=1e-15 * scale)
     assert float(f.derivative(at)) == pytest.approx(slope_right, rel=1e-12, abs=3e-15 * scale)
 
@@ -38,9 +40,11 @@ def test_extreme_inputs_stay_finite(name: str, dtype: torch.dtype) -> None:
     assert torch.isfinite(f.f(a)).all()
     slope = f.derivative(a)
     assert torch.isfinite(slope).all()
-    assert float(slope.abs().max()) <= 1.2
-    settled = 1.0 if name not in ("sigmoid", "tanh") else 0.0
-    assert float(slope[a > 100].sub(settled).abs().max()) < 1e-6
+    assert float(slope.abs().max()) <= curve(name, Constants()).first * (1 + 1e-6)
+    flat = ("sigmoid", "tanh", "relu6", "hard_tanh", "hard_sigmoid", "softsign", "log_sigmoid")
+    settled = 0.0 if name in flat else SELU_LAMBDA if name == "selu" else 1.0
+    far = 100 if name != "softsign" else 1e4
+    assert float(slope[a > far].sub(settled).abs().max()) < 1e-6
 
 
 @EVERY
@@ -54,7 +58,9 @@ def test_shape_and_dtype_are_those_of_the_input(name: str, dtype: torch.dtype, s
     assert torch.equal(a, before)
 
 
-@pytest.mark.parametrize(("name", "slope"), [("relu", 0.0), ("leaky_relu", 0.01), ("elu", 1.0)])
+@pytest.mark.parametrize(
+    ("name", "slope"), [("relu", 0.0), ("leaky_relu", 0.01), ("elu", 1.0), ("relu6", 0.0), ("celu", 1.0)]
+)
 def test_at_0_the_branch_of_the_slides(name: str, slope: float) -> None:
     assert float(activation(name).derivative(torch.zeros((), dtype=torch.float64))) == slope
 

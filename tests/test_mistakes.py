@@ -15,7 +15,7 @@ from verify.problems.lines import gradient_names
 DEFAULT = Assignment()
 # At β = 1 swish's derivative without β is the right one.
 EVERY_ACTIVATION = msgspec.structs.replace(
-    DEFAULT, activations=ACTIVATIONS, activation=ActivationConstants(elu=0.7, swish=1.5)
+    DEFAULT, activations=ACTIVATIONS, activation=ActivationConstants(elu=0.7, swish=1.5, celu=0.7)
 )
 SQUARED = msgspec.structs.replace(DEFAULT, output="tanh", loss="squared-error")
 BINARY = msgspec.structs.replace(DEFAULT, output="sigmoid", loss="binary-cross-entropy")

@@ -89,9 +89,8 @@ def _check_junit(path: Path, found: dict[str, str]) -> None:
     failure = bob.find("failure")
     assert failure is not None
     assert "derivative-missing" in (failure.text or "")
-    properties = {p.attrib["name"]: p.attrib["value"] for p in bob.iter("property")}
-    assert properties["state"] == "wrong"
-    assert 0 < float(properties["score"]) < 10 == float(properties["max_score"])
+    assert "bob.py: wrong, " in (failure.text or "")
+    assert [*suite.iter("property")] == [], "pytest's own schema, xunit2, has none inside a test case"
     assert ("bob.gradients", "dW1") in cases
 
 

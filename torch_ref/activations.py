@@ -19,6 +19,24 @@ class Swish(nn.Module):
         return x * torch.sigmoid(self.beta * x)
 
 
+class PReLU(nn.Module):
+    """max(0, x) + γ min(0, x) with a constant γ; torch.nn.PReLU would learn it."""
+
+    def __init__(self, gamma: float) -> None:
+        super().__init__()
+        self.gamma = gamma
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.prelu(x, x.new_tensor(self.gamma))
+
+
+class HardSigmoid(nn.Module):
+    """min(max(0, x/6 + ½), 1): the slope of torch.nn.Hardsigmoid is 1/6 as a float32 number, in float64 too."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.relu6(x + 3) / 6
+
+
 # torch's Softplus turns linear above its threshold of 20, where ln(1 + eˣ) − x is still 2·10⁻⁹.
 # At 40 the difference is 4·10⁻¹⁸, below the rounding of x.
 _SOFTPLUS_THRESHOLD = 40
@@ -35,11 +53,22 @@ _MODULES: dict[str, Callable[[dict[str, float]], nn.Module]] = {
     "gelu_tanh": lambda c: nn.GELU(approximate="tanh"),
     "gelu_sigmoid": lambda c: Swish(1.702),
     "identity": lambda c: nn.Identity(),
+    "relu6": lambda c: nn.ReLU6(),
+    "hard_tanh": lambda c: nn.Hardtanh(),
+    "hard_sigmoid": lambda c: HardSigmoid(),
+    "hard_swish": lambda c: nn.Hardswish(),
+    "mish": lambda c: nn.Mish(),
+    "selu": lambda c: nn.SELU(),
+    "celu": lambda c: nn.CELU(c["celu"]),
+    "prelu": lambda c: PReLU(c["prelu"]),
+    "softsign": lambda c: nn.Softsign(),
+    "log_sigmoid": lambda c: nn.LogSigmoid(),
+    "silu": lambda c: nn.SiLU(),
 }
 
 
 def activation_module(name: str, constants: dict[str, float]) -> nn.Module:
-    """The module of that activation; constants holds leaky_relu (γ), elu (γ) and swish (β). ValueError for others."""
+    """The module of that activation; constants holds the field of each in `Constants`. ValueError for others."""
     if name not in _MODULES:
         raise ValueError(f"activation {name!r} is not known; known are {', '.join(_MODULES)}")
     return _MODULES[name](constants)

@@ -63,7 +63,7 @@ class Network(nn.Module):
 
     def total_error(self, scores: Tensor, t: Tensor, lam: float) -> Tensor:
         """E = (1/N) Σ E_n + (λ/2) Σ ǁW(l)ǁ², biases left out: deck 000 "误差反向传播-整体代价函数"."""
-        penalty = torch.stack([torch.sum(W**2) for W in self.weights]).sum()
+        penalty = torch.stack([torch.sum(torch.sum(W**2, dim=0)) for W in self.weights]).sum()  # by columns, as by hand
         return torch.mean(self.loss(scores, t)) + lam / 2 * penalty
 
 

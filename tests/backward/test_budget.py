@@ -18,6 +18,26 @@ def test_no_budget_is_broken(dtype):
     assert found.deviations < 8
 
 
+ARCS = {
+    "asin": (torch.asin, 0.8), "acos": (torch.acos, 0.8), "atanh": (torch.atanh, 0.8), "tan": (torch.tan, 1.4),
+    "acosh": (lambda x: torch.acosh(2 + x), 0.8), "lgamma": (lambda x: torch.lgamma(3 + x), 2.5),
+    "digamma": (lambda x: torch.digamma(3 + x), 2.5), "erfinv": (torch.erfinv, 0.8),
+    "erfcx": (torch.special.erfcx, 3.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ARCS)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_functions_with_poles_and_ends(name, dtype):
+    function, reach = ARCS[name]
+    x = (torch.linspace(-reach, reach, 9, dtype=dtype) * 0.99).reshape(3, 3)
+    steeper = lambda x: function(x) * 1.001
+    some = {"shapes": False, "probes": ("upstream random", "upstream ones")}
+    report = check_backward(function, [x], function, **some)
+    assert report.verdict == "right", report
+    assert check_backward(steeper, [x], function, **some).verdict == "wrong"
+
+
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [

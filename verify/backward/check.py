@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,19 +11,19 @@ import torch
 
 from verify.backward import calls, words
 from verify.backward.checker import Checker, Looked, Refused
-from verify.backward.expected import ByDeclaration, ByDifferences, ByReference, Expected
-from verify.backward.judging import DOUBT, FAIL, OPEN, RIGHT
+from verify.backward.expected import OTHERS, ByDeclaration, ByDifferences, ByReference, Expected
+from verify.backward.judging import DOUBT, FAIL, RIGHT
 from verify.backward.pictures import picture
 from verify.backward.power import Power
 from verify.backward.precision import Precision
 from verify.backward.probes import INPUTS, UPSTREAM, Probe
-from verify.backward.record import CellRecord, CheckRecord, Finding, PowerRecord, ProbeRecord, Worst
+from verify.backward.record import CellRecord, CheckRecord, Finding, ProbeRecord, Worst
 from verify.backward.shapes import SMALL, cut, largest, variants
 from verify.backward.subject import Case, case_of, names_of, title_of
+from verify.backward.verdict import flat, powers_of, verdict_of, weak
 from verify.errors import BadInput
 
 _RANDOM = UPSTREAM[0]
-_WEAK = 0.1  # less than this share of the entries would show a zero gradient
 Progress = Callable[[str], None]
 
 
@@ -48,7 +48,9 @@ class Asked:
     def expected(self, case: Case) -> Expected:
         if self.declared is not None:
             return ByDeclaration(self.declared, self.reference or self.function, case.wanted)
-        return ByReference(self.reference) if self.reference is not None else ByDifferences(self.function)
+        if self.reference is not None:
+            return ByReference(self.reference)
+        return ByDifferences(self.function, case, self.seed, lambda *at: self.progress(words.progress(*at)))
 
 
 @dataclass
@@ -64,6 +66,7 @@ class Seen:
     worst: dict[int, tuple[float, Looked, str]] = field(default_factory=dict)
     ran: tuple[str, ...] = ()
     left_out: int = 0
+    sampled: bool = False  # by differences, in some entries of the larger inputs
 
     def name(self, k: int) -> str:
         """An input's name; of the forward pass "output"."""
@@ -91,6 +94,7 @@ def examine(asked: Asked) -> CheckRecord:
     )
     seen = Seen(names_of(asked.function, len(case.inputs)))
     _probe_all(asked, checker, case, seen)
+    _what_was_differenced(checker.expected, case, seen)
     record = _record(asked, case, checker, seen)
     return replace_seconds(record, time.perf_counter() - start)
 
@@ -136,6 +140,8 @@ def _first(asked: Asked, checker: Checker, case: Case, seen: Seen) -> Looked | N
         raise BadInput(f"{asked.against()} does not take these inputs: {error}") from error
     try:
         looked = checker.look(_RANDOM, case)
+    except BadInput:
+        raise
     except Exception as error:
         seen.find(words.raised(_RANDOM.name, error, FAIL))
         return None
@@ -241,60 +247,43 @@ def _sizes(asked: Asked, checker: Checker, case: Case, seen: Seen, wanted: Calla
         keep(seen, name, looked)
 
 
+def _what_was_differenced(by: Expected, case: Case, seen: Seen) -> None:
+    """The plan, where it left entries out, and waves that differences cannot exclude."""
+    if not isinstance(by, ByDifferences):
+        return
+    for k in case.wanted:
+        says = by.plan(case, 0).says(seen.name(k), case.inputs[k].numel())
+        if says is not None:
+            seen.note(f"Differences were taken in {says}.")
+    for k in sorted(by.waves):
+        seen.note(words.wave(seen.name(k)))
+    seen.sampled = any(v.numel() > OTHERS for v in (case.inputs[k] for k in case.wanted))
+    if seen.sampled:
+        seen.note(f"Every other probe differences {OTHERS} entries per input, drawn anew for each.")
+
+
 # The verdict ---------------------------------------------------------------------------------------------------------
 
 
 def _record(asked: Asked, case: Case, checker: Checker, seen: Seen) -> CheckRecord:
-    powers = list(_powers(seen))
-    for finding in _weak(powers, seen, sorted(checker.unruled)):
+    powers = list(powers_of(seen))
+    for finding in (*weak(powers, seen, sorted(checker.unruled)), *flat(checker, case, seen)):
         seen.find(finding)
-    verdict = _verdict(seen.findings)
+    verdict = verdict_of(seen.findings)
     order = {FAIL: 0, DOUBT: 1, "inconclusive": 2, "note": 3}
     findings = sorted(seen.findings, key=lambda f: order[f.verdict])
     title = title_of(asked.function)
     dtype = str(case.dtype).removeprefix("torch.")
     return CheckRecord(
         function=title, dtype=dtype, device=str(case.device), against=asked.against(), seed=asked.seed, verdict=verdict,
-        sentence=words.sentence(title, verdict, findings, len(case.wanted), len(seen.probes), dtype),
+        sentence=words.sentence(title, verdict, findings, len(case.wanted), len(seen.probes), dtype,
+                                sampled=seen.sampled),
         inputs=[seen.name(k) for k in case.wanted], shapes=[list(case.inputs[k].shape) for k in case.wanted],
         probes=[ProbeRecord(*item) for item in seen.probes.items()], cells=seen.cells, findings=findings, power=powers,
         notes=seen.notes, unruled=sorted(checker.unruled), ran=list(seen.ran), left_out=seen.left_out,
         pictures=[picture(seen.name(k), probe, looked, k) for k, (_, looked, probe) in sorted(seen.worst.items())],
         reproduce=words.reproduce(title, asked, findings),
     )  # fmt: skip
-
-
-def _powers(seen: Seen) -> Iterator[PowerRecord]:
-    for k, power in sorted(seen.powers.items()):
-        shares = {name: power.share(name) for name in power.seen}
-        known = {name: round(share, 4) for name, share in shares.items() if share is not None}
-        yield PowerRecord(
-            input=seen.name(k), entries=power.entries, seen=known,
-            missing={name: round(share, 4) for name, share in power.missing().items()},
-        )  # fmt: skip
-
-
-def _weak(powers: list[PowerRecord], seen: Seen, unruled: list[str]) -> Iterator[Finding]:
-    for power in powers:
-        blind = [name for name in ("zero", "negated", "doubled") if power.seen.get(name, 1.0) == 0.0]
-        low = power.seen.get("zero", 1.0)
-        if blind and power.entries:
-            yield words.blind(power.input, blind)
-        elif low < 1 - _WEAK and power.entries:
-            yield words.weak(power.input, low, inconclusive=low < _WEAK)
-    by_input: dict[str, list[CellRecord]] = {}
-    for cell in seen.cells:
-        by_input.setdefault(cell.input, []).append(cell)
-    for name, cells in by_input.items():
-        if cells and all(cell.state == OPEN for cell in cells):
-            yield words.undecided(name, unruled)
-
-
-def _verdict(findings: list[Finding]) -> str:
-    for state in (FAIL, DOUBT, "inconclusive"):
-        if any(f.verdict == state for f in findings):
-            return state
-    return RIGHT
 
 
 __all__ = ["Asked", "Seen", "examine", "keep", "replace"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import torch
@@ -11,8 +11,10 @@ from torch import Tensor
 
 from verify.backward.bound import Bound
 from verify.backward.precision import Precision
-from verify.backward.subject import Case, outputs_of
+from verify.backward.subject import Case, forward_of, outputs_of
 from verify.backward.trace import Trace, tracing
+from verify.witnesses.general import differences_of
+from verify.witnesses.plan import Plan
 
 
 @dataclass
@@ -151,14 +153,19 @@ class ByDeclaration:
         return {k: named.get(k) for k in needs}
 
 
+# Differences ---------------------------------------------------------------------------------------------------------
+
+FIRST, OTHERS = 1024, 64  # entries per input under the first probe on the given data, and under each other one
+
+
 @dataclass
 class _DifferenceRun:
     """Differences of the function's own forward pass; its own backward pass, traced, says what rounding explains."""
 
-    function: Callable[..., Any]
+    by: ByDifferences
     case: Case
-    precision: Precision
     traced: Run
+    drawn: int = 0  # samples so far: each backward pass has another one
 
     @property
     def unruled(self) -> set[str]:
@@ -174,16 +181,19 @@ class _DifferenceRun:
                 for v in self.case.inputs]  # fmt: skip
         given = [g.detach().to(torch.float64) for g in upstream]
 
+        forward = forward_of(self.by.function)
+
         def loss(*moved: Tensor) -> Tensor:
             arguments = list(wide)
             for k, v in zip(needs, moved, strict=True):
                 arguments[k] = v
-            outputs = [v for v in outputs_of(self.function(*arguments)) if v.is_floating_point()]
+            outputs = [v for v in outputs_of(forward(*arguments)) if v.is_floating_point()]
             return torch.stack([(v * g).sum() for v, g in zip(outputs, given, strict=True)]).sum()
 
-        from verify.witnesses.general import differences_of
-
-        found = differences_of(loss, *(wide[k] for k in needs))
+        plan = self.by.plan(self.case, self.drawn)
+        self.drawn += 1
+        found = differences_of(loss, *(wide[k] for k in needs), plan=plan, progress=self.by.heard)
+        self.by.waves.update(k for k, e in zip(needs, found, strict=True) if bool(e.aliased.any()))
         return {
             k: Budget(e.value, rounding[k].proof + e.bar, torch.sqrt(rounding[k].sigma ** 2 + (e.bar / 4) ** 2))
             for k, e in zip(needs, found, strict=True)
@@ -192,10 +202,22 @@ class _DifferenceRun:
 
 @dataclass(frozen=True)
 class ByDifferences:
-    """No reference: finite differences of the function's own forward pass in float64."""
+    """No reference: finite differences of the function's own forward pass in float64.
+
+    `given`: the data whose first backward pass is differenced in more entries. `waves`: inputs in which a wave between
+    the points could not be excluded, filled as it goes on.
+    """
 
     function: Callable[..., Any]
+    given: Case
+    seed: int = 0
+    heard: Callable[[int, int], None] = lambda done, of: None
+    waves: set[int] = field(default_factory=set)
+
+    def plan(self, case: Case, drawn: int) -> Plan:
+        """Which entries a backward pass is differenced in."""
+        return Plan(FIRST if case is self.given and drawn == 0 else OTHERS, self.seed + drawn)
 
     def at(self, case: Case, precision: Precision, jitter: torch.Generator | None = None) -> Run:
         traced = ByReference(self.function).at(case, precision, jitter)
-        return traced if jitter is not None else _DifferenceRun(self.function, case, precision, traced)
+        return traced if jitter is not None else _DifferenceRun(self, case, traced)

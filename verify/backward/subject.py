@@ -79,6 +79,48 @@ def _fit(k: int, v: Tensor) -> None:
         raise BadInput(f"input {k} has entries that are not finite: allowed are finite numbers")
 
 
+class _NoContext:
+    """Stands for ctx where nothing is kept."""
+
+    needs_input_grad: tuple[bool, ...] = ()
+
+    def save_for_backward(self, *tensors: Any) -> None: ...
+
+    def save_for_forward(self, *tensors: Any) -> None: ...
+
+    def mark_dirty(self, *tensors: Any) -> None: ...
+
+    def mark_non_differentiable(self, *tensors: Any) -> None: ...
+
+    def set_materialize_grads(self, value: bool) -> None: ...
+
+
+def function_of(function: Callable[..., Any]) -> type[torch.autograd.Function] | None:
+    """The autograd.Function whose own apply this is; None where it is another callable."""
+    owner = getattr(function, "__self__", None)
+    if not (inspect.isclass(owner) and issubclass(owner, torch.autograd.Function)):
+        return None
+    own = owner.__mro__[: owner.__mro__.index(torch.autograd.Function)]
+    return None if getattr(function, "__name__", "") != "apply" or any("apply" in vars(c) for c in own) else owner
+
+
+def forward_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The forward pass alone: of an autograd.Function its `forward`, which vmap can take where it cannot take apply."""
+    owner = function_of(function)
+    if owner is None:
+        return function
+    split = owner.setup_context is not torch.autograd.Function.setup_context
+
+    def run(*inputs: Any) -> Any:
+        if split:
+            return owner.forward(*inputs)
+        context = _NoContext()
+        context.needs_input_grad = (False,) * len(inputs)
+        return owner.forward(context, *inputs)
+
+    return run
+
+
 def names_of(function: Callable[..., Any], count: int) -> list[str]:
     """The inputs' names by the function's signature; "input 0", … where it has none."""
     owner = getattr(function, "__self__", None)

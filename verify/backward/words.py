@@ -128,9 +128,24 @@ def undecided(name: str, unruled: list[str]) -> Finding:
     )
 
 
-def sentence(title: str, verdict: str, findings: list[Finding], inputs: int, probes: int, dtype: str) -> str:
+def progress(done: int, of: int) -> str:
+    """How far differences have come, as a bar."""
+    full = round(20 * done / max(of, 1))
+    return f"differences {'█' * full}{'░' * (20 - full)} {done / max(of, 1):.0%}"
+
+
+def wave(name: str) -> str:
+    why = "the function goes up and down between the points, so that a wave cannot be excluded"
+    return f"Some entries of {what(name)} are undecided: {why}."
+
+
+def sentence(
+    title: str, verdict: str, findings: list[Finding], inputs: int, probes: int, dtype: str, *, sampled: bool = False
+) -> str:
     """The verdict in one sentence."""
     gradients = "the gradient" if inputs == 1 else f"all {inputs} gradients"
+    if sampled:
+        gradients = f"{gradients} in the entries that were differenced"
     if verdict == "right":
         return f"The backward pass of {title} is right: rounding in {dtype} explains {gradients} under {probes} probes."
     first = next(f for f in findings if f.verdict == verdict)

@@ -112,7 +112,7 @@ def network(seed: int, draws: int = 10) -> Count:
     """A network of 20 parameters, at several draws of all of them."""
     import mpmath as mp
 
-    found = Count()
+    found, ratios = Count(), []
     for n in range(draws):
         draw = torch.Generator().manual_seed(seed + n)
         x, w = (torch.randn(s, generator=draw, dtype=torch.float64) for s in ((3, 2), (20,)))
@@ -121,6 +121,8 @@ def network(seed: int, draws: int = 10) -> Count:
             truth = _net_slopes(x.tolist(), w.tolist())
         for entry in zip(e.value.tolist(), e.bar.tolist(), truth, strict=True):
             found.add(*entry)
+            ratios.append(entry[1] / abs(entry[2]))
+    found.median = sorted(ratios)[len(ratios) // 2]
     return found
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 import torch
 from torch import Tensor
 
-from manual import Constants
+from manual import Constants, activation
+from manual.activations import SELU_ALPHA, SELU_LAMBDA
 
 Form = Callable[[Tensor, Constants], Tensor]
 Forms = Mapping[str, Form]
@@ -26,6 +27,7 @@ SIGMOIDS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "exp(−softplus(−a))": lambda v: torch.exp(-torch.logaddexp(-v, torch.zeros_like(v))),
     "library": torch.sigmoid,
 }
+KEEP_A_SMALL_Y = ("1/(1 + e⁻ᵃ)", "eᵃ/(1 + eᵃ)", "exp(−softplus(−a))", "library")
 TANHS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "library": torch.tanh,
     "(eᵃ − e⁻ᵃ)/(eᵃ + e⁻ᵃ)": lambda v: (torch.exp(v) - torch.exp(-v)) / (torch.exp(v) + torch.exp(-v)),
@@ -71,6 +73,14 @@ def _u_slope(a: Tensor) -> Tensor:
     return _ROOT * (1 + 3 * 0.044715 * a**2)
 
 
+def _s(a: Tensor) -> Tensor:
+    return torch.log(1 + torch.exp(a))
+
+
+def _below(a: Tensor, form: Callable[[Tensor], Tensor]) -> Tensor:
+    return torch.where(a > 0, a, form(torch.clamp(a, max=0)))
+
+
 def _one_or(a: Tensor, gamma: float) -> Tensor:
     return torch.where(a > 0, torch.ones_like(a), torch.full_like(a, gamma))
 
@@ -93,6 +103,7 @@ _SIGMOID_SLOPES: Forms = {
     "(1 − tanh²(a/2))/4": lambda a, c: (1 - torch.tanh(a / 2) ** 2) / 4,
     "1/(2 + 2 cosh a)": lambda a, c: 1 / (2 + 2 * torch.cosh(a)),
 }
+_SILU = _swish(SIGMOIDS, lambda c: 1.0)
 _SWISH, _SIGMOID_GELU = _swish(SIGMOIDS, lambda c: c.swish), _swish(SIGMOIDS, lambda c: 1.702)
 
 # name -> forms of f, forms of f′
@@ -161,6 +172,80 @@ ACTIVATION_FORMS: Mapping[str, tuple[Forms, Forms]] = {
         },
     ),
     "gelu_sigmoid": _SIGMOID_GELU,
+    "relu6": (
+        {"min(max)": lambda a, c: torch.minimum(torch.clamp(a, min=0), a.new_tensor(6.0))},
+        {"masks": lambda a, c: ((a > 0) & (a < 6)).to(a.dtype)},
+    ),
+    "hard_tanh": (
+        {"(|a + 1| − |a − 1|)/2": lambda a, c: ((a + 1).abs() - (a - 1).abs()) / 2},
+        {"mask": lambda a, c: (a.abs() < 1).to(a.dtype)},
+    ),
+    "hard_sigmoid": (
+        {
+            "(a + 3)/6": lambda a, c: torch.clamp((a + 3) / 6, 0, 1),
+            "relu6(a + 3)/6": lambda a, c: torch.clamp(a + 3, 0, 6) / 6,
+        },
+        {"[|a| < 3]/6": lambda a, c: (a.abs() < 3) / a.new_tensor(6.0)},
+    ),
+    "hard_swish": (
+        {"a relu6(a + 3)/6": lambda a, c: a * torch.clamp(a + 3, 0, 6) / 6},
+        {
+            "(2a + 3)/6": lambda a, c: (2 * a + 3) / 6 * (a.abs() < 3) + (a >= 3),
+            "product rule": lambda a, c: torch.clamp(a / 6 + 0.5, 0, 1) + a * (a.abs() < 3) / 6,
+        },
+    ),
+    "mish": (
+        {
+            **{
+                f"a tanh(ln(1 + eᵃ)), {n}": lambda a, c, t=t: a * t(torch.log(1 + torch.exp(a)))
+                for n, t in TANHS.items()
+            },
+            "((1 + eᵃ)² − 1)/((1 + eᵃ)² + 1)": lambda a, c: (
+                a * ((1 + torch.exp(a)) ** 2 - 1) / ((1 + torch.exp(a)) ** 2 + 1)
+            ),
+        },
+        {
+            **{
+                f"tanh s + a(1 − tanh² s)σ, {n}": lambda a, c, t=t: (
+                    t(_s(a)) + a * (1 - t(_s(a)) ** 2) * torch.sigmoid(a)
+                )
+                for n, t in TANHS.items()
+            },
+            "1/cosh² s": lambda a, c: torch.tanh(_s(a)) + a * torch.sigmoid(a) / torch.cosh(_s(a)) ** 2,
+        },
+    ),
+    "selu": (
+        {"Λ(a or A(eᵃ − 1))": lambda a, c: SELU_LAMBDA * _below(a, lambda v: SELU_ALPHA * (torch.exp(v) - 1))},
+        {
+            "f + ΛA": lambda a, c: torch.where(
+                a > 0, torch.full_like(a, SELU_LAMBDA), activation("selu").f(a) + SELU_LAMBDA * SELU_ALPHA
+            )
+        },
+    ),
+    "celu": (
+        {"α(e^(a/α) − 1)": lambda a, c: _below(a, lambda v: c.celu * (torch.exp(v / c.celu) - 1))},
+        {"f/α + 1": lambda a, c: torch.where(a > 0, torch.ones_like(a), activation("celu", c).f(a) / c.celu + 1)},
+    ),
+    "prelu": (
+        {"max(a, 0) + γ min(a, 0)": lambda a, c: torch.clamp(a, min=0) + c.prelu * torch.clamp(a, max=0)},
+        {"where": lambda a, c: _one_or(a, c.prelu)},
+    ),
+    "softsign": (
+        {"a · 1/(1 + |a|)": lambda a, c: a * (1 / (1 + a.abs()))},
+        {"(1 − |z|)²": lambda a, c: (1 - (a / (1 + a.abs())).abs()) ** 2},
+    ),
+    "log_sigmoid": (
+        {
+            **{f"ln σ(a), {n}": lambda a, c, s=s: torch.log(s(a)) for n, s in SIGMOIDS.items() if n in KEEP_A_SMALL_Y},
+            "−ln(1 + e⁻ᵃ)": lambda a, c: -torch.log(1 + torch.exp(-a)),
+            "a − softplus(a)": lambda a, c: a - torch.logaddexp(a, torch.zeros_like(a)),
+        },
+        {
+            **{f"1 − σ(a), {n}": lambda a, c, s=s: 1 - s(a) for n, s in SIGMOIDS.items()},
+            "1 − eᶻ": lambda a, c: 1 - torch.exp(torch.nn.functional.logsigmoid(a)),
+        },
+    ),
+    "silu": _SILU,
     "identity": ({"1 · a": lambda a, c: 1.0 * a}, {"ones": lambda a, c: torch.ones_like(a)}),
 }
 
@@ -210,7 +295,7 @@ LOSSES: Mapping[str, Mapping[str, Loss]] = {
                 -(_zero_free(t, torch.log(s(a))) + _zero_free(1 - t, torch.log(1 - s(a)))).sum(dim=1)
             )
             for n, s in SIGMOIDS.items()
-            if n in ("1/(1 + e⁻ᵃ)", "eᵃ/(1 + eᵃ)", "exp(−softplus(−a))", "library")  # the others lose a small y
+            if n in KEEP_A_SMALL_Y
         },
         "max(a, 0) − at + log1p(e^−|a|)": lambda a, t: (
             torch.clamp(a, min=0) - a * t + torch.log1p(torch.exp(-a.abs()))

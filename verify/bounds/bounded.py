@@ -261,6 +261,10 @@ class Bounded:
         """A function of this: its value, how far the input's error moves it, the sum of its terms' sizes."""
         return self._with(value, moved + _FUNCTION_ROUNDINGS * self.u * terms)
 
+    def alone(self) -> Bounded:
+        """The same number as one term: its sum is finished before anything is joined to it."""
+        return Bounded(self.value, self.error, self.u)
+
     def rounded(self, times: int) -> Bounded:
         """The same number after that many more roundings."""
         return Bounded(self.value, self.error + gamma_n(times, self.u) * self.value.abs(), self.u)

@@ -63,8 +63,20 @@ def budgets(problem: Problem, u: float | None = None) -> dict[str, Tensor]:
     return {name: line.error for name, line in lines_of(bounded_working(problem, u)).items()}
 
 
+def _total_error_in_parts(net: Working, l: int) -> Any:
+    """E as the witnesses add it up: the mean, and each layer's penalty by columns, apart until they are joined."""
+    add: Stand = torch.sum
+    mean = (add(net.pair.error(net.a[l], net.y, net.t)) / net.N).alone()
+    first, *others = (add(add(W**2, dim=0).alone()).alone() for W in net.W.values())
+    return mean + net.lam / 2 * sum(others, first)
+
+
+# What `manual` and `torch_ref` compute, the order of E's parts included: within one part there is any order.
+AS_WITNESSES = replace(SLIDES, total_error=_total_error_in_parts)
+
+
 def shared_budgets(problem: Problem, first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Line -> the largest difference between two programs that rounding in this line can add to those before it.
+    """Line -> the largest difference between two witnesses that rounding in this line can add to those before it.
 
     first, second: every line of the problem, computed in its dtype, each from the program's own lines before it.
     The bound is on the difference itself, not on one side of it. It is wide where an earlier line is wrong, and no
@@ -77,22 +89,22 @@ def shared_budgets(problem: Problem, first: Mapping[str, Tensor], second: Mappin
     found: dict[str, Tensor] = {}
     still: dict[str, Any] = {}
     seen = lambda kind, equation: _on_seen_lines(kind, equation, problem, first, second, found, still)
-    bounded_working(problem, unit_roundoff(problem.dtype), on_every_line(seen))
+    bounded_working(problem, unit_roundoff(problem.dtype), on_every_line(seen, AS_WITNESSES))
     return found
 
 
-def on_every_line(seen: Callable[[str, Equation], Stand]) -> Equations:
+def on_every_line(seen: Callable[[str, Equation], Stand], equations: Equations = SLIDES) -> Equations:
     """The slides' equations, each as `seen` makes it of the kind of its line (a, z, y, E, delta, dW, db) and itself."""
     return replace(
-        SLIDES,
-        affine=seen("a", SLIDES.affine),
-        activated=seen("z", SLIDES.activated),
-        output=seen("y", SLIDES.output),
-        total_error=seen("E", SLIDES.total_error),
-        delta_output=seen("delta", SLIDES.delta_output),
-        delta_hidden=seen("delta", SLIDES.delta_hidden),
-        weight_gradient=seen("dW", SLIDES.weight_gradient),
-        bias_gradient=seen("db", SLIDES.bias_gradient),
+        equations,
+        affine=seen("a", equations.affine),
+        activated=seen("z", equations.activated),
+        output=seen("y", equations.output),
+        total_error=seen("E", equations.total_error),
+        delta_output=seen("delta", equations.delta_output),
+        delta_hidden=seen("delta", equations.delta_hidden),
+        weight_gradient=seen("dW", equations.weight_gradient),
+        bias_gradient=seen("db", equations.bias_gradient),
     )
 
 

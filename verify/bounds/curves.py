@@ -1,6 +1,6 @@
 """How fast the activations bend: what running error analysis and differences need to know of each, f and f′ aside.
 
-For each activation: bounds on |f′| and |f″|, where it has a kink and how far f′ jumps there, and the sum of the
+For each activation: bounds on |f′| and |f″|, where its pieces meet and how far f′ jumps there, and the sum of the
 absolute values of the terms of the textbook's f and f′ (what a rounding of u in each can move). The bounds are proved
 by `tests/test_curves.py`, on a fine grid and by mpmath where the grid is no proof.
 """
@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from manual.activations import Activation, Constants
+from manual.activations import SELU_ALPHA, SELU_LAMBDA, Activation, Constants
 from verify.bounds.bounded import Bounded
+from verify.bounds.pieces import Knot, pieces
 
 Size = Callable[[Tensor], Tensor]
 
@@ -39,13 +40,31 @@ class Curve:
     """Bounds on an activation's derivatives over the whole line."""
 
     first: float  # sup |f′|
-    second: float  # sup |f″|, away from the kink
+    second: float  # sup |f″|, away from the knots
     terms: Size  # sizes of f's terms
     derivative_terms: Size  # sizes of f′'s terms
-    jump: float = 0.0  # |f′(0+) − f′(0−)|
-    pattern: bool = False  # whether f is put together at 0 from two pieces
+    knots: tuple[Knot, ...] = ()  # where f is put together from pieces
     tail: tuple[float, float] = (float("inf"), 0.0)  # (C, κ): |f″(a)| ≤ C exp(−κ|a|)
     strip: Strip = Strip(math.inf, 1.0)
+
+    @property
+    def jump_at_0(self) -> float:
+        """|f′(0+) − f′(0−)|."""
+        return max((k.jump for k in self.knots if k.at == 0), default=0.0)
+
+    def at_knot(self, a: Tensor, within: Tensor | float = 0.0) -> Tensor:
+        """Where a is a knot, or within a distance of one."""
+        found = torch.zeros_like(a, dtype=torch.bool)
+        for knot in self.knots:
+            found |= (a - knot.at).abs() <= within
+        return found
+
+    def from_knots(self, a: Tensor) -> Tensor:
+        """The distance from the nearest knot, infinite where there is none."""
+        found = torch.full_like(a, torch.inf)
+        for knot in self.knots:
+            found = torch.minimum(found, (a - knot.at).abs())
+        return found
 
 
 def _one(a: Tensor) -> Tensor:
@@ -92,31 +111,67 @@ def curve(name: str, c: Constants) -> Curve:
     ≤ 2 where |y| ≤ π/4. Gelu is entire; where |y| ≤ 1, |Φ(w)| ≤ 1 + |y| φ(x) e^(y²/2), and
     |f′| ≤ 1 + (2 + |x|) φ(x) √e ≤ 2.46. Gelu by tanh has its poles where u = √(2/π)(w + 0.044715 w³) is an odd multiple
     of iπ/2: Re u = 0 has x = 0 alone where |y| ≤ 1, and there |u| < π/2; |f′| is largest on the edge, where it is 1.59.
-    The branches of the piecewise ones are lines, and γeʷ: e|γ| at most within 1 of the points where it is used.
+    The branches of the piecewise ones are lines, and γeʷ: e|γ| at most within 1 of the points where it is used (celu's
+    e^(w/α): e within α); hard_swish's parabola, w/3 + ½ at most 1.5 + ρ/3 ≤ 1.5 (1.88/1.5)^ρ within ρ ≤ 1 of [−3, 3];
+    softsign's 1/(1 ± w)², 1/(1 − ρ)² ≤ 4^(2ρ) within ρ ≤ ½. Mish has its poles where eʷ = −1 ± i, at 3πi/4 from the
+    real line; on |y| = 1, |f′| ≤ 1.415.
     """
+    found = _curves(c)[name]()
+    joined = pieces(name, c)
+    return replace(found, knots=joined.knots) if joined else found
+
+
+def _curves(c: Constants) -> dict[str, Callable[[], Curve]]:
     beta = max(abs(c.swish), 1e-300)
-    curves = {
-        "relu": lambda: Curve(1, 0, _size, _one, jump=1, pattern=True),
-        "leaky_relu": lambda: Curve(
-            max(1, abs(c.leaky_relu)), 0, lambda a: max(1, abs(c.leaky_relu)) * a.abs(),
-            lambda a: torch.full_like(a, max(1, abs(c.leaky_relu))), jump=abs(1 - c.leaky_relu), pattern=True,
-            strip=Strip(math.inf, max(1, abs(c.leaky_relu))),
-        ),
+    return {
+        "relu": lambda: Curve(1, 0, _size, _one),
+        "leaky_relu": lambda: _leaky(c.leaky_relu),
+        "prelu": lambda: _leaky(c.prelu),
         "elu": lambda: Curve(
             max(1, abs(c.elu)), abs(c.elu), lambda a: torch.where(a > 0, a.abs(), 2 * abs(c.elu)),
-            lambda a: torch.full_like(a, 1 + abs(c.elu)), jump=abs(1 - c.elu), pattern=True,
-            strip=Strip(1, max(1, math.e * abs(c.elu))),
+            lambda a: torch.full_like(a, 1 + abs(c.elu)), strip=Strip(1, max(1, math.e * abs(c.elu))),
         ),
         "softplus": lambda: Curve(1, 0.25, _one_and_size, _one, tail=(1, 1), strip=Strip(math.pi / 2, 1)),
         "sigmoid": lambda: Curve(0.25, 0.0963, _one, _one, tail=(1, 1), strip=Strip(math.pi / 2, 0.5)),
         "tanh": lambda: Curve(1, 0.7699, _one, lambda a: 2 * _one(a), tail=(8, 2), strip=Strip(math.pi / 4, 2)),
         "swish": lambda: Curve(1.1, 0.5 * beta, _size, lambda a: 1 + (beta * a).abs(), strip=_swish_strip(c.swish)),
+        "silu": lambda: Curve(1.1, 0.5, _size, _one_and_size, strip=_swish_strip(1.0)),
         "gelu": lambda: Curve(1.129, 0.7979, _size, _one_and_size, strip=Strip(1, 2.46)),
         "gelu_tanh": lambda: Curve(1.13, 0.7979, _size, _tanh_gelu_terms, strip=Strip(1, 1.59)),
         "gelu_sigmoid": lambda: Curve(1.1, 0.851, _size, lambda a: 1 + 1.702 * a.abs(), strip=_swish_strip(1.702)),
         "identity": lambda: Curve(1, 0, _size, _one),
+        "relu6": lambda: Curve(1, 0, _size, _one),
+        "hard_tanh": lambda: Curve(1, 0, _size, _one),
+        "hard_sigmoid": lambda: Curve(
+            1 / 6, 0, lambda a: torch.clamp(a.abs(), max=3) / 6 + 0.5, lambda a: _one(a) / 6,
+            strip=Strip(math.inf, 1 / 6),
+        ),
+        "hard_swish": lambda: Curve(
+            1.5, 1 / 3, lambda a: a.abs() * (torch.clamp(a.abs(), max=3) / 6 + 0.5),
+            lambda a: torch.clamp(a.abs(), max=3) / 3 + 0.5, strip=Strip(1, 1.88),
+        ),
+        "mish": lambda: Curve(1.0885, 0.6443, _size, _one_and_size, strip=Strip(1, 1.42)),
+        "selu": lambda: Curve(
+            _SELU, _SELU, lambda a: torch.where(a > 0, SELU_LAMBDA * a.abs(), 2 * _SELU),
+            lambda a: torch.full_like(a, 2 * _SELU), strip=Strip(1, math.e * _SELU),
+        ),
+        "celu": lambda: Curve(
+            1, 1 / c.celu, lambda a: torch.where(a > 0, a.abs(), 2 * c.celu), lambda a: 2 * _one(a),
+            strip=Strip(c.celu, math.e),
+        ),
+        "softsign": lambda: Curve(
+            1, 2, lambda a: a.abs() / (1 + a.abs()), lambda a: 1 / (1 + a.abs()), strip=Strip(0.5, 4)
+        ),
+        "log_sigmoid": lambda: Curve(1, 0.25, _one_and_size, _one, tail=(1, 1), strip=Strip(math.pi / 2, 1)),
     }  # fmt: skip
-    return curves[name]()
+
+
+_SELU = SELU_LAMBDA * SELU_ALPHA * (1 + 2.0**-50)  # rounded up
+
+
+def _leaky(gamma: float) -> Curve:
+    steep = max(1, abs(gamma))
+    return Curve(steep, 0, lambda a: steep * a.abs(), lambda a: torch.full_like(a, steep), strip=Strip(math.inf, steep))
 
 
 def bounded(f: Activation) -> Activation:
@@ -133,18 +188,17 @@ def _bend(c: Curve, a: Bounded) -> Tensor:
     return torch.clamp(c.tail[0] * torch.exp(-c.tail[1] * nearest), max=c.second)
 
 
-def _at_kink(c: Curve, a: Bounded) -> Tensor:
-    """Where the kink at 0 may lie between the exact a and a program's, 0 itself included."""
-    return (a.value.abs() <= 2 * a.error) if c.pattern else torch.zeros_like(a.value, dtype=torch.bool)
-
-
 def _f(f: Activation, c: Curve, a: Bounded) -> Bounded:
     # Between the exact a and a program's, the slope is on average that at a distance of 1.5 error at most.
-    local = torch.where(_at_kink(c, a), c.first, f.derivative(a.value).abs() + 1.5 * _bend(c, a) * a.error)
+    local = torch.where(
+        c.at_knot(a.value, 2 * a.error), c.first, f.derivative(a.value).abs() + 1.5 * _bend(c, a) * a.error
+    )
     moved = torch.clamp(local, max=c.first) * a.error
     return a.through(f.f(a.value), moved, c.terms(a.value))
 
 
 def _derivative(f: Activation, c: Curve, a: Bounded) -> Bounded:
-    moved = torch.clamp(_bend(c, a) * a.error, max=2 * c.first) + c.jump * _at_kink(c, a)
+    moved = torch.clamp(_bend(c, a) * a.error, max=2 * c.first)
+    for knot in c.knots:  # which may lie between the exact a and a program's, itself included
+        moved = moved + knot.jump * ((a.value - knot.at).abs() <= 2 * a.error)
     return a.through(f.derivative(a.value), moved, c.derivative_terms(a.value))

@@ -18,7 +18,7 @@ from torch import Tensor
 from manual import Working
 from manual.network import Equation
 from verify.bounds.bounded import Bounded, unit_roundoff
-from verify.bounds.budget import bounded_working, on_every_line
+from verify.bounds.budget import AS_WITNESSES, bounded_working, on_every_line
 from verify.bounds.curves import curve
 from verify.problems.problem import Problem
 
@@ -34,14 +34,14 @@ class Known:
 
 
 def known_budgets(problem: Problem, first: Lines, known: Known) -> dict[str, Tensor]:
-    """Line -> the largest difference between a program's line and the known one that rounding and bars can explain.
+    """Line -> the largest difference between a witness's line and the known one that rounding and bars can explain.
 
-    first: every line of the program, computed in the problem's dtype, each from its own lines before it. The lines
+    first: every line of the witness, computed in the problem's dtype, each from its own lines before it. The lines
     that are not known follow from those before them.
     """
     found: dict[str, Tensor] = {}
     seen = lambda kind, equation: _on_known_lines(kind, equation, problem, first, known, found)
-    bounded_working(problem, unit_roundoff(problem.dtype), on_every_line(seen))
+    bounded_working(problem, unit_roundoff(problem.dtype), on_every_line(seen, AS_WITNESSES))
     return found
 
 
@@ -60,7 +60,7 @@ def _on_known_lines(
         if kind == "y":  # torch's losses go from the scores to δ(L) past y, which is computed once more and rounds anew
             return line
         passed = _passed_on(line, first[name], value, bar)
-        return _off_zero(passed, problem, l) if kind == "a" else passed
+        return _off_knots(passed, problem, l) if kind == "a" else passed
 
     return seen
 
@@ -75,14 +75,15 @@ def _passed_on(line: Bounded, first: Tensor, value: Tensor, bar: Tensor) -> Boun
     return Bounded(torch.where(usable, value, line.value), torch.where(usable, error, line.error), line.u)
 
 
-def _off_zero(a: Bounded, problem: Problem, l: int) -> Bounded:
-    """Where both stand at an exact 0 their slopes are any two of one hull, which the known line's bar covers.
+def _off_knots(a: Bounded, problem: Problem, l: int) -> Bounded:
+    """Where pieces meet exactly at both, their slopes are any two of one hull, which the known line's bar covers.
 
     The kink is no rounding, then: a is put beside it, on the steeper side, for the size of the terms alone.
     """
     name = problem.activation if l < problem.L else problem.output
-    if name == "softmax" or not (c := curve(name, problem.constants)).pattern:
+    if name == "softmax":
         return a
-    right = 1.0 if c.first <= 1 else -1.0
-    at_zero = (a.value == 0) & (a.error == 0)
-    return Bounded(torch.where(at_zero, right * torch.finfo(a.dtype).tiny, a.value), a.error, a.u)
+    value = a.value
+    for knot in curve(name, problem.constants).knots:
+        value = torch.where((value == knot.at) & (a.error == 0), knot.beside, value)
+    return Bounded(value, a.error, a.u)

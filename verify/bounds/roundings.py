@@ -43,7 +43,8 @@ ORDINARY = 5
 FORM = 8
 
 # Roundings of one evaluation of an activation or loss by the witnesses that need no textbook's form: of differences the
-# same as above, gelu on CUDA again. The complex step has a complex exponential, sin, cos, atan2 and a division of
-# complex numbers in one: 5 to 7 roundings each.
-DIFFERENCES = 8
+# same as above, gelu on CUDA again. The complex step writes a function out in real and imaginary parts: an exponential,
+# sin, cos and atan2 (5 each; CUDA documents 2 ulp for atan2) and some ten operations in one, at most; the same again
+# for the loss.
+DIFFERENCES = FORM
 COMPLEX_STEP = 32

@@ -6,23 +6,28 @@ import csv
 import io
 import re
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from verify.classroom.gradebook import Row
 
 SCHEMA = "backproof.class/1"
-COLUMNS = ("submission", "state", "score", "max_score", "first_wrong_line", "diagnosis", "message")
+COLUMNS = (
+    "submission", "state", "score", "max_score", "first_wrong_line", "diagnosis", "message",
+    "name", "id", "number", "group", "days_late", "final",
+)  # fmt: skip
 # What makes a cell a formula, wide signs too, at its beginning or after what some locale takes for the end of a cell.
 _FORMULA = re.compile(r"(^|[;\t|\r\n])(?=\s*[=+\-@＝＋－＠])|^(?=[\t\r\n])")
 
 
 class Student(msgspec.Struct, frozen=True):
-    """One submission's line of the gradebook. `file` is its record.
+    """One person's line of the gradebook. `file` is the record; people who handed in together have the same.
 
-    source: where it came from, the path, with the paths in it. name, id, late: whose it is and whether it was late, as
-    the course system's names say.
+    source: where it came from, the path, with the paths in it. name, id, email: whose it is, as the course system or
+    the roster says; number, group: as the roster says. late: handed in late; submitted: when, ISO 8601. final: the
+    score less what lateness costs. Who handed in nothing has the state `missing`, and neither file nor score.
     """
 
     submission: str
@@ -37,23 +42,37 @@ class Student(msgspec.Struct, frozen=True):
     name: str = ""
     id: str = ""
     late: bool = False
+    number: str = ""
+    group: str = ""
+    email: str = ""
+    login: str = ""
+    submitted: str = ""
+    days_late: int = 0
+    final: float | None = None
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Where a record's submission came from, and whose it is."""
+    """Where a record's submission came from, and whose it is: one for each person."""
 
     file: str = ""
     source: str = ""
     name: str = ""
     id: str = ""
     late: bool = False
+    number: str = ""
+    group: str = ""
+    email: str = ""
+    login: str = ""
+    submitted: str = ""
 
 
 UNKNOWN = Origin()
+MISSING = "missing"
 
 
 class _Summary(msgspec.Struct):
     students: list[Origin] = []
+    shown: str = "case"
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -106,6 +125,11 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
     earlier: list[str]
     restored: list[str]
     passed_over: list[str] = []
+    missing: list[str] = []
+    doubts: list[str] = []
+    assignment: str = ""
+    due: str = ""
+    shown: str = "case"
     sandbox: str
     seed: int | None
     digests: dict[str, str]
@@ -115,40 +139,58 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.format(msgspec.json.encode(self), indent=1).decode() + "\n"
 
     def csv(self) -> str:
-        """The gradebook: a heading, and a row a submission in which no cell is a formula."""
+        """The gradebook: a heading, and a row per person in which no cell is a formula."""
         return table([COLUMNS, *(_cells(student) for student in self.students)])
 
 
-def students_of(rows: Mapping[str, Row], origins: Mapping[str, Origin] | None = None) -> list[Student]:
-    """Stem -> row, as the students of a class, by name. origins: file of a record -> where the submission came from."""
+def students_of(
+    rows: Mapping[str, Row],
+    origins: Mapping[str, Sequence[Origin]] | None = None,
+    lateness: Callable[[Origin], tuple[int, float]] = lambda origin: (0, 0.0),
+) -> list[Student]:
+    """Stem -> row, as the people of a class, by name.
+
+    origins: file of a record -> where the submission came from, once per person. lateness: days, and the share of the
+    score that they cost.
+    """
     known = origins or {}
-    found = [_student(row, f"{stem}.json", known.get(f"{stem}.json", UNKNOWN)) for stem, row in rows.items()]
-    return sorted(found, key=lambda student: (student.submission.casefold(), student.file))
+    found = [
+        _student(row, f"{stem}.json", origin, *lateness(origin))
+        for stem, row in rows.items()
+        for origin in known.get(f"{stem}.json") or (UNKNOWN,)
+    ]
+    return sorted(found, key=lambda student: (student.submission.casefold(), student.file, student.name, student.id))
 
 
-def _student(row: Row, file: str, origin: Origin) -> Student:
+def _student(row: Row, file: str, origin: Origin, days: int, lost: float) -> Student:
+    final = None if row.score is None else round(row.score * (1 - lost), 6)
+    about: dict[str, Any] = {name: getattr(origin, name) for name in Origin.__struct_fields__}
+    about |= {"file": file, "late": origin.late or days > 0}
     return Student(
-        row.submission,
-        row.state,
-        row.score,
-        row.max_score,
-        row.first_wrong_line,
-        list(row.mistakes),
-        row.message,
-        file,
-        origin.source,
-        origin.name,
-        origin.id,
-        origin.late,
-    )
+        row.submission, row.state, row.score, row.max_score, row.first_wrong_line, list(row.mistakes), row.message,
+        **about, days_late=days, final=final,
+    )  # fmt: skip
 
 
-def origins_in(summary: bytes) -> dict[str, Origin]:
+def origins_in(summary: bytes) -> dict[str, list[Origin]]:
     """File of a record -> where it came from, as an earlier summary says it; none where that is no summary."""
+    found: dict[str, list[Origin]] = {}
+    for origin in _read(summary).students:
+        if origin.file:
+            found.setdefault(origin.file, []).append(origin)
+    return found
+
+
+def shown_in(summary: bytes) -> str:
+    """How much students saw when a summary was written."""
+    return _read(summary).shown
+
+
+def _read(summary: bytes) -> _Summary:
     try:
-        return {origin.file: origin for origin in msgspec.json.decode(summary, type=_Summary).students}
+        return msgspec.json.decode(summary, type=_Summary)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
+        return _Summary()
 
 
 def states_of(rows: Iterable[Row | Student]) -> dict[str, int]:
@@ -198,6 +240,12 @@ def _cells(student: Student) -> list[str]:
         student.first_wrong_line or "",
         "; ".join(student.diagnosis),
         student.message,
+        student.name,
+        student.id,
+        student.number,
+        student.group,
+        str(student.days_late or ""),
+        number(student.final),
     ]
 
 

@@ -12,17 +12,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from verify.classroom.class_record import (
+    MISSING,
     ClassRecord,
-    Origin,
     Regraded,
     groups_of,
-    origins_in,
     scores_of,
+    shown_in,
     states_of,
-    students_of,
 )
 from verify.classroom.crew import Crew, Died, processes
 from verify.classroom.gradebook import SUMMARY, TABLE, Gradebook, Row, stems
+from verify.classroom.people import People
+from verify.classroom.roster import Roster
 from verify.classroom.sitting import (
     GRADER_ERROR,
     Graded,
@@ -33,17 +34,20 @@ from verify.classroom.sitting import (
     finished,
     grade,
     ground,
+    page,
     read,
     version,
 )
 from verify.errors import BadInput
-from verify.grading.record import POINTS_RULE
+from verify.grading.record import POINTS_RULE, decode
+from verify.grading.shown import level
 from verify.submissions.confined import Unread
 from verify.submissions.reading import Entry
 from verify.submissions.submission import Submission, shown
 
 # Read ahead of those that grade, and no further: what was read is held until it is graded.
 _READ_AHEAD = 4
+_GAVE_WAY = "an earlier record of a person who now has another one; it is in history/"
 
 Report = Callable[[int, int, dict[str, int]], None]
 
@@ -74,7 +78,8 @@ def local(jobs: int) -> Graders:
 class Classroom:
     """A class while it is graded into its gradebook.
 
-    regrade: grade again what has a record already. passed_over: files that are no submissions, for the summary.
+    regrade: grade again what has a record already. roster: the class list. passed_over: files that are no submissions,
+    for the summary.
     report: told, each time one is done, how many are, of how many, and their states.
     """
 
@@ -85,23 +90,26 @@ class Classroom:
         graders: Graders,
         *,
         regrade: bool = False,
+        roster: Roster | None = None,
         passed_over: Sequence[str] = (),
         report: Report = lambda done, total, states: None,
     ) -> None:
         self.gradebook, self.graders = gradebook, graders
         self.sitting = replace(sitting, version=version(sitting.device))
         self.regrade, self.passed_over, self.report = regrade, passed_over, report
+        self.people = People(roster)
         self._ground = Ground("", "")
         self._stems: dict[str, str] = {}
         self._rows: dict[str, Row] = {}
-        self._origins: dict[str, Origin] = {}
         self._replaced: list[Regraded] = []
+        self._new: set[str] = set()
 
     def grade(self, entries: Sequence[Entry]) -> ClassRecord:
         """Every entry's record, written the moment it is graded. Raises BadInput where nothing can be graded there."""
+        entries = self.people.call(entries)
         self._stems = stems(entry.name for entry in entries)
         self._check_rules()
-        self._origins = self._known_origins(entries)
+        self.people.know(self._stems, entries, self.gradebook.content(SUMMARY) or b"")
         with Crew(self.graders.hire, self.graders.ahead) as graders, Crew(self.graders.readers, _READ_AHEAD) as readers:
             self._ground = self._looked_at(graders)
             starved = []
@@ -119,14 +127,6 @@ class Classroom:
     def done(self) -> int:
         """How many of the entries have their record."""
         return len(self._rows)
-
-    def _known_origins(self, entries: Sequence[Entry]) -> dict[str, Origin]:
-        """File of a record -> where it comes from: those of earlier runs, and this one's."""
-        known = origins_in(self.gradebook.content(SUMMARY) or b"")
-        for entry in entries:
-            file, who = f"{self._stems[entry.name]}.json", entry.person
-            known[file] = Origin(file, shown(entry.origin), shown(who.name), who.id, who.late)
-        return known
 
     def _looked_at(self, graders: Crew) -> Ground:
         """Where the graders work, once it is known that they can."""
@@ -190,6 +190,7 @@ class Classroom:
         stem = self._stems[entry.name]
         old = self.gradebook.rows.get(stem)
         row = self.gradebook.write(stem, graded.record, graded.page)
+        self._new.add(stem)
         if old is not None:
             self._replaced.append(Regraded(entry.name, old.state, old.score, row.state, row.score))
         self._count(entry, row)
@@ -198,13 +199,24 @@ class Classroom:
         self._rows[self._stems[entry.name]] = row
         self.report(len(self._rows), len(self._stems), states_of(self._rows.values()))
 
+    def _show_again(self, shown: str) -> None:
+        """The pages of records that were there, where students see more, or less, than when they were written."""
+        if shown != shown_in(self.gradebook.content(SUMMARY) or b""):
+            for stem in self.gradebook.rows.keys() - self._new:
+                self.gradebook.show(stem, page(decode(self.gradebook.content(f"{stem}.json") or b""), shown))
+
     def _summary(self, restored: list[str]) -> ClassRecord:
         """The whole folder's summary and table, written: this run's submissions, and those of earlier ones."""
+        gone = self.people.replaced(self._stems.values(), self.gradebook.rows)
+        for stem in gone:
+            self.gradebook.retire(stem)
+        shown = level(self.sitting.assignment)
+        self._show_again(shown)
         rows = self.gradebook.rows
-        students = students_of(rows, self._origins)
+        students = self.people.students(rows, self.sitting.assignment)
         replaced = [entry for entry in self._replaced if self.regrade or entry.changed]
         record = ClassRecord(
-            submissions=len(students),
+            submissions=len(rows),
             states=states_of(students),
             max_score=self.sitting.assignment.points.total,
             scores=scores_of(students),
@@ -214,7 +226,12 @@ class Classroom:
             regraded=sorted(replaced, key=lambda entry: (not entry.changed, entry.submission.casefold())),
             earlier=sorted(rows[stem].submission for stem in rows.keys() - self._rows.keys()),
             restored=restored,
-            passed_over=list(self.passed_over),
+            passed_over=[*self.passed_over, *(f"{stem}.json: {_GAVE_WAY}" for stem in gone)],
+            missing=[student.name or student.number for student in students if student.state == MISSING],
+            doubts=self.people.doubts,
+            assignment=self.sitting.assignment.name,
+            due=self.sitting.assignment.due,
+            shown=shown,
             sandbox=self._ground.sandbox,
             seed=self.sitting.shown_seed,
             digests=self._digests(),

@@ -193,6 +193,10 @@ class Gradebook:
         self.rows[stem] = row
         return row
 
+    def show(self, stem: str, page: bytes) -> None:
+        """Another page beside the record that is there."""
+        self._put(f"{stem}.md", page)
+
     def _put(self, name: str, data: bytes) -> None:
         self.put(name, data)
         self._files[name] = _Kept.of(data)
@@ -222,6 +226,18 @@ class Gradebook:
             with contextlib.suppress(OSError):  # put() says what is wrong
                 (self.folder / HISTORY).mkdir(mode=0o700, exist_ok=True)
             self.put(f"{HISTORY}/{name}", old)
+
+    def retire(self, stem: str) -> None:
+        """Puts a record that no longer counts into history/, and takes its page away."""
+        path = self.folder / f"{stem}.json"
+        kept = self._files.pop(path.name, None)
+        data = kept.data if kept is not None else _content(path)
+        if data is not None:
+            self._to_history(stem, data, path)
+        for name in (path.name, f"{stem}.md"):
+            self._files.pop(name, None)
+            (self.folder / name).unlink(missing_ok=True)
+        self.rows.pop(stem, None)
 
     def restore(self) -> list[str]:
         """Puts right every file that is no longer as it was written, or found; returns their names.

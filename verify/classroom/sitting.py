@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from verify.classroom.crew import at_most
 from verify.errors import BadInput
 from verify.grading.record import GradeRecord, encode, without_run
+from verify.grading.shown import level, shown_as
 from verify.lessons.registry import decoded, encoded
 from verify.submissions import confined
 from verify.submissions.confined import Unread
@@ -24,8 +25,7 @@ from verify.submissions.reading import Entry
 from verify.submissions.submission import Submission, shown
 
 if TYPE_CHECKING:
-    from verify.grading.assignment import Assignment
-    from verify.grading.lesson_assignment import LessonAssignment
+    from verify.grading.lesson_assignment import AnyAssignment
     from verify.lessons.registry import Examination
 
 GRADER_ERROR = "grader-error"
@@ -47,7 +47,7 @@ class Sitting:
     secret: whether the seed stays with the class: records then have none, and the digest of it.
     """
 
-    assignment: Assignment | LessonAssignment
+    assignment: AnyAssignment
     seed: int
     sandbox: str = "auto"
     device: str = "cpu"
@@ -180,8 +180,12 @@ def finished(record: GradeRecord, sitting: Sitting) -> Graded:
     """The record with what it was graded by, and the page, as they are written."""
     record.digests = {**record.digests, **sitting.digests()}
     record.seed = sitting.shown_seed
-    page = _page(record).encode(errors="backslashreplace")
-    return Graded(encode(record), page, _starved(record, sitting))
+    return Graded(encode(record), page(record, level(sitting.assignment)), _starved(record, sitting))
+
+
+def page(record: GradeRecord, level: str) -> bytes:
+    """The page for the student, with as much as is shown."""
+    return _page(shown_as(record, level)).encode(errors="backslashreplace")
 
 
 def _page(record: GradeRecord) -> str:

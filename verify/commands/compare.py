@@ -31,7 +31,7 @@ DEFAULT = Job()
 WIDTH = 100  # of a report that goes to a file
 LAYERS = ",".join(map(str, DEFAULT.layers))
 OUTPUTS = {"json", "html", "markdown"}
-OF_SUBMISSION = {"assignment", "lesson", "sandbox", "seed", "device", *OUTPUTS}
+OF_SUBMISSION = {"assignment", "lesson", "sandbox", "seed", "device", "show", *OUTPUTS}
 OF_PROBLEM = {"layers", "batch", "activation", "output", "loss", "lam", "assignment", "seed"}
 OF_EXPLAIN = {"explain", *OF_PROBLEM, *OUTPUTS}
 OF_MAIN_JOB = {*Job.__struct_fields__, *OUTPUTS}
@@ -63,6 +63,10 @@ Explain = Annotated[bool, typer.Option("--explain", help="work a small problem l
 SandboxName = Annotated[
     str, typer.Option(metavar="MODE", help="of a submission: auto, namespaces, bubblewrap or process")
 ]
+Show = Annotated[
+    str | None,
+    typer.Option(metavar="LEVEL", help="of a submission's report: nothing, states, hints, case; else the assignment's"),
+]
 
 
 @app.command(cls=OneLineCommand, help=__doc__)
@@ -88,6 +92,7 @@ def compare(
     lesson: LessonFile = None,
     sandbox: SandboxName = "auto",
     explain: Explain = False,
+    show: Show = None,
 ) -> int:
     files = Files(json, html, markdown)
     files.check()
@@ -99,9 +104,8 @@ def compare(
         return _explain({name: context.params[name] for name in options if name in OF_PROBLEM}, files)
     if submission is not None:
         allow(options, OF_SUBMISSION, "a SUBMISSION")
-        return _grade(
-            OneJob(submission, assignment, sandbox, seed if "seed" in options else None, device, lesson), files
-        )
+        drawn = seed if "seed" in options else None
+        return _grade(OneJob(submission, assignment, sandbox, drawn, device, show, lesson), files)
     allow(options, OF_MAIN_JOB, "the main job, which has no SUBMISSION")
     job = Job(
         layers_of(layers), batch, activation, output, loss, lam, data, sweep, seed, device, dtype, exact,

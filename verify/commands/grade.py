@@ -21,6 +21,7 @@ from verify.classroom.class_record import ClassRecord
 from verify.classroom.classroom import Classroom, Graders, Report, local
 from verify.classroom.exports import FORMATS, export
 from verify.classroom.gradebook import Gradebook
+from verify.classroom.roster import Roster, read_roster
 from verify.classroom.sitting import Sitting
 from verify.commands.command_line import OneLineCommand, allow, check_writable, given, whole, write_text
 from verify.commands.grade_job import GradeJob, check_known, cores
@@ -31,8 +32,7 @@ from verify.submissions.reading import Entry
 from verify.submissions.submission import shown
 
 if TYPE_CHECKING:
-    from verify.grading.assignment import Assignment
-    from verify.grading.lesson_assignment import LessonAssignment
+    from verify.grading.lesson_assignment import AnyAssignment
 
 GRADER_FAILED = 3
 _OF_PYTEST = {"paths", "assignment", "lesson", "sandbox", "seed", "device", "pytest"}
@@ -45,6 +45,7 @@ LessonFile = Annotated[Path | None, typer.Option(metavar="FILE", help="a lesson 
 Jobs = Annotated[int | None, typer.Option(parser=whole, metavar="N", help="submissions at a time; else one a core")]
 SandboxName = Annotated[str, typer.Option(metavar="MODE", help="auto, namespaces, bubblewrap or process")]
 Cluster = Annotated[str | None, typer.Option(metavar="dask://HOST:PORT", help="grade on a Dask cluster")]
+RosterFile = Annotated[Path | None, typer.Option("--roster", metavar="FILE", help="the class list, as CSV")]
 Regrade = Annotated[bool, typer.Option("--regrade", help="grade again what is graded; old and new score side by side")]
 Seed = Annotated[int | None, typer.Option(parser=whole, metavar="N", help="of the problems; else the assignment's")]
 Device = Annotated[str, typer.Option(help="cpu or cuda")]
@@ -78,6 +79,7 @@ def grade(
     jobs: Jobs = None,
     sandbox: SandboxName = "auto",
     executor: Cluster = None,
+    roster: RosterFile = None,
     regrade: Regrade = False,
     seed: Seed = None,
     device: Device = "cpu",
@@ -96,7 +98,8 @@ def grade(
         check_known("--format", name, FORMATS)
     check_writable("--json", json)
     asked = read_any(assignment, lesson)
-    record = _graded(job, asked, regrade, formats or ())
+    listed = None if roster is None else read_roster(roster)
+    record = _graded(job, asked, listed, regrade, formats or ())
     _write(record, out, json)
     return GRADER_FAILED if record.grader_errors else 0
 
@@ -110,18 +113,23 @@ def _options(assignment: Path | None, lesson: Path | None, sandbox: str, seed: i
 
 
 def _graded(
-    job: GradeJob, asked: Assignment | LessonAssignment, regrade: bool, formats: list[str] | tuple[()]
+    job: GradeJob,
+    asked: AnyAssignment,
+    roster: Roster | None,
+    regrade: bool,
+    formats: list[str] | tuple[()],
 ) -> ClassRecord:
-    handed = job.handed()
+    handed = job.handed(asked.name)
     with _graders(job) as graders, Gradebook(job.out) as gradebook:
         sitting = _sitting(job, asked, gradebook)
         with _progress(len(handed.entries)) as report:
             room = Classroom(
-                gradebook, sitting, graders, regrade=regrade, passed_over=handed.passed_over, report=report
-            )
+                gradebook, sitting, graders,
+                regrade=regrade, roster=roster, passed_over=handed.passed_over, report=report,
+            )  # fmt: skip
             record = _finished(room, handed.entries, job.out)
         for name in formats:
-            export(name, record, gradebook.folder)
+            export(name, record, gradebook.folder, asked)
     return record
 
 
@@ -134,7 +142,7 @@ def _finished(room: Classroom, entries: Sequence[Entry], out: Path) -> ClassReco
         raise Interrupted(shown(said)) from None
 
 
-def _sitting(job: GradeJob, asked: Assignment | LessonAssignment, gradebook: Gradebook) -> Sitting:
+def _sitting(job: GradeJob, asked: AnyAssignment, gradebook: Gradebook) -> Sitting:
     """What the class is graded by: the seed that is given, or the assignment's, or the gradebook's own."""
     given = job.seed if job.seed is not None else asked.seed if isinstance(asked.seed, int) else None
     seed = gradebook.seed() if given is None else given

@@ -66,10 +66,10 @@ class GradeJob:
                 shown(f"--out {self.out}: {nearest} is not a folder that you may write to; allowed is one that is")
             )
 
-    def handed(self) -> Handed:
-        """The submissions, and what is none. Raises BadInput where a path holds none."""
+    def handed(self, assignment: str = "") -> Handed:
+        """The submissions, and what is none. assignment: its name. Raises BadInput where a path holds none."""
         try:
-            return find_class(self.paths)
+            return find_class(self.paths, assignment)
         except OSError as error:
             raise BadInput(shown(f"{error.filename}: cannot be read ({error.strerror})")) from None
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from verify.classroom.sitting import Sitting, Work, ground, read, record_of
 from verify.commands.grade_job import SANDBOXES, check_known
 from verify.errors import BadInput
+from verify.grading.course import EXPLAINED
 from verify.grading.record import GradeRecord
+from verify.grading.shown import WITHHELD, level, shown_as
 from verify.lessons.registry import read_any
 from verify.problems.job import DEVICES, MOST_SEED
 from verify.submissions.reading import Entry
@@ -23,6 +25,7 @@ CORRECT, OTHER, GRADER_FAILED = 0, 1, 3
 class OneJob:
     """One submission, as the command line asks for it. assignment None: deck 000's network; seed None: its own.
 
+    show: how much of the report; None: as much as the assignment lets students see.
     lesson: the file of a lesson, which takes the place of the network.
     """
 
@@ -31,6 +34,7 @@ class OneJob:
     sandbox: str = "auto"
     seed: int | None = None
     device: str = "cpu"
+    show: str | None = None
     lesson: Path | None = None
 
     def check(self) -> None:
@@ -39,6 +43,7 @@ class OneJob:
             raise BadInput(f"--seed {self.seed}: allowed is a whole number from 0 to {MOST_SEED}")
         check_known("--sandbox", self.sandbox, SANDBOXES)
         check_known("--device", self.device, DEVICES)
+        check_known("--show", self.show or EXPLAINED[0], EXPLAINED)
         entry_of(self.path)
 
     def sitting(self) -> Sitting:
@@ -71,9 +76,9 @@ def grade_one(job: OneJob, progress: Callable[[str], None] = lambda stage: None)
     entry = entry_of(job.path)
     record = record_of(Work(entry, read(entry, sitting.assignment.program), sitting))
     record.timings = {**record.timings, "total": time.perf_counter() - started}
-    return record
+    return shown_as(record, job.show or level(sitting.assignment))
 
 
 def exit_code(record: GradeRecord) -> int:
-    """0 correct, 1 any other state of the submission's own, 3 our failure."""
-    return {"correct": CORRECT, "grader-error": GRADER_FAILED}.get(record.state, OTHER)
+    """0 correct, or withheld; 1 any other state of the submission's own, 3 our failure."""
+    return {"correct": CORRECT, WITHHELD: CORRECT, "grader-error": GRADER_FAILED}.get(record.state, OTHER)

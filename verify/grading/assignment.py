@@ -14,6 +14,7 @@ import msgspec
 from verify.errors import BadInput
 from verify.grading import checks
 from verify.grading.checks import SECRET
+from verify.grading.course import EXPLAINED, Late, Show
 from verify.grading.toml_file import parse, read_text
 
 ACTIVATIONS = (
@@ -28,6 +29,17 @@ ACTIVATIONS = (
     "gelu_tanh",
     "gelu_sigmoid",
     "identity",
+    "relu6",
+    "hard_tanh",
+    "hard_sigmoid",
+    "hard_swish",
+    "mish",
+    "selu",
+    "celu",
+    "prelu",
+    "softsign",
+    "log_sigmoid",
+    "silu",
 )
 OUTPUTS = ("softmax", *ACTIVATIONS)
 LOSSES = ("cross-entropy", "binary-cross-entropy", "squared-error")
@@ -43,6 +55,7 @@ MAX_UNITS = 1024
 MAX_SECONDS = 3600.0
 MAX_MEMORY_MIB = 1 << 20
 MAX_POINTS = 1e6
+MAX_GRACE = 7 * 24 * 60.0
 
 
 class ActivationConstants(msgspec.Struct, frozen=True):
@@ -51,6 +64,8 @@ class ActivationConstants(msgspec.Struct, frozen=True):
     leaky_relu: float = 0.01
     elu: float = 1.0
     swish: float = 1.0
+    celu: float = 1.0
+    prelu: float = 0.25
 
 
 class Points(msgspec.Struct, frozen=True):
@@ -94,8 +109,12 @@ class Assignment(msgspec.Struct, frozen=True):
     cpu_limit: float = 0.0
     memory_mib: int = 1024
     program: str = ""
+    name: str = ""
+    due: str = ""
     activation: ActivationConstants = ActivationConstants()
     points: Points = Points()
+    late: Late = Late()
+    show: Show = Show()
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -110,8 +129,14 @@ class Assignment(msgspec.Struct, frozen=True):
     def digest(self) -> str:
         """Hex SHA-256 of every value that a grade depends on: the same for files that say the same in other words."""
         values = msgspec.to_builtins(self)
+        for key in _OF_THE_COURSE:
+            del values[key]
+        # Assignments from before these keys keep their digest.
         if self.forward_only == "allow":
-            del values["forward_only"]  # assignments from before this key keep their digest
+            del values["forward_only"]
+        for name in ("celu", "prelu"):
+            if values["activation"][name] == getattr(ActivationConstants(), name):
+                del values["activation"][name]
         return hashlib.sha256(msgspec.json.encode(values, order="sorted")).hexdigest()
 
 
@@ -185,6 +210,8 @@ _CONSTANTS = checks.Table(
         "leaky_relu": checks.number(0, 1),
         "elu": checks.number(0, 100, open_below=True),
         "swish": checks.number(0, 100, open_below=True),
+        "celu": checks.number(0, 100, open_below=True),
+        "prelu": checks.number(0, 1),
     },
     ActivationConstants,
 )
@@ -200,6 +227,12 @@ _POINTS = checks.Table(
     },
     Points,
 )
+_LATE = checks.Table(
+    {"per_day": checks.number(0, 1), "most": checks.number(0, 1), "grace": checks.number(0, MAX_GRACE)}, Late
+)
+_SHOW = checks.Table({"before": checks.one_of(EXPLAINED), "after": checks.one_of(EXPLAINED)}, Show)
+# What a class needs besides, and no grade depends on.
+_OF_THE_COURSE = ("name", "due", "late", "show")
 _KEYS: dict[str, checks.Check | checks.Table] = {
     "lesson": checks.one_of(("network",)),
     "convention": checks.one_of(("rows", "columns")),
@@ -223,9 +256,14 @@ _KEYS: dict[str, checks.Check | checks.Table] = {
     "cpu_limit": checks.number(0, MAX_SECONDS),
     "memory_mib": checks.whole(64, MAX_MEMORY_MIB),
     "program": checks.file_name,
+    "name": checks.title,
+    "due": checks.moment,
     "activation": _CONSTANTS,
     "points": _POINTS,
+    "late": _LATE,
+    "show": _SHOW,
 }
+COURSE: dict[str, checks.Check | checks.Table] = {key: _KEYS[key] for key in _OF_THE_COURSE}
 
 
 # What the values must be together ------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -51,6 +52,21 @@ def file_name(value: Any) -> str:
     if not isinstance(value, str) or (value and not _PROGRAM.fullmatch(value)):
         raise Refused('the name of a .py file or a notebook, as "hw3.py"; "" for none in particular')
     return value
+
+
+def title(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 100 or (value and not value.isprintable()):
+        raise Refused("a name in one line of at most 100 characters, as students know the assignment")
+    return value
+
+
+def moment(value: Any) -> str:
+    """A date and time with its offset, as ISO 8601."""
+    if value == "":
+        return ""
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise Refused('a date and time with its offset, as 2026-11-20T23:59:00+01:00; "" for none')
+    return value.isoformat()
 
 
 def is_whole(value: Any) -> bool:

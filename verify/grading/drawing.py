@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from manual import Constants, Working, activation, work
-from verify.bounds.curves import curve
+from verify.bounds.curves import Curve, curve
 from verify.grading.assignment import Assignment
 from verify.problems.problem import Problem
 
@@ -86,7 +86,7 @@ def square_of(assignment: Assignment) -> int:
 def constants(assignment: Assignment) -> Constants:
     """The assignment's constants as the manual network takes them."""
     a = assignment.activation
-    return Constants(a.leaky_relu, a.elu, a.swish)
+    return Constants(a.leaky_relu, a.elu, a.swish, a.celu, a.prelu)
 
 
 # Parts of a problem --------------------------------------------------------------------------------------------------
@@ -154,11 +154,11 @@ def worked(p: Problem) -> Working:
     return work(p.W, p.b, p.x, p.t, p.f, p.pair, p.lam)
 
 
-def _kinked(p: Problem, l: int) -> bool:
-    """Whether the function on a(l) is put together at 0 from two pieces."""
-    if l < p.L:
-        return curve(p.activation, p.constants).pattern
-    return p.loss == "squared-error" and curve(p.output, p.constants).pattern
+def curve_on(p: Problem, l: int) -> Curve | None:
+    """The curve of the function on a(l); None for scores whose output and loss together are smooth."""
+    if l == p.L and p.loss != "squared-error":
+        return None
+    return curve(p.activation if l < p.L else p.output, p.constants)
 
 
 # What a problem must be ----------------------------------------------------------------------------------------------
@@ -167,7 +167,8 @@ def _kinked(p: Problem, l: int) -> bool:
 def clear_of_kinks(p: Problem, distance: float, net: Working | None = None) -> bool:
     """Whether every pre-activation that meets a kink keeps that distance from it."""
     net = worked(p) if net is None else net
-    return all(float(a.abs().min()) >= distance for l, a in net.a.items() if _kinked(p, l))
+    curves = {l: curve_on(p, l) for l in net.a}
+    return all(float(c.from_knots(net.a[l]).min()) >= distance for l, c in curves.items() if c is not None)
 
 
 def bounded_scores(net: Working) -> bool:
@@ -330,17 +331,23 @@ def at_kinks(assignment: Assignment, shape: Shape, rng: np.random.Generator, lab
             unit = int(rng.integers(W[l - 1].shape[1]))
             W[l - 1][:, unit], b[l - 1][unit] = 0.0, 0.0
         made = replace(p, W=tuple(W), b=tuple(b))
-        if all(bool(((a == 0) | (a.abs() >= 1e-6)).all()) for a in worked(made).a.values()):
+        if all(_at_or_off_knots(made, l, a) for l, a in worked(made).a.items()):
             return made
         p = general(assignment, shape, rng, label)
     return None
 
 
+def _at_or_off_knots(p: Problem, l: int, a: Tensor) -> bool:
+    """Whether each entry is exactly 0, or some way from 0 and from wherever pieces meet."""
+    c = curve_on(p, l)
+    away = a.abs() if c is None else torch.minimum(a.abs(), c.from_knots(a))
+    return bool(((a == 0) | (away >= 1e-6)).all())
+
+
 def jump(p: Problem, l: int) -> float:
     """How far the derivative of the function on a(l) jumps at 0."""
-    if l < p.L:
-        return curve(p.activation, p.constants).jump
-    return curve(p.output, p.constants).jump if p.loss == "squared-error" else 0.0
+    found = curve_on(p, l)
+    return found.jump_at_0 if found is not None else 0.0
 
 
 def large(assignment: Assignment, rng: np.random.Generator) -> Problem:

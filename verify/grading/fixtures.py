@@ -34,6 +34,7 @@ GRADED = ("state", "rung", "general")
 JUDGED = (*GRADED, "kink")
 _GENERAL = 18
 _REDRAWS = 4
+_FEW = 10_000  # entries
 _MOST_NUMBERS = 4_000_000  # parameters of all general problems together: of wide networks there are fewer
 
 
@@ -63,13 +64,20 @@ class Case:
         return self._errors(FLOAT32)
 
     def _errors(self, u: float) -> dict[str, Tensor]:
-        return {name: line.error for name, line in self.bounded_lines(SLIDES, u).items()}
+        net = bounded_working(self.problem, u)
+        errors = {name: line.error for name, line in lines_of(net).items()}
+        net.dW, net.db = {}, {}  # no line is computed from them, and they hold the most
+        self._bounded[u] = net
+        return errors
 
     def allowed(self, name: str, *, float32: bool = False) -> Tensor:
         """How far a program's value may be from ours: its rounding and our own."""
-        if (name, float32) not in self._allowed:
-            self._allowed[name, float32] = self.budget[name] + (self.budget32 if float32 else self.budget)[name]
-        return self._allowed[name, float32]
+        if (name, float32) in self._allowed:
+            return self._allowed[name, float32]
+        allowed = self.budget[name] + (self.budget32 if float32 else self.budget)[name]
+        if allowed.numel() <= _FEW:  # of large lines another copy costs more than the sum
+            self._allowed[name, float32] = allowed
+        return allowed
 
     @cached_property
     def _allowed(self) -> dict[tuple[str, bool], Tensor]:
@@ -78,7 +86,7 @@ class Case:
     def bounded_net(self, u: float) -> Working:
         """The bounded working, as a copy whose lines may be replaced."""
         if u not in self._bounded:
-            self._bounded[u] = bounded_working(self.problem, u)
+            self._errors(u)
         net = copy(self._bounded[u])
         net.a, net.z, net.delta, net.dW, net.db = dict(net.a), dict(net.z), dict(net.delta), {}, {}
         return net

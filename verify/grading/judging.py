@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from verify.grading.carrying import carried_forward
 from verify.grading.fixtures import GRADED, Case, Fixture
 from verify.grading.judged import Judged, worst_entry
 from verify.grading.kinks import Kink, layers_at
+from verify.grading.own_lines import OwnLines
 from verify.grading.record import Worst
 from verify.lessons.network.diagnosis import line_is_right
 from verify.problems.lines import local_name, names
@@ -35,19 +37,27 @@ class Judge:
         self._columns: dict[tuple[str, bool], _Column] = {}
         self._kinks: dict[tuple[int, bool], Kink] = {}
         self._textbooks: dict[tuple[int, bool], Textbook] = {}
+        self._limits: dict[tuple[Any, ...], float | None] = {}
 
     def lines(self, answers: Sequence[Answer], *, float32: bool) -> list[Judged]:
         """Every line that was handed over; the names are those of the deepest network."""
         biases = self.fixture.assignment.biases
         every = [n for n in names(self.deepest) if biases or not n.startswith("db")]
         judged = [j for n in every if (j := self._line(answers, n, float32)) is not None]
-        return self._with_mean_inside(answers, judged, float32)
+        judged = self._with_mean_inside(answers, judged, float32)
+        if any(j.wrong for j in judged if j.name.startswith(("dW", "db"))):
+            return judged
+        own = [OwnLines(case, answers[i], FLOAT32 if float32 else FLOAT64) for i, case in enumerate(self.fixture.cases)]
+        return [self._on_own_lines(j, own, float32) for j in judged]
 
     def detection_limit(self, answers: Sequence[Answer], *, float32: bool) -> float | None:
         """Median over the gradients' entries of the smallest relative error that would have been seen."""
         came = [n for n in names(self.deepest) if n[:2] in ("dW", "db") and n != "delta"]
-        limits = [c.limits for n in came if (c := self._column(n, float32)).present(answers)]
-        return float(np.median(np.concatenate(limits))) if limits else None
+        came = [n for n in came if self._column(n, float32).present(answers)]
+        if (key := (float32, *came)) not in self._limits:
+            limits = [self._column(n, float32).limits() for n in came]
+            self._limits[key] = float(np.median(np.concatenate(limits))) if limits else None
+        return self._limits[key]
 
     def textbook_forms(
         self, answers: Sequence[Answer], wrong: Sequence[str], *, float32: bool
@@ -118,6 +128,21 @@ class Judge:
                 return replace(judged, asked=judged.asked + 1, wrong=1, worst=worst, reason=reason)
         return judged
 
+    def _on_own_lines(self, judged: Judged, own: Sequence[OwnLines], float32: bool) -> Judged:
+        """A line that is right as far as it is decided, asked where it is not by the student's own lines before it."""
+        if judged.wrong:
+            return judged
+        for i, case, here in self._column(judged.name, float32).undecided:
+            value = own[i].answer.lines.get(here)
+            if value is None or value.shape != case.truth[here].shape or not own[i].came:
+                continue
+            allowed = own[i].allowed(here, case.allowed(here, float32=float32))
+            judged = replace(judged, decided=judged.decided or _is_decided(case, here, allowed))
+            if not bool((own[i].off(here, value) <= allowed).all()):
+                worst = worst_entry(case.truth[here], allowed, value, case.problem.label)[1]
+                return replace(judged, wrong=1, worst=worst, reason="it does not follow from your own lines before it")
+        return judged
+
     def _kink(self, i: int, case: Case, float32: bool) -> Kink:
         if (i, float32) not in self._kinks:
             self._kinks[i, float32] = Kink(case, FLOAT32 if float32 else FLOAT64)
@@ -156,7 +181,6 @@ class _Column:
     def allowed(self) -> NDArray:
         return _end_to_end([case.allowed(here, float32=self.float32) for _, case, here in self.cases])
 
-    @cached_property
     def limits(self) -> NDArray:
         with np.errstate(divide="ignore"):
             return self.allowed / np.abs(self.truth)
@@ -164,10 +188,16 @@ class _Column:
     @cached_property
     def decided(self) -> bool:
         """Whether a case has an entry whose budget is small beside the largest of its line."""
-        return any(
-            bool((case.allowed(here, float32=self.float32) <= DECIDED * case.truth[here].abs().max()).any())
-            for _, case, here in self.cases
-        )
+        return any(_is_decided(case, here, case.allowed(here, float32=self.float32)) for _, case, here in self.cases)
+
+    @cached_property
+    def undecided(self) -> Sequence[tuple[int, Case, str]]:
+        """The cases with an entry whose budget is not."""
+        return [
+            (i, case, here)
+            for i, case, here in self.cases
+            if not bool((case.allowed(here, float32=self.float32) <= _least(case, here)).all()) and _least(case, here)
+        ]
 
     def present(self, answers: Sequence[Answer]) -> bool:
         """Whether every case has the line in its right shape."""
@@ -211,6 +241,15 @@ class _Column:
                 return case, [int(k) for k in np.unravel_index(at, shape)] if shape else []
             at -= size
         raise AssertionError("the index lies within the cases")
+
+
+def _least(case: Case, name: str) -> float:
+    """The widest budget that still decides an entry of that line."""
+    return DECIDED * float(case.truth[name].abs().max())
+
+
+def _is_decided(case: Case, name: str, allowed: Tensor) -> bool:
+    return bool((allowed <= _least(case, name)).any())
 
 
 def _end_to_end(values: Sequence[Tensor]) -> NDArray:

@@ -24,6 +24,7 @@ _TAKEN = ("network",)
 # Keys that every lesson's assignment has.
 COMMON = (
     "lesson", "backend", "precision", "seed", "functions", "time_limit", "cpu_limit", "memory_mib", "program", "points",
+    "name", "due", "late", "show",
 )  # fmt: skip
 DEFAULT_SIZES = (1, 6)
 MOST_SIZE = 64

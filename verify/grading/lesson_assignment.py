@@ -10,7 +10,8 @@ import msgspec
 
 from verify.errors import BadInput
 from verify.grading import checks
-from verify.grading.assignment import MAX_MEMORY_MIB, MAX_POINTS, MAX_SECONDS
+from verify.grading.assignment import COURSE, MAX_MEMORY_MIB, MAX_POINTS, MAX_SECONDS, Assignment
+from verify.grading.course import Late, Show
 from verify.grading.lesson import Lesson
 
 
@@ -49,6 +50,10 @@ class LessonAssignment(msgspec.Struct, frozen=True):
     cpu_limit: float = 0.0
     memory_mib: int = 1024
     program: str = ""
+    name: str = ""
+    due: str = ""
+    late: Late = Late()
+    show: Show = Show()
     source: LessonSource | None = None
 
     @property
@@ -64,8 +69,13 @@ class LessonAssignment(msgspec.Struct, frozen=True):
     def digest(self) -> str:
         """Hex SHA-256 of every value, the lesson's text among them; not of where its file lies."""
         values = msgspec.to_builtins(self)
+        for key in COURSE:
+            del values[key]
         values["source"] = self.source.text if self.source is not None else ""
         return hashlib.sha256(msgspec.json.encode(values, order="sorted")).hexdigest()
+
+
+AnyAssignment = Assignment | LessonAssignment
 
 
 def lesson_assignment(
@@ -108,6 +118,7 @@ def _keys(lesson: Lesson) -> dict[str, checks.Check | checks.Table]:
         "memory_mib": checks.whole(64, MAX_MEMORY_MIB),
         "program": checks.file_name,
         "points": checks.Table(points, _points(lesson)),
+        **COURSE,
     }
 
 

@@ -45,6 +45,17 @@ _FORMULAS = {
     ),
     "gelu_sigmoid": ("v s, where s = 1 / (1 + exp(−1.702 v))", "s + 1.702 v s (1 − s)"),
     "identity": ("v", "1"),
+    "relu6": ("min(max(0, v), 6)", "1 where 0 < v < 6, else 0"),
+    "hard_tanh": ("v between −1 and 1, else −1 or 1", "1 where −1 < v < 1, else 0"),
+    "hard_sigmoid": ("v/6 + ½, held between 0 and 1", "1/6 where −3 < v < 3, else 0"),
+    "hard_swish": ("v h, where h = v/6 + ½, held between 0 and 1", "v/3 + ½ where −3 < v < 3, 0 below, 1 above"),
+    "mish": ("v tanh s, where s = ln(1 + eᵛ)", "tanh s + v (1 − tanh² s) / (1 + e⁻ᵛ)"),
+    "selu": ("Λ v where v > 0, else Λ A (eᵛ − 1), Λ = 1.0507…, A = 1.6732…", "Λ where v > 0, else Λ A eᵛ"),
+    "celu": ("v where v > 0, else {α} (exp(v / {α}) − 1)", "1 where v > 0, else exp(v / {α})"),
+    "prelu": ("v where v > 0, else {γ} v", "1 where v > 0, else {γ}"),
+    "softsign": ("v / (1 + |v|)", "1 / (1 + |v|)²"),
+    "log_sigmoid": ("−ln(1 + e⁻ᵛ)", "1 / (1 + eᵛ)"),
+    "silu": ("v s, where s = 1 / (1 + e⁻ᵛ)", "s + v s (1 − s)"),
 }
 _LOSSES = {
     "cross-entropy": "Eₙ = −Σₖ tₖ ln yₖ",
@@ -80,9 +91,12 @@ def formulas(net: Working) -> list[str]:
 
 
 def _of_activation(name: str, net: Working) -> str:
-    constants = net.f.constants
-    gamma = constants.elu if name == "elu" else constants.leaky_relu
-    f, slope = (text.replace("{γ}", f"{gamma:g}").replace("{β}", f"{constants.swish:g}") for text in _FORMULAS[name])
+    c = net.f.constants
+    gamma = {"elu": c.elu, "prelu": c.prelu}.get(name, c.leaky_relu)
+    numbers = {"{γ}": gamma, "{β}": c.swish, "{α}": c.celu}
+    f, slope = _FORMULAS[name]
+    for letter, number in numbers.items():
+        f, slope = (text.replace(letter, f"{number:g}") for text in (f, slope))
     return f"f(v) = {f};  f′(v) = {slope}"
 
 

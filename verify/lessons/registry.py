@@ -23,7 +23,7 @@ from verify.grading.toml_file import parse, read_text
 
 if TYPE_CHECKING:
     from verify.grading.lesson import Lesson
-    from verify.grading.lesson_assignment import LessonAssignment, LessonSource
+    from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment, LessonSource
     from verify.grading.record import GradeRecord
     from verify.isolation import Sandbox
     from verify.submissions.submission import Submission
@@ -49,7 +49,7 @@ class Examination(Protocol):
 # Assignments ---------------------------------------------------------------------------------------------------------
 
 
-def read_any(path: Path | None, lesson: Path | None = None) -> Assignment | LessonAssignment:
+def read_any(path: Path | None, lesson: Path | None = None) -> AnyAssignment:
     """The assignment in a TOML file, of the lesson that it names or that a file of its own holds; None: the default.
 
     Raises BadInput, one line with the file, the key, the value and what is allowed; also where the lesson's own
@@ -169,12 +169,12 @@ def lesson_named(name: Any, where: str) -> Lesson:
 # Examinations --------------------------------------------------------------------------------------------------------
 
 
-def encoded(assignment: Assignment | LessonAssignment) -> bytes:
+def encoded(assignment: AnyAssignment) -> bytes:
     """An assignment as bytes, by which two can be told apart."""
     return msgspec.json.encode(assignment)
 
 
-def decoded(data: bytes) -> Assignment | LessonAssignment:
+def decoded(data: bytes) -> AnyAssignment:
     """The assignment that was encoded."""
     if msgspec.json.decode(data)["lesson"] == NETWORK:
         return msgspec.json.decode(data, type=Assignment)
@@ -183,7 +183,7 @@ def decoded(data: bytes) -> Assignment | LessonAssignment:
     return msgspec.json.decode(data, type=LessonAssignment)
 
 
-def examination(assignment: Assignment | LessonAssignment, seed: int | None = None) -> Examination:
+def examination(assignment: AnyAssignment, seed: int | None = None) -> Examination:
     """The problems of an assignment, drawn from its seed or from another."""
     if isinstance(assignment, Assignment):
         from verify.grading.grade import examination as of_network
@@ -194,7 +194,7 @@ def examination(assignment: Assignment | LessonAssignment, seed: int | None = No
     return of_lesson(lesson_of(assignment), assignment, seed)
 
 
-def checks_of(assignment: Assignment | LessonAssignment) -> list[tuple[str, str]]:
+def checks_of(assignment: AnyAssignment) -> list[tuple[str, str]]:
     """Function and line of everything that a submission is asked for: what pytest has an item for."""
     if isinstance(assignment, Assignment):
         from verify.lessons.network.items import items

@@ -41,8 +41,16 @@ SHAPES = (
 )
 
 # What each output can reach, and squared error may ask for.
-_RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, 2.0), "softplus": (0.0, 2.0), "elu": (-0.9, 2.0)}
-_BOWLS = ("swish", "gelu", "gelu_tanh", "gelu_sigmoid")  # bounded below at about −0.17 and further up
+_RANGES = {
+    **dict.fromkeys(("sigmoid", "hard_sigmoid"), (0.0, 1.0)),
+    **dict.fromkeys(("tanh", "hard_tanh"), (-1.0, 1.0)),
+    **dict.fromkeys(("relu", "relu6", "softplus"), (0.0, 2.0)),
+    **dict.fromkeys(("elu", "selu", "celu"), (-0.9, 2.0)),
+    "softsign": (-0.9, 0.9),
+    "log_sigmoid": (-2.0, 0.0),
+}
+# Bounded below, at −0.17 or further down.
+_BOWLS = ("swish", "silu", "gelu", "gelu_tanh", "gelu_sigmoid", "mish", "hard_swish")
 
 
 def seeded(seed: int) -> Generator:
@@ -101,7 +109,7 @@ def sample(
 
 
 def sweep(problems: int, seed: int) -> Iterator[Problem]:
-    """That many problems, every activation, loss, λ and shape in turn; 1155 of them are all combinations once."""
+    """That many problems, every activation, loss, λ and shape in turn; 2310 of them are all combinations once."""
     generator = seeded(seed)
     for i in range(problems):
         activation, loss = ACTIVATIONS[i % len(ACTIVATIONS)], LOSSES[i % len(LOSSES)]

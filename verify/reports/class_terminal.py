@@ -96,13 +96,23 @@ def _notes(record: ClassRecord) -> list[str]:
     if record.grader_errors:
         names = ", ".join(record.grader_errors)
         found.append(f"The grader failed at {names}: no score, and not the student's fault. Their records say why.")
-    if record.passed_over:
-        found += [f"Passed over: {text}." for text in record.passed_over[:_MOST_REGRADED]]
-        more = len(record.passed_over) - _MOST_REGRADED
-        found += [f"Passed over: {more} more, all in class.json."] if more > 0 else []
+    found += _capped("Passed over", record.passed_over)
+    found += _capped("In doubt", record.doubts)
+    found += _capped("Handed in nothing", record.missing)
     if record.restored:
         names = ", ".join(record.restored)
         found.append(f"Changed by something else while this ran, and put right: {names}.")
     if record.earlier:
-        found.append(f"Of earlier runs, and in the gradebook as they were: {len(record.earlier)} submissions.")
+        many = len(record.earlier)
+        from_before = f"{many} submissions" if many != 1 else "1 submission"
+        found.append(f"Graded by an earlier run, not given this time, and kept as they were: {from_before}.")
     return found
+
+
+def _capped(what: str, texts: list[str]) -> list[str]:
+    """One line for each text, up to what one reads."""
+    more = len(texts) - _MOST_REGRADED
+    return [
+        *(f"{what}: {text}." for text in texts[:_MOST_REGRADED]),
+        *([f"{what}: {more} more, all in class.json."] if more > 0 else []),
+    ]

@@ -36,6 +36,7 @@ STATES = {
         "The program used what the assignment forbids: the gradients are to be worked out by hand.",
     ),
     "ungradable": ("Ungradable", "The submission cannot be read as a Python program, so nothing was run."),
+    "withheld": ("Handed in", ""),
     "grader-error": (
         "Grader error",
         "The grader failed, not the submission. There is no score; please tell the instructor.",
@@ -58,6 +59,8 @@ def headline(record: GradeRecord) -> str:
 
 def verdict(record: GradeRecord) -> str:
     """'wrong, 8.67 of 10 points'."""
+    if record.state == "withheld":
+        return STATES[record.state][0].lower()
     return f"{STATES[record.state][0].lower()}, {score(record)}"
 
 

@@ -56,18 +56,21 @@ def read(entry: Entry, wanted: str = "") -> Submission | Unread:
     return _reader.ask("read", (entry, wanted), lambda why: Unread(shown(f"{entry.name}: {why}")))
 
 
-def find_submissions(paths: Sequence[Path]) -> list[Entry]:
+def find_submissions(paths: Sequence[Path], assignment: str = "") -> list[Entry]:
     """Every submission under the paths. Raises BadInput."""
-    return find_class(paths).entries
+    return find_class(paths, assignment).entries
 
 
-def find_class(paths: Sequence[Path]) -> Handed:
-    """Every submission under the paths, and what is none, as `finding.find` tells them. Raises BadInput."""
+def find_class(paths: Sequence[Path], assignment: str = "") -> Handed:
+    """Every submission under the paths, and what is none, as `finding.find` tells them. Raises BadInput.
+
+    assignment: its name, for a tree that holds several.
+    """
 
     def refuse(why: str) -> Any:
         raise BadInput(shown(f"{', '.join(map(str, paths))}: {why}"))
 
-    found = _reader.ask("find", ([*map(Path, paths)],), refuse)
+    found = _reader.ask("find", ([*map(Path, paths)], assignment), refuse)
     if isinstance(found, _Refused):
         raise BadInput(found.reason)
     return found
@@ -95,9 +98,9 @@ def _read(entry: Entry, wanted: str) -> Submission | Unread:
         return Unread(shown(f"{entry.name}: is damaged: {type(error).__name__}: {error}"))
 
 
-def _find(paths: list[Path]) -> Handed | _Refused:
+def _find(paths: list[Path], assignment: str) -> Handed | _Refused:
     try:
-        return find(paths)
+        return find(paths, assignment)
     except BadInput as reason:
         return _Refused(str(reason))
     except OSError as error:

@@ -1,7 +1,7 @@
 """The submissions of a class: files, folders and archives of them, each under a name of its own.
 
 A file is one submission. Each entry of a folder is one, and each entry of an archive that holds more than one, where it
-is given alone. In the download of a course system all that one person handed in is one submission.
+is given alone. In the download of a course system all that one person handed in is one submission (downloads.py).
 """
 
 from __future__ import annotations
@@ -12,11 +12,20 @@ from pathlib import Path
 
 from verify.errors import BadInput
 from verify.submissions.choosing import MOST_CANDIDATES, basename, member_bytes
+from verify.submissions.downloads import GRADESCOPE, Download, Pile, Tree, download
 from verify.submissions.people import Piece, person, piece
 from verify.submissions.programs import binding, is_program, most_bytes, program
 from verify.submissions.reading import Entry
 from verify.submissions.submission import folded, safe_name, shown, split_suffix
-from verify.submissions.unpacking import Member, Unreadable, archive_members, folder_members, is_archive, is_stray
+from verify.submissions.unpacking import (
+    Member,
+    Unreadable,
+    archive_members,
+    file_reader,
+    folder_members,
+    is_archive,
+    is_stray,
+)
 
 _METADATA = frozenset({"submission_metadata.yml", "submission_metadata.json"})
 _ENTRIES = ("submission.py", "submission.ipynb")
@@ -30,28 +39,28 @@ class Handed:
     passed_over: list[str] = field(default_factory=list)
 
 
-def find(paths: Iterable[Path]) -> Handed:
+def find(paths: Iterable[Path], assignment: str = "") -> Handed:
     """Every submission under the paths, each with a record name of its own, whatever the order of the paths.
 
-    Raises BadInput where a path does not exist or holds nothing, or where two people have one number.
+    assignment: its name, where a course's tree holds several. Raises BadInput where a path does not exist or holds
+    nothing, or where two people have one number.
     """
     given = list(map(Path, paths))
     handed = Handed()
     found: dict[tuple[Path, tuple[str, ...]], Entry] = {}
     for path in given:
-        for entry in _entries(path, handed, alone=len(given) == 1):
+        for entry in _entries(path, handed, assignment, alone=len(given) == 1):
             found.setdefault((entry.path.absolute(), entry.inside), entry)
-    handed.entries = _with_distinct_names(found.values())
-    _check_numbers(handed.entries)
+    handed.entries = _with_distinct_names(_one_per_person(found.values(), handed))
     return handed
 
 
-def _entries(path: Path, handed: Handed, *, alone: bool) -> list[Entry]:
+def _entries(path: Path, handed: Handed, assignment: str, *, alone: bool) -> list[Entry]:
     if path.is_dir():
-        return _of_folder(path, handed)
+        return _of_folder(path, handed, assignment)
     if not path.is_file():
         raise BadInput(shown(f"{path}: is no file or folder; submissions are .py files, notebooks, folders, archives"))
-    inside = _of_archive(path, handed) if is_archive(path.name) and alone else []
+    inside = _of_archive(path, handed, assignment) if is_archive(path.name) and alone else []
     # The user named this path: if it is a link, it is meant to be followed.
     return inside or [_entry(path.name, path.resolve() if path.is_symlink() else path, ())]
 
@@ -63,19 +72,67 @@ def _entry(name: str, path: Path, inside: tuple[str, ...]) -> Entry:
 # Folders and archives ------------------------------------------------------------------------------------------------
 
 
-def _of_folder(path: Path, handed: Handed) -> list[Entry]:
-    try:
-        names = sorted(inner.name for inner in path.iterdir() if not _is_no_submission(inner.name))
-    except OSError as error:
-        raise BadInput(shown(f"{path}: cannot be listed ({error.strerror})")) from None
+def _of_folder(path: Path, handed: Handed, assignment: str) -> list[Entry]:
+    path = _unpacked(path)
+    names = _listed(path)
     if not names:
         raise BadInput(shown(f"{path}: holds no submissions; a folder has one file, folder or archive per submission"))
+    found = download(_tree_of_folder(path), assignment)
+    if found is not None:
+        return [
+            Entry(pile.name, path / pile.inside, (), pile.people[0], pile.people[1:])
+            for pile in _piles(found, path, handed)
+        ]
     if any(name.casefold() in _ENTRIES for name in names) and _is_one(_members(path)):
         return [_entry(path.name or path.resolve().name, path, ())]
     return [
         _entry(heads[0], path / heads[0], ()) if len(heads) == 1 else _entry(_common(heads), path, heads)
         for heads in _by_person(names, handed, path)
     ]
+
+
+def _listed(path: Path) -> list[str]:
+    try:
+        return sorted(inner.name for inner in path.iterdir() if not _is_no_submission(inner.name))
+    except OSError as error:
+        raise BadInput(shown(f"{path}: cannot be listed ({error.strerror})")) from None
+
+
+def _unpacked(path: Path) -> Path:
+    """The folder itself, or the one folder in it where that is a course system's download."""
+    names = _listed(path)
+    inner = path / names[0] if len(names) == 1 else path
+    if inner is path or piece(names[0]) or not inner.is_dir() or inner.is_symlink():
+        return path
+    tree = _tree_of_folder(inner)
+    return inner if GRADESCOPE in tree.names or _is_download(tree.names) else path
+
+
+def _tree_of_folder(path: Path) -> Tree:
+    def below(name: str) -> list[str]:
+        folder = path / name
+        try:
+            found = [] if folder.is_symlink() else [inner.name for inner in folder.iterdir()]
+        except OSError:
+            return []
+        return sorted(inner for inner in found if not is_stray(inner))
+
+    def content(name: str, most: int) -> bytes | None:
+        try:
+            return file_reader(path / name)(most)
+        except OSError:
+            return None
+
+    label = str(path) if path.name else str(path.resolve())
+    return Tree(label, below(""), below, content, lambda name: (path / name / ".git").exists())
+
+
+def _piles(found: Download, path: Path, handed: Handed) -> list[Pile]:
+    """What people handed in, of a download that says itself whose is what."""
+    if not found.piles:
+        raise BadInput(shown(f"{path}: is a course system's download, and nobody handed anything in"))
+    handed.passed_over += found.passed_over
+    return found.piles
 
 
 def _members(path: Path) -> list[Member]:
@@ -89,10 +146,18 @@ def _is_no_submission(name: str) -> bool:
     return is_stray(name) or name in _METADATA
 
 
-def _of_archive(path: Path, handed: Handed) -> list[Entry]:
+def _of_archive(path: Path, handed: Handed, assignment: str) -> list[Entry]:
     """An archive's submissions, or none where the archive is one itself or cannot be read (as its record will say)."""
     try:
         with archive_members(path.name, path) as members:
+            everything = [member.path for member in members]
+            root = _common_root(everything)
+            found = download(_tree_of_archive(path, root, members), assignment)
+            if found is not None:
+                return [
+                    Entry(pile.name, path, (root + pile.inside,), pile.people[0], pile.people[1:])
+                    for pile in _piles(found, path, handed)
+                ]
             kept = [member for member in members if not _is_no_submission(basename(member.path))]
             root = _common_root([member.path for member in kept])
             heads = sorted({member.path[len(root) :].split("/")[0] for member in kept})
@@ -102,6 +167,22 @@ def _of_archive(path: Path, handed: Handed) -> list[Entry]:
         return []
     groups = _by_person(heads, handed, path)
     return [_entry(_common(group), path, tuple(root + head for head in group)) for group in groups]
+
+
+def _tree_of_archive(path: Path, root: str, members: Sequence[Member]) -> Tree:
+    inside: dict[str, set[str]] = {}
+    for member in members:
+        parts = member.path[len(root) :].split("/")
+        for depth in range(len(parts)):
+            inside.setdefault("/".join(parts[:depth]), set()).add(parts[depth])
+    by_path = {member.path: member for member in members}
+
+    def content(name: str, most: int) -> bytes | None:
+        member = by_path.get(root + name)
+        return None if member is None else member.read(most)
+
+    label = f"{path}/{root.rstrip('/')}" if root else str(path)
+    return Tree(label, sorted(inside.get("", ())), lambda name: sorted(inside.get(name, ())), content)
 
 
 def _common_root(paths: Sequence[str]) -> str:
@@ -195,18 +276,32 @@ def _common(heads: Sequence[str]) -> str:
     return (programs or list(heads))[0]
 
 
-def _check_numbers(entries: Sequence[Entry]) -> None:
-    """Two people never have one number: who writes another's into a name is not to get that one's row."""
+def _one_per_person(entries: Iterable[Entry], handed: Handed) -> list[Entry]:
+    """Of what one person handed in, as two downloads have it, the newest.
+
+    Two people never have one number: who writes another's into a name is not to get that one's row.
+    """
     owners: dict[str, Entry] = {}
-    for entry in entries:
-        number = entry.person.id
-        other = owners.setdefault(number, entry) if number else entry
-        if other is not entry:
-            raise BadInput(
-                shown(
-                    f"{other.origin} and {entry.origin} have one number, {number}; allowed is one submission per number"
-                )
-            )
+    kept: list[Entry] = []
+    for entry in sorted(entries, key=lambda entry: entry.when):
+        numbers = {who.id for who in entry.people if who.id}
+        for other in {id(owners[number]): owners[number] for number in numbers & owners.keys()}.values():
+            if _names(other) != _names(entry):
+                raise BadInput(shown(_one_number(other, entry, min(numbers & owners.keys()))))
+            kept.remove(other)
+            handed.passed_over.append(shown(f"{other.origin}: a newer one of the same person is graded"))
+        owners |= dict.fromkeys(numbers, entry)
+        kept.append(entry)
+    return kept
+
+
+def _one_number(one: Entry, other: Entry, number: str) -> str:
+    origins = " and ".join(sorted((one.origin, other.origin)))
+    return f"{origins} have one number, {number}; allowed is one submission per number"
+
+
+def _names(entry: Entry) -> list[tuple[str, str]]:
+    return [(who.id, who.name) for who in entry.people]
 
 
 # Names ---------------------------------------------------------------------------------------------------------------

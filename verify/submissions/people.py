@@ -18,11 +18,16 @@ _SUFFIX = re.compile(r"(?i)\.(py|ipynb|md|qmd|rmd|zip|tar|tgz|tar\.\w+)$")
 
 @dataclass(frozen=True)
 class Person:
-    """A student, or a group of them. id: the course system's number, or "". late: handed in late, as it says."""
+    """A student, or a group of them. id: the course system's number, or "".
+
+    late: handed in late, as the system says. submitted: when, as ISO 8601 with an offset, or "".
+    """
 
     name: str
     id: str
     late: bool = False
+    email: str = ""
+    submitted: str = ""
 
 
 NOBODY = Person("", "")

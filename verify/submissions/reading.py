@@ -37,13 +37,28 @@ class Entry:
     """A submission that was found and not yet read: its record's name, and where it lies.
 
     inside: the paths within `path`, a folder or an archive, that together are the submission; none where `path` itself
-    is it. person: whose it is, as far as names tell.
+    is it. person: whose it is, as far as names tell; others: who handed it in together with that one.
     """
 
     name: str
     path: Path
     inside: tuple[str, ...] = ()
     person: Person = NOBODY
+    others: tuple[Person, ...] = ()
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Everybody whose it is."""
+        return self.person, *self.others
+
+    @property
+    def when(self) -> tuple[str, float, str]:
+        """What orders submissions by their time: as the system says it, else by the file's own."""
+        try:
+            changed = self.path.stat().st_mtime
+        except OSError:
+            changed = 0.0
+        return max((who.submitted for who in self.people), default=""), changed, self.origin
 
     @property
     def origin(self) -> str:

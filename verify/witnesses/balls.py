@@ -27,6 +27,7 @@ import numpy as np
 from flint import arb, arb_mat, ctx
 from numpy.typing import NDArray
 
+from verify.bounds.pieces import pieces
 from verify.problems.problem import Problem
 from verify.witnesses import jets
 from verify.witnesses.branches import MOST
@@ -113,8 +114,8 @@ class _Pass:
         self.rows = {l: W.tolist() for l, W in self.W.items()}
         self.t = [[arb(v) for v in row] for row in p.t.tolist()]
         self.f = jets.function(p.activation, p.constants)
-        below = jets.branch_below(p.activation, p.constants)
-        self.sides = (below(variable(arb(0))).slope, arb(1)) if below else ()  # f′ on either side of a kink
+        joined = pieces(p.activation, p.constants)
+        self.sides = jets.sides(joined) if joined else {}  # f′ on either side of where pieces meet
         self.unsure = False
         self.a: dict[int, Matrix] = {}
         self.z: dict[int, Matrix] = {0: _matrix(p.x)}
@@ -127,8 +128,9 @@ class _Pass:
         self._errors()
 
     def _watch(self, l: int, name: str) -> None:
-        if name != "softmax" and jets.branch_below(name, self.p.constants):
-            self.unsure |= any(v.contains(0) and not v.is_zero() for v in self.a[l].entries())
+        joined = pieces(name, self.p.constants) if name != "softmax" else None
+        for knot in joined.knots if joined else ():
+            self.unsure |= any(v.contains(knot.at) and v != knot.at for v in self.a[l].entries())
 
     def _activate(self, l: int, at: Base | None) -> None:
         self._watch(l, self.p.activation)
@@ -165,15 +167,25 @@ class _Pass:
 
     def _carried(self, l: int, n: int, start: Matrix, units: Sequence[int]) -> list[Ball]:
         """One sample's, over every choice of branches for the units at 0, if there are not too many of them."""
-        at_zero = [(m, k) for m in range(l + 1, self.p.L) for k, v in enumerate(self.a[m].tolist()[n]) if v.is_zero()]
-        tried = product(self.sides, repeat=len(at_zero)) if self.sides and len(at_zero) <= MOST else [()]
-        rows = [self._up(l, n, start, dict(zip(at_zero, chosen, strict=False))) for chosen in tried]
+        met = [
+            ((m, k), both)
+            for m in range(l + 1, self.p.L)
+            for k, v in enumerate(self.a[m].tolist()[n])
+            if (both := self._sides_at(v)) is not None
+        ]
+        tried = product(*(both for _, both in met)) if len(met) <= MOST else [()]
+        rows = [self._up(l, n, start, dict(zip((unit for unit, _ in met), chosen, strict=False))) for chosen in tried]
         up = [_hull(column) for column in zip(*rows, strict=True)]
         return [self._own(l, n, j, v) for j, v in zip(units, up, strict=True)]
 
+    def _sides_at(self, a: Ball) -> tuple[Ball, Ball] | None:
+        """f′ on either side where a is exactly a point where pieces meet."""
+        return next((both for at, both in self.sides.items() if a == at), None)
+
     def _own(self, l: int, n: int, j: int, up: Ball) -> Ball:
-        if self.sides and self.a[l][n, j].is_zero():
-            return _hull([side * up for side in self.sides])
+        both = self._sides_at(self.a[l][n, j])
+        if both is not None:
+            return _hull([side * up for side in both])
         return self.slope[l][n][j] * up
 
     def _up(self, l: int, n: int, start: Matrix, chosen: Mapping[tuple[int, int], Ball]) -> list[Ball]:

@@ -1,31 +1,31 @@
-"""The branches of units that are at an exact 0: every choice of them, one after the other.
+"""The branches of units that are exactly where two pieces meet: every choice of them, one after the other.
 
-relu, leaky_relu and elu are two smooth branches put together at 0, where each unit may have the slope of either, or any
-in between: E is affine in each unit's slope by itself, so what lies between the derivatives on all choices of branches
-is the set of all subgradients, no more and no less. A unit that is kept to a branch has no kink.
+relu and its kin are smooth pieces put together (`verify.bounds.pieces`); where two meet, at 0 mostly, each unit may
+have the slope of either, or any in between: E is affine in each unit's slope by itself, so what lies between the
+derivatives on all choices of branches is the set of all subgradients, no more and no less. A unit that is kept to a
+branch has no kink.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from manual.activations import Constants
 from verify.bounds.curves import curve
+from verify.bounds.pieces import pieces
 from verify.witnesses.columns import Base, Function, LayerFunction
 
-MOST = 6  # units at 0 whose choices, 2 to that power, are tried
+MOST = 6  # such units whose choices, 2 to that power, are tried
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which units are at 0, from layer l up, and a number for each of them.
+    """Which units are where pieces meet ("at 0", for short), from layer l up, and a number for each of them.
 
     count (N, M): how many units at 0 a move of a_nj(l) can meet, itself among them. A choice is a whole number below
-    2^count, whose bits say, unit by unit, whether it is kept to the branch above 0.
+    2^count, whose bits say, unit by unit, whether it is kept to the piece above.
     """
 
     base: Base
@@ -54,29 +54,25 @@ class Choice:
 
     def _kept(self, a: Tensor, f: Function, name: str, l: int, n: Tensor, j: Tensor, number: int) -> Tensor:
         """f of a(l), (points, P, M), or of the moved unit alone, (points, P)."""
-        if l not in self.at_zero:
+        joined = pieces(name, self.base.problem.constants)
+        if l not in self.at_zero or joined is None:
             return f(a)
         pick = (lambda v: v[n, j]) if a.dim() == 2 else (lambda v: v[n])
-        zero, bit = pick(self.at_zero[l]), pick(self.bit[l])
-        up = torch.bitwise_right_shift(torch.full_like(bit, number), bit) & 1
-        return torch.where(zero, torch.where(up == 1, a, _below(name, self.base.problem.constants)(a)), f(a))
-
-
-def _below(name: str, c: Constants) -> Function:
-    """The branch below 0, which goes on above it."""
-    branches: dict[str, Callable[[Tensor], Tensor]] = {
-        "relu": torch.zeros_like,
-        "leaky_relu": lambda a: c.leaky_relu * a,
-        "elu": lambda a: c.elu * torch.expm1(a),
-    }
-    return branches[name]
+        stands, bit = pick(self.base.a[l]), pick(self.bit[l])
+        up = (torch.bitwise_right_shift(torch.full_like(bit, number), bit) & 1) == 1
+        value = f(a)
+        for knot, left, right in zip(joined.knots, joined.pieces, joined.pieces[1:], strict=False):
+            if bool((here := stands == knot.at).any()):
+                value = torch.where(here, torch.where(up, right(a), left(a)), value)
+        return value
 
 
 def choices(base: Base, l: int) -> Choice:
     """The units at 0 that a move in layer l can meet."""
     p = base.problem
     names = dict.fromkeys(range(l, p.L), p.activation) | ({p.L: p.output} if p.loss == "squared-error" else {})
-    at_zero = {above: base.a[above] == 0 for above, name in names.items() if curve(name, p.constants).pattern}
+    curves = {above: curve(name, p.constants) for above, name in names.items()}
+    at_zero = {above: c.at_knot(base.a[above]) for above, c in curves.items() if c.knots}
     count = torch.zeros_like(base.a[l], dtype=torch.long)
     if not at_zero or not any(bool(v.any()) for v in at_zero.values()):
         return Choice(base, l, {}, {}, count)

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from manual.activations import Constants
+from verify.bounds import roundings
 from verify.bounds.bounded import gamma_n
 from verify.bounds.curves import curve
 from verify.errors import BadInput
@@ -36,8 +37,6 @@ from verify.witnesses.growth import Disc, discs, growth, of_sizes, spectral
 
 STEP = 2.0**-200
 _U = torch.finfo(torch.float64).eps / 2
-# Roundings of one activation, and of the loss, as written out below: counted, then doubled for the library's own.
-_FUNCTION_ROUNDINGS = 32
 # The imaginary part underflows at 2⁻¹⁰⁷⁴, in each of its operations and whatever they grow to: far less than this.
 _LOST = 2.0**-800
 # Beyond it the tanh GELU's sigmoid is 0 or 1 to the last bit, while the cube in its argument would overflow.
@@ -87,6 +86,11 @@ def swish(z: Tensor, beta: float) -> Tensor:
     return _times(z, sigmoid(_scaled(z, beta)))
 
 
+def mish(z: Tensor) -> Tensor:
+    """z tanh(ln(1 + e^z))."""
+    return _times(z, tanh(softplus(z)))
+
+
 def gelu_tanh(z: Tensor) -> Tensor:
     """z σ(2u), u = √(2/π)(z + 0.044715 z³), for 0.5 (1 + tanh u) = σ(2u), which does not cancel."""
     x, y = torch.clamp(z.real, -_SATURATED, _SATURATED), z.imag
@@ -123,6 +127,9 @@ _FUNCTIONS: dict[str, Callable[[Constants], Function]] = {
     "gelu_tanh": lambda c: gelu_tanh,
     "gelu_sigmoid": lambda c: lambda z: swish(z, 1.702),
     "identity": lambda c: identity,
+    "silu": lambda c: lambda z: swish(z, 1.0),
+    "log_sigmoid": lambda c: lambda z: -softplus(-z),
+    "mish": lambda c: mish,
 }
 ALLOWED: tuple[str, ...] = tuple(_FUNCTIONS)
 
@@ -210,7 +217,11 @@ def _layer(base: Base, l: int, memory: int) -> Tensor:
 
 def _roundings(base: Base, l: int) -> int:
     """K: the most roundings that one term can take on its way from a(l) to E_n, the division by N left out."""
-    return sum(len(w) + _FUNCTION_ROUNDINGS for w in base.problem.W[l:]) + base.a[base.problem.L].shape[1] + 32
+    return (
+        sum(len(w) + roundings.COMPLEX_STEP for w in base.problem.W[l:])
+        + base.a[base.problem.L].shape[1]
+        + roundings.COMPLEX_STEP
+    )
 
 
 def _paths(base: Base) -> dict[int, Tensor]:
@@ -233,7 +244,7 @@ def _in_norm(base: Base, l: int, loss_terms: Tensor) -> Tensor:
     moves = torch.ones_like(base.a[l])
     off = torch.zeros_like(moves)
     c = curve(p.activation, p.constants)
-    function = gamma_n(_FUNCTION_ROUNDINGS, _U)
+    function = gamma_n(roundings.COMPLEX_STEP, _U)
     for above_l in range(l, p.L):
         w = p.W[above_l]
         terms = c.derivative_terms(base.a[above_l])
@@ -241,7 +252,7 @@ def _in_norm(base: Base, l: int, loss_terms: Tensor) -> Tensor:
         moves, off = c.first * moves, c.first * off + function * own * moves
         norm, sizes = (v(w) for v in (spectral, of_sizes)) if above_l > l else (torch.linalg.vector_norm(w, dim=1),) * 2
         moves, off = norm * moves, norm * off + gamma_n(len(w) + 1, _U) * sizes * (moves + off)
-    last = gamma_n(_FUNCTION_ROUNDINGS + 32 + loss_terms.shape[1], _U)
+    last = gamma_n(2 * roundings.COMPLEX_STEP + loss_terms.shape[1], _U)
     # 1.01: what is rounded is rounded again, and this bound is rounded itself.
     return 1.01 * size * (off + last * (moves + off)) if l < p.L else torch.full_like(moves, torch.inf)
 

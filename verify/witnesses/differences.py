@@ -9,9 +9,9 @@ which their sum is least. (All this is at the stored a(l), rounded as they are; 
 against it.)
 
 Kinks: the activation patterns at all points are compared exactly. Where they differ the step shrinks. Where a
-pre-activation is exactly 0, either branch may be taken, unit by unit: every choice is differenced by itself, and the
-bar reaches over all of them and no further. What even the smallest step cannot settle is undecided, and so is an entry
-with more units at 0 than can be tried.
+pre-activation is exactly where pieces meet (at 0, mostly), either may be taken, unit by unit: every choice is
+differenced by itself, and the bar reaches over all of them and no further. What even the smallest step cannot settle is
+undecided, and so is an entry with more such units than can be tried.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from verify.bounds import roundings
 from verify.bounds.bounded import gamma_n
 from verify.bounds.curves import Curve, curve
 from verify.problems.problem import Problem
@@ -35,8 +36,6 @@ _LOST = 5e-324  # what one operation loses by underflow, at most
 _MOVED = 2.0**-7  # no pre-activation moves further than that
 _SHORTEST_STEP = 2.0**-36
 _SHRINK = 8.0
-# Roundings of one activation or loss as torch evaluates it.
-_FUNCTION_ROUNDINGS = 4
 MEMORY = 32 * 2**20  # blocks of about this size are evaluated fastest: larger ones leave the caches
 
 
@@ -155,8 +154,9 @@ def _crossed(base: Base, l: int, n: Tensor, j: Tensor, rows: list[Tensor]) -> Te
     """
     crossed = torch.zeros_like(n, dtype=torch.bool)
     for row, c, origin in zip(rows, _curves(base, l), origins(base, l, n, j), strict=True):
-        if c is not None and c.pattern:
-            crossed |= (((row > 0) != (origin > 0)).any(0) & (origin != 0)).any(1)
+        if c is not None and c.knots:
+            other = torch.stack([(row > k.at) != (origin > k.at) for k in c.knots]).any(0)
+            crossed |= (other.any(0) & ~c.at_knot(origin)).any(1)
     return crossed
 
 
@@ -172,8 +172,9 @@ def _steps(base: Base, l: int, up: Growth, C: Tensor, noise: Tensor) -> tuple[Te
     longest = (_MOVED / 3 / _reach(base, l, up)).expand_as(a)
     s = torch.minimum(longest, best_step(C, noise.unsqueeze(1)))
     own = _curves(base, l)[0]
-    if own is not None and own.pattern:
-        s = torch.where(a > 0, torch.minimum(s, torch.clamp(a / 4, min=_SHORTEST_STEP)), s)
+    if own is not None and own.knots:
+        away = own.from_knots(base.a[l])
+        s = torch.where(away > 0, torch.minimum(s, torch.clamp(away / 4, min=_SHORTEST_STEP)), s)
     s = torch.exp2(torch.floor(torch.log2(s)))
     # Below eight units in the last place of a, a ± 3s would not be the points that the weights assume.
     shortest = 8 * 2 * _U * torch.exp2(torch.ceil(torch.log2(torch.clamp(a, min=1e-300))))
@@ -206,7 +207,7 @@ def _noise(base: Base, l: int) -> Tensor:
         a, w = base.a[above_l], p.W[above_l]
         stored = 2 * _U * (base.a[above_l + 1].abs() + _MOVED)
         # f is evaluated at the moved point, and was at the base: what has moved is off by both.
-        own = 2 * _FUNCTION_ROUNDINGS * _U * c.terms(a.abs() + _MOVED)
+        own = 2 * roundings.DIFFERENCES * _U * c.terms(a.abs() + _MOVED)
         if above_l == l:  # one unit alone has moved
             error = torch.amax(own, dim=1, keepdim=True) * torch.amax(w.abs(), dim=0) + _U * _MOVED + stored
             norm = _norm(error)
@@ -231,11 +232,11 @@ def _loss_noise(base: Base, error: Tensor, moved: float) -> Tensor:
         c = curve(p.output, p.constants)
         y = p.pair.y(scores)
         off = (y - p.t).abs() + c.first * moved
-        y_error = c.first * error + _FUNCTION_ROUNDINGS * _U * c.terms(size)
+        y_error = c.first * error + roundings.DIFFERENCES * _U * c.terms(size)
         return torch.sum(off * (y_error + 2 * _U * off) + _U * off**2, dim=1) * (1 + gamma_n(scores.shape[1], _U))
     if p.loss == "cross-entropy":
         weight = torch.clamp(torch.sum(p.t.abs(), dim=1), min=1)
         lipschitz, terms = 2 * torch.amax(error, dim=1) * weight, 2 * torch.amax(size, dim=1) * weight
     else:
         lipschitz, terms = torch.sum(error, dim=1), torch.sum(size, dim=1)
-    return lipschitz + _FUNCTION_ROUNDINGS * _U * (terms + scores.shape[1])
+    return lipschitz + roundings.DIFFERENCES * _U * (terms + scores.shape[1])

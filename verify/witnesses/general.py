@@ -14,226 +14,95 @@ counts where its estimate is confirmed, within the bars, by every shorter one th
 is taken. A kink within the longer steps, or a wiggle that they overlook, is seen in this way. Where the slopes of the
 two sides differ at every step, as those of |x| do at 0, the bar reaches over both: any subgradient is accepted. What no
 step settles is undecided.
+
+All points of one step lie on a grid, and so do those of the next: a wave whose period is a power of two has the same
+value at each of them, and a slope of 0. So two more points lie off every grid. A step whose polynomial misses them is
+not used, and an entry that has no other is `aliased`: something goes up and down between the points. A wave that has
+one value at all points, those two among them, cannot be told from a constant by any finite number of evaluations.
+
+Where a function has many inputs, a plan (`verify.witnesses.plan`) says which entries are differenced.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
-from verify.errors import BadInput
 from verify.witnesses.differences import MEMORY, Estimate
-from verify.witnesses.stencils import POINTS, between, central, central_rounding, one_sided
+from verify.witnesses.evaluating import Evaluated, checked
+from verify.witnesses.noise import Noise, line, noise_of
+from verify.witnesses.plan import ALL, Plan
+from verify.witnesses.stencils import POINTS, between, central, central_rounding, interpolated, one_sided
 
 _U = torch.finfo(torch.float64).eps / 2
 _RATIO = 8.0
 _LONGEST, _SHORTEST = 2.0**-4, 2.0**-20  # of the first step, relative to max(1, |x|)
-_NOISE_FACTOR = 8
-_FIRST_SPACING, _LAST_SPACING, _SPACINGS = -44, -8, 6  # of the points on the line, as powers of two
-_OFF_GRID = 1.2720196495140689  # √golden ratio, times each spacing: points that fall on no grid of powers of two
-_LONG_SPACINGS = (-23, -20, -17, -14, -12, -10, -8)
-_ALONE = 8  # times its neighbours
-_AWAY = 2.0**-6  # where noise is asked for as well: a residual that is 0 at the argument is quiet there alone
-_ROUNDED = (
-    2.0**-40
-)  # jumps beyond this share of the numbers at hand are the function's own, as those of a fast sine are
-_STEP_SHARE = 4  # a staircase's step is this many σ: twice the step in all
-# Copies of the perturbed argument that live at once: the chunk itself and what a function usually makes of it.
-_COPIES = 8
+# Off every grid, in units of the step: the plastic number and the golden ratio's fraction.
+_BETWEEN = (1.3247179572447460, -0.6180339887498949)
+_MISSED = 8  # times what the bar allows at such a point
+Progress = Callable[[int, int], None]  # evaluations made, evaluations known to be needed
 
 
 @dataclass(frozen=True)
-class Noise:
-    """What one evaluation can be off by, absolute; whether the caller gave it or it was estimated."""
+class Differences(Estimate):
+    """An Estimate with `asked`, the entries that the plan chose, and `aliased`, those undecided ones between whose
+    points something goes up and down. What was not asked is undecided: its value is 0, its bar ∞.
+    """
 
-    bound: float
-    given: bool
+    asked: Tensor
+    aliased: Tensor
 
 
 def differences_of(
-    function: Callable[..., Tensor], *tensors: Tensor, rounding: float | None = None, memory: int = MEMORY
-) -> list[Estimate]:
+    function: Callable[..., Tensor],
+    *tensors: Tensor,
+    rounding: float | None = None,
+    memory: int = MEMORY,
+    plan: Plan = ALL,
+    progress: Progress = lambda done, of: None,
+) -> list[Differences]:
     """The derivatives of function(*tensors) -> () in every entry: one Estimate a tensor, of its shape, in float64.
 
     The function is evaluated in float64 on the tensors' device, forward only; the tensors stay as they are. `rounding`
-    bounds the error of one evaluation. The perturbed copies take about `memory` bytes. Raises BadInput for tensors that
-    are not floating or not finite, and a function whose value is no single finite number, changes its arguments, or
-    changes from one call to the next.
+    bounds the error of one evaluation. What is evaluated at once takes about `memory` bytes, measured at one call, and
+    one copy of the argument at least. `plan` chooses the entries, `progress` hears of evaluations. Raises BadInput for
+    tensors that are not floating or not finite, and a function whose value is no single finite number, changes its
+    arguments, or changes from one call to the next.
     """
     with torch.no_grad():
-        f = _Function(function, _checked(tensors))
-        return [_argument(f, k, noise_of(f, k, rounding), memory) for k in range(len(tensors))]
+        f = Evaluated(function, checked(tensors), memory)
+        at = [plan.entries(k, v.numel(), v.device) for k, v in enumerate(f.tensors)]
+        count = _Count(progress, sum(4 * _POINTS * len(a) for a in at))
+        return [_argument(f, k, a, noise_of(f, k, rounding), count) for k, a in enumerate(at)]
 
 
 def noise_in(function: Callable[..., Tensor], *tensors: Tensor) -> list[Noise]:
     """The estimated rounding of one evaluation, along a line in each tensor: what `differences_of` falls back on."""
     with torch.no_grad():
-        f = _Function(function, _checked(tensors))
+        f = Evaluated(function, checked(tensors), MEMORY)
         return [noise_of(f, k, None) for k in range(len(tensors))]
 
 
-# The function --------------------------------------------------------------------------------------------------------
+_POINTS = len(POINTS) + len(_BETWEEN)
 
 
-def _checked(tensors: Sequence[object]) -> list[Tensor]:
-    """Copies of the tensors in float64."""
-    if not tensors:
-        raise BadInput("no tensor to differentiate by: allowed is one or more")
-    return [_copy(k, v) for k, v in enumerate(tensors)]
+@dataclass
+class _Count:
+    """Evaluations, as they are made and as more of them turn out to be needed."""
 
+    progress: Progress
+    of: int
+    done: int = 0
 
-def _copy(k: int, v: object) -> Tensor:
-    if not isinstance(v, Tensor):
-        raise BadInput(
-            f"argument {k} is {v!r:.60}, of type {type(v).__name__}: allowed are tensors of a floating dtype"
-        )
-    if not v.is_floating_point():
-        raise BadInput(f"argument {k} has dtype {v.dtype}, which no small step fits in: allowed are floating dtypes")
-    if not bool(torch.isfinite(v).all()):
-        raise BadInput(f"argument {k} has entries that are not finite: allowed are finite numbers")
-    return v.detach().to(torch.float64, copy=True)
+    def more(self, count: int) -> None:
+        self.of += count
 
-
-class _Function:
-    """The function at one argument's perturbed copies, the others as they are."""
-
-    def __init__(self, function: Callable[..., Tensor], tensors: list[Tensor]) -> None:
-        self.function = function
-        self.tensors = tensors
-        self.batched = True
-        kept = [v.clone() for v in tensors]
-        self.value = _number(function(*tensors))
-        again = _number(function(*tensors))
-        if not all(torch.equal(v, w) for v, w in zip(tensors, kept, strict=True)):
-            raise BadInput("the function changes its arguments: allowed is one that leaves them as they are")
-        if float(again) != float(self.value):
-            raise BadInput(
-                f"the function gives {float(self.value)!r}, then {float(again)!r} for the same arguments: "
-                "allowed is one without random numbers or memory"
-            )
-
-    def at(self, k: int, rows: Tensor) -> Tensor:
-        """The values (B,) with argument k replaced by each of the rows (B, *shape)."""
-        one: Callable[[Tensor], Tensor] = lambda v: self.function(*self.tensors[:k], v, *self.tensors[k + 1 :])
-        if self.batched:
-            try:
-                with warnings.catch_warnings():
-                    warnings.filterwarnings("ignore", message="There is a performance drop")
-                    return torch.func.vmap(one)(rows).to(torch.float64)
-            except RuntimeError:  # an operation that vmap has no rule for, or a branch on a value
-                self.batched = False
-        return torch.stack([one(row).to(torch.float64) for row in rows.clone()])
-
-
-def _number(value: object) -> Tensor:
-    if not isinstance(value, Tensor) or not value.is_floating_point():
-        what = f"dtype {value.dtype}" if isinstance(value, Tensor) else f"type {type(value).__name__}"
-        raise BadInput(f"the function's value has {what}: allowed is a tensor of a floating dtype")
-    if value.dim() != 0:
-        raise BadInput(f"the function's value has shape {tuple(value.shape)}: allowed is (), a single number")
-    if not bool(torch.isfinite(value)):
-        raise BadInput(f"the function's value is {float(value)}: allowed is a finite number")
-    return value.to(torch.float64).clone()
-
-
-# Noise ---------------------------------------------------------------------------------------------------------------
-
-
-def noise_of(f: _Function, k: int, rounding: float | None) -> Noise:
-    """The bound that was given, or eight times the noise along a line in argument k, at least four roundings."""
-    if rounding is not None:
-        if not 0 <= rounding < float("inf"):
-            raise BadInput(f"rounding {rounding!r}: allowed is a finite number, 0 or more")
-        return Noise(float(rounding), given=True)
-    x = f.tensors[k]
-    own = abs(float(f.value))
-    if x.numel() == 0:
-        return Noise(4 * _U * own, given=False)
-    alone = f.at(k, x.unsqueeze(0))[0]  # vmap may sum in another order than the function by itself
-    between = abs(float(alone - f.value))
-    return Noise(max(_NOISE_FACTOR * _level(f, k), 4 * _U * own, between), given=False)
-
-
-def _level(f: _Function, k: int) -> float:
-    """σ in argument k: the smaller of those along two opposite lines, one of which may run into a kink or a jump."""
-    here = min(_along(f, k, 1.0), _along(f, k, -1.0))
-    away = min(_along(f, k, 1.0, _AWAY), _along(f, k, -1.0, -_AWAY))
-    return max(here, away) if away <= max(_ROUNDED * float(f.value.abs()), _U) else here
-
-
-def _along(f: _Function, k: int, sign: float, start: float = 0.0) -> float:
-    """σ along a line: the first spacing whose table settles, else the smallest level of any table.
-
-    A spacing below the function's resolution is made longer; one at which the function's own trend drowns the noise,
-    shorter. Then longer spacings are looked at: a function that is smooth between jumps is quiet on short ones.
-    """
-    exponent, tried, lowest, found = _FIRST_SPACING, set[int](), float("inf"), None
-    while found is None and exponent not in tried and exponent <= _LAST_SPACING:
-        tried.add(exponent)
-        values = _line(f, k, sign * _OFF_GRID * 2.0**exponent, start)
-        if not bool(torch.isfinite(values).all()):
-            break  # the line leaves the function's domain
-        levels, found = noise_table(values)
-        lowest = min([lowest, *(v for v in levels if v > 0)])
-        exponent += _SPACINGS if not levels else -_SPACINGS
-    quiet = found if found is not None else lowest if lowest < float("inf") else 0.0
-    return max(quiet, _jumps(f, k, sign)) if start == 0.0 else quiet
-
-
-def _jumps(f: _Function, k: int, sign: float) -> float:
-    """σ of jumps that are too far apart for short spacings: the steps of a staircase, or noise that does not grow.
-
-    Noise is as large on one spacing as on the next; what a kink or a trend leaves grows with the spacing.
-    """
-    lines = [_line(f, k, sign * _OFF_GRID * 2.0**e) for e in _LONG_SPACINGS]
-    levels = [noise_table(v)[1] or 0.0 for v in lines]
-    lasting = [max(a, b) for a, b in pairwise(levels) if min(a, b) > 0 and max(a, b) <= 4 * min(a, b)]
-    largest = _ROUNDED * max(1.0, abs(float(f.value)), float(torch.amax(f.tensors[k].abs())))
-    return max([0.0, *(v for v in [*lasting, *(_stair(v) / _STEP_SHARE for v in lines)] if v <= largest)])
-
-
-def _stair(values: Tensor) -> float:
-    """The largest jump between neighbours that stands alone, far above those beside it; 0 where there is none."""
-    d = (values[1:] - values[:-1]).abs()
-    alone = (d[1:-1] > _ALONE * torch.maximum(d[:-2], d[2:])) & torch.isfinite(d[1:-1])
-    return float(torch.amax(torch.where(alone, d[1:-1], 0.0)))
-
-
-def _line(f: _Function, k: int, spacing: float, start: float = 0.0) -> Tensor:
-    """The function at nine points beside argument k on a line, each entry moving by max(1, |x|) or its opposite.
-
-    The argument itself is left out: it may well stand on a kink.
-    """
-    x = f.tensors[k]
-    signs = torch.where(torch.arange(x.numel(), device=x.device).reshape(x.shape) % 3 == 1, -1.0, 1.0).to(x.dtype)
-    steps = torch.arange(1, 10, device=x.device, dtype=x.dtype).reshape(-1, *[1] * x.dim())
-    return f.at(k, x + (start + spacing * steps) * signs * torch.clamp(x.abs(), min=1.0))
-
-
-def noise_table(values: Tensor) -> tuple[list[float], float | None]:
-    """Moré and Wild's table of differences of equally spaced values: the level of each order, and the one that settles.
-
-    σ_j² = (j!)²/(2j)! times the mean of the squares of the differences of order j. It settles at the first j whose next
-    two levels are within a factor of four and whose differences change sign; None where none does.
-    """
-    levels, changes, gamma, row = [], [], 1.0, values
-    for j in range(1, len(values)):
-        row = row[1:] - row[:-1]
-        if j == 1 and int((row == 0).sum()) >= len(values) // 2:
-            return [], None  # the spacing is below the resolution of the function
-        gamma *= 0.5 * j / (2 * j - 1)
-        levels.append(float(torch.sqrt(gamma * torch.mean(row**2))))
-        changes.append(bool(torch.amin(row) * torch.amax(row) < 0))
-    for j in range(len(levels) - 2):
-        three = levels[j : j + 3]
-        if changes[j] and max(three) <= 4 * min(three):
-            return levels, levels[j]
-    return levels, None
+    def add(self, count: int) -> None:
+        self.done += count
+        self.progress(self.done, self.of)
 
 
 # The ladder ----------------------------------------------------------------------------------------------------------
@@ -241,18 +110,26 @@ def noise_table(values: Tensor) -> tuple[list[float], float | None]:
 
 @dataclass
 class _Rungs:
-    """What each step of the ladder gave, (rungs, P): step, value, bar; a bar of ∞ where nothing usable came out."""
+    """What each step of the ladder gave, (rungs, P): step, value, bar, and whether the points between were missed.
+
+    A bar is ∞ where nothing usable came out.
+    """
 
     step: Tensor
     value: Tensor
     bar: Tensor
+    missed: Tensor
 
-    def add(self, at: Tensor, step: Tensor, value: Tensor, bar: Tensor) -> None:
+    @classmethod
+    def none(cls, like: Tensor) -> _Rungs:
+        return cls(*(torch.empty(0, len(like), dtype=torch.float64, device=like.device) for _ in fields(cls)))
+
+    def add(self, at: Tensor, step: Tensor, found: tuple[Tensor, Tensor, Tensor]) -> None:
         """One more rung for the entries `at`."""
-        P = self.step.shape[1]
-        for name, new, blank in (("step", step, 0.0), ("value", value, 0.0), ("bar", bar, torch.inf)):
-            row = torch.full((1, P), blank, dtype=torch.float64, device=step.device)
-            row[0, at] = new
+        for name, new, blank in zip(("step", "value", "bar", "missed"), (step, *found), (0, 0, torch.inf, 0),
+                                    strict=True):  # fmt: skip
+            row = torch.full((1, self.step.shape[1]), blank, dtype=torch.float64, device=step.device)
+            row[0, at] = new.to(torch.float64)
             setattr(self, name, torch.cat([getattr(self, name), row]))
 
     def confirmed(self) -> Tensor:
@@ -271,24 +148,24 @@ class _Rungs:
         return torch.stack(rows)
 
 
-def _argument(f: _Function, k: int, noise: Noise, memory: int) -> Estimate:
-    x = f.tensors[k].reshape(-1)
-    if x.numel() == 0:
-        empty = f.tensors[k]
-        return Estimate(empty, empty, empty.bool())
-    rungs = _Rungs(*(torch.empty(0, x.numel(), dtype=torch.float64, device=x.device) for _ in range(3)))
-    everywhere = torch.arange(x.numel(), device=x.device)
+def _argument(f: Evaluated, k: int, asked: Tensor, noise: Noise, count: _Count) -> Differences:
+    whole = f.tensors[k]
+    if whole.numel() == 0:
+        return Differences(whole, whole, whole.bool(), whole.bool(), whole.bool())
+    x = whole.reshape(-1)[asked]
+    rungs, every = _Rungs.none(x), torch.arange(len(x), device=x.device)
     relative = _relative_noise(f, k, noise)
-    check, step = _check_step(x, relative), _first_step(x, relative)
+    check, step = _check_step(x, whole, relative), _first_step(x, relative)
     for s in (check / _RATIO, check, step, step / _RATIO):
         s = _exact(s, x)
-        rungs.add(everywhere, s, *_slopes(f, k, everywhere, s, noise, memory))
+        rungs.add(every, s, _slopes(f, k, asked, s, noise, count))
     step = step / _RATIO
     while len(at := _unsettled(rungs, step, check, noise)):
-        step = torch.where(torch.isin(everywhere, at), step / _RATIO, step)
+        count.more(len(at) * _POINTS)
+        step[at] /= _RATIO
         s = _exact(step[at], x[at])
-        rungs.add(at, s, *_slopes(f, k, at, s, noise, memory))
-    return _narrowest(rungs, f.tensors[k].shape)
+        rungs.add(at, s, _slopes(f, k, asked[at], s, noise, count))
+    return _narrowest(rungs, asked, whole)
 
 
 def _unsettled(rungs: _Rungs, step: Tensor, check: Tensor, noise: Noise) -> Tensor:
@@ -298,15 +175,25 @@ def _unsettled(rungs: _Rungs, step: Tensor, check: Tensor, noise: Noise) -> Tens
     return torch.nonzero(((best == torch.inf) | (best > 4 * rounding)) & (step > check * _RATIO)).reshape(-1)
 
 
-def _narrowest(rungs: _Rungs, shape: torch.Size) -> Estimate:
+def _narrowest(rungs: _Rungs, asked: Tensor, whole: Tensor) -> Differences:
+    """The narrowest bar of each entry that was asked, and ∞ for the others."""
     bar, at = torch.min(rungs.confirmed(), dim=0)
-    value = torch.gather(rungs.value, 0, at.unsqueeze(0))[0]
-    return Estimate(value.reshape(shape), bar.reshape(shape), (bar == torch.inf).reshape(shape))
+    value = torch.where(bar < torch.inf, torch.gather(rungs.value, 0, at.unsqueeze(0))[0], 0.0)
+    aliased = (bar == torch.inf) & rungs.missed.bool().any(0)
+
+    def spread(found: Tensor, blank: float) -> Tensor:
+        flat = torch.full((whole.numel(),), blank, dtype=torch.float64, device=whole.device)
+        flat[asked] = found.to(torch.float64)
+        return flat.reshape(whole.shape)
+
+    bars = spread(bar, torch.inf)
+    there, waves = (spread(v, 0.0).bool() for v in (torch.ones_like(bar), aliased))
+    return Differences(spread(value, 0.0), bars, bars == torch.inf, there, waves)
 
 
-def _relative_noise(f: _Function, k: int, noise: Noise) -> float:
+def _relative_noise(f: Evaluated, k: int, noise: Noise) -> float:
     """The noise relative to the function's values around argument k (the value at it may happen to be 0)."""
-    around = torch.cat([f.value.reshape(1), _line(f, k, 2.0**-10), _line(f, k, -(2.0**-10))]).abs()
+    around = torch.cat([f.value.reshape(1), line(f, k, 2.0**-10), line(f, k, -(2.0**-10))]).abs()
     size = float(torch.amax(torch.where(torch.isfinite(around), around, 0.0)))
     return min(max(noise.bound / size, _U), 1.0) if size > 0 else _U
 
@@ -316,9 +203,9 @@ def _first_step(x: Tensor, relative: float) -> Tensor:
     return min(max(relative**0.2, _SHORTEST), _LONGEST) * torch.clamp(x.abs(), min=1.0)
 
 
-def _check_step(x: Tensor, relative: float) -> Tensor:
-    """Where rounding still leaves half of the digits; relative to the largest entry, if that is below 1."""
-    largest = float(torch.amax(x.abs()))
+def _check_step(x: Tensor, whole: Tensor, relative: float) -> Tensor:
+    """Where rounding still leaves half of the digits; relative to the argument's largest entry, if that is below 1."""
+    largest = float(torch.amax(whole.abs()))
     return torch.full_like(x, min(relative**0.5, _LONGEST / _RATIO**2) * min(largest or 1.0, 1.0))
 
 
@@ -331,36 +218,53 @@ def _exact(step: Tensor, x: Tensor) -> Tensor:
 # One step ------------------------------------------------------------------------------------------------------------
 
 
-def _slopes(f: _Function, k: int, at: Tensor, step: Tensor, noise: Noise, memory: int) -> tuple[Tensor, Tensor]:
-    """Value and bar of the derivative in the entries `at`, each at its own step."""
-    numel = f.tensors[k].numel()
-    size = max(1, memory // (8 * numel * len(POINTS) * _COPIES))
-    E = torch.cat([_evaluations(f, k, a, s) for a, s in zip(at.split(size), step.split(size), strict=True)], dim=1)
-    E_0 = f.value.expand(1, len(at))
+def _slopes(
+    f: Evaluated, k: int, at: Tensor, step: Tensor, noise: Noise, count: _Count
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Value and bar of the derivative in the entries `at`, each at its own step; whether points between were missed."""
+    x, size = f.tensors[k].reshape(-1)[at], max(1, f.chunk(k) // _POINTS)
+    parts = [_evaluations(f, k, a, s, count) for a, s in zip(at.split(size), step.split(size), strict=True)]
+    every = torch.cat(parts, dim=1)
+    E, E_0 = every[: len(POINTS)], f.value.expand(1, len(at))
     # Where x ± kh is no number of float64, the point that stands in for it moves E by its distance times the slope.
-    lost = _lost(f.tensors[k].reshape(-1)[at], _shifts(step))
+    lost = _lost(x, _shifts(step)[: len(POINTS)])
     off = noise.bound + lost * torch.amax((E - E_0).abs(), dim=0) / step
     left = one_sided(torch.cat([E_0, E[3:]]), -step, off)
     right = one_sided(torch.cat([E_0, E[:3]]), step, off)
     sided = (left[0] - right[0]).abs() > left[1] + right[1]
     value, bar = (torch.where(sided, u, v) for u, v in zip(between(left, right), central(E, step, off), strict=True))
-    usable = torch.isfinite(value) & torch.isfinite(bar)
-    return torch.where(usable, value, 0.0), torch.where(usable, bar, torch.inf)
+    there = torch.isfinite(value) & torch.isfinite(bar)
+    missed = there & _missed(x, step, every, E_0, bar)
+    usable = there & ~missed
+    return torch.where(usable, value, 0.0), torch.where(usable, bar, torch.inf), missed
 
 
-def _evaluations(f: _Function, k: int, at: Tensor, step: Tensor) -> Tensor:
-    """The function at the six points of each entry, (6, entries)."""
+def _missed(x: Tensor, step: Tensor, E: Tensor, E_0: Tensor, bar: Tensor) -> Tensor:
+    """Whether a point off the grid has another value than the polynomial through the others, beyond what bars allow.
+
+    What the degree adds is allowed as well: an even function's derivative at 0 is exact, its polynomial is not.
+    """
+    found = torch.zeros_like(x, dtype=torch.bool)
+    for shift, value in zip(_shifts(step)[len(POINTS) :], E[len(POINTS) :], strict=True):
+        high, low = interpolated(torch.cat([E_0, E[: len(POINTS)]]), ((x + shift) - x) / step)
+        found |= ~((value - high).abs() <= _MISSED * step * bar + 2 * (high - low).abs())
+    return found
+
+
+def _evaluations(f: Evaluated, k: int, at: Tensor, step: Tensor, count: _Count) -> Tensor:
+    """The function at all points of each entry, (points, entries)."""
     x = f.tensors[k]
-    count, points = len(at), len(POINTS)
-    rows = x.reshape(1, -1).repeat(points * count, 1)
-    which = torch.arange(points * count, device=x.device)
-    rows[which, at.repeat(points)] = (x.reshape(-1)[at] + _shifts(step)).reshape(-1)
-    return f.at(k, rows.reshape(-1, *x.shape)).reshape(points, count)
+    rows = x.reshape(1, -1).repeat(_POINTS * len(at), 1)
+    which = torch.arange(len(rows), device=x.device)
+    rows[which, at.repeat(_POINTS)] = (x.reshape(-1)[at] + _shifts(step)).reshape(-1)
+    found = f.at(k, rows.reshape(-1, *x.shape)).reshape(_POINTS, len(at))
+    count.add(len(rows))
+    return found
 
 
 def _shifts(step: Tensor) -> Tensor:
-    """kh for the six points, (6, entries)."""
-    return torch.tensor(POINTS, dtype=step.dtype, device=step.device).unsqueeze(1) * step
+    """The points' distances from x, (points, entries)."""
+    return torch.tensor((*POINTS, *_BETWEEN), dtype=step.dtype, device=step.device).unsqueeze(1) * step
 
 
 def _lost(x: Tensor, shift: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from typing import Any
 from flint import arb
 
 from manual.activations import Constants
+from verify.bounds.pieces import Pieces, pieces
 
 Ball = Any  # flint has no types
 
@@ -127,42 +128,50 @@ def gelu_tanh(a: Jet) -> Jet:
     return a * sigmoid((a + cube) * (2 * (2 / arb.pi()).sqrt()))
 
 
-def piecewise(a: Jet, below: Function) -> Jet:
-    """a where a > 0, below(a) where a < 0; at 0, or where the ball reaches it, the hull of both, slopes as well."""
-    if a.value > 0:
-        return a
-    left = below(a)
-    if a.value < 0:
-        return left
-    value = arb(0) if a.value.is_zero() else left.value.union(a.value)
-    return Jet(value, left.slope.union(a.slope))
+def mish(a: Jet) -> Jet:
+    """a n/(n + 2) with n = eᵃ(eᵃ + 2); above 0 as a − 2a q²/(1 + 2q + 2q²), q = e⁻ᵃ."""
+    if _positive(a):
+        q = (-a).exp()
+        return a - 2 * a * q * q / (1 + 2 * q + 2 * q * q)
+    n = a.exp() * (a.exp() + 2)
+    return a * n / (n + 2)
 
 
-def branch_below(name: str, c: Constants) -> Function | None:
-    """f of a ≤ 0, for the activations that are a itself above 0; None for those without a kink."""
-    gamma, alpha = arb(c.leaky_relu), arb(c.elu)
-    branches: dict[str, Function] = {
-        "relu": lambda a: a * 0,
-        "leaky_relu": lambda a: gamma * a,
-        "elu": lambda a: alpha * a.expm1(),
-    }
-    return branches.get(name)
+def piecewise(a: Jet, joined: Pieces) -> Jet:
+    """The piece that a lies in; where pieces meet, or where the ball reaches that, the hull of both, slopes as well."""
+    low = sum(1 for knot in joined.knots if a.value > knot.at)
+    high = sum(1 for knot in joined.knots if not a.value < knot.at)
+    found = joined.pieces[low](a)
+    for piece in joined.pieces[low + 1 : high + 1]:
+        other = piece(a)
+        exact = a.value.rad() == 0  # the pieces meet: either value is f's
+        found = Jet(other.value if exact else found.value.union(other.value), found.slope.union(other.slope))
+    return found
+
+
+def sides(joined: Pieces) -> dict[float, tuple[Ball, Ball]]:
+    """f′ on either side of each point where pieces meet."""
+    between = zip(joined.knots, joined.pieces, joined.pieces[1:], strict=False)
+    return {k.at: (left(variable(arb(k.at))).slope, right(variable(arb(k.at))).slope) for k, left, right in between}
 
 
 def function(name: str, c: Constants) -> Function:
     """f of that name. Constants are the doubles that a problem has; 0.044715 and 1.702 are the decimals of the deck."""
-    below = branch_below(name, c)
-    if below is not None:
-        return lambda a: piecewise(a, below)
+    joined = pieces(name, c)
+    if joined is not None:
+        return lambda a: piecewise(a, joined)
     beta, sigmoids = arb(c.swish), arb(1702) / 1000
     smooth: dict[str, Function] = {
         "softplus": softplus,
         "sigmoid": sigmoid,
         "tanh": tanh,
         "swish": lambda a: swish(a, beta),
+        "silu": lambda a: swish(a, arb(1)),
         "gelu": gelu,
         "gelu_tanh": gelu_tanh,
         "gelu_sigmoid": lambda a: swish(a, sigmoids),
+        "mish": mish,
+        "log_sigmoid": lambda a: -softplus(-a),
         "identity": lambda a: a,
     }
     return smooth[name]

@@ -8,6 +8,8 @@ Comp. 51, 1988: for the points ±s, ±2s, ±3s in the central differences of ord
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -43,6 +45,23 @@ def truncated(steep: Tensor, radius: Tensor) -> Tensor:
 def best_step(C: Tensor, noise: Tensor) -> Tensor:
     """The step at which C s⁶ and the rounding of the central difference add up to the least."""
     return (2 * sum(map(abs, _SIX)) * noise / (6 * C)) ** (1 / 7)
+
+
+def interpolated(E: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
+    """The polynomials through E (7, …) at 0 and POINTS, of degree six and (without ±3) of four, `at` steps from 0."""
+    nodes = (0, *POINTS)
+    four = [i for i, p in enumerate(nodes) if abs(p) < 3]
+    return _lagrange(nodes, E, at), _lagrange([nodes[i] for i in four], E[four], at)
+
+
+def _lagrange(nodes: Sequence[int], E: Tensor, at: Tensor) -> Tensor:
+    total = torch.zeros_like(at)
+    for i, p in enumerate(nodes):
+        weight = torch.ones_like(at)
+        for q in (*nodes[:i], *nodes[i + 1 :]):
+            weight = weight * (at - q) / (p - q)
+        total = total + weight * E[i]
+    return total
 
 
 def one_sided(E: Tensor, s: Tensor, noise: Tensor | float) -> tuple[Tensor, Tensor]:

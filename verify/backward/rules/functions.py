@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from verify.backward.bound import Bound, plus, size, stored, times
+from verify.backward.bound import Bound, size, stored, times
 from verify.backward.precision import Precision
 from verify.backward.rules.table import lift, rule
 
@@ -94,22 +94,58 @@ def _wave(p: Precision, func: Any, a: Bound) -> Bound:
     return stored(p, value, [x], proof, times(s * s, x.var), relative=p.function / p.u, sigma=p.function_sigma / p.u)
 
 
-@rule("asin", "acos", "atanh", "tan", "lgamma", "digamma", "erfinv", "special_erfcx", "acosh")
-def _by_autograd(p: Precision, func: Any, a: Bound) -> Bound:
-    """Functions whose second derivative grows towards the ends of their domain: slopes at both ends and between."""
+# |f′|, which between two poles is largest at an end of any interval, and the pole that a point lies beyond.
+_STEEP: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor] | None]] = {
+    "asin": (lambda x: torch.rsqrt(1 - x * x), None),
+    "acos": (lambda x: torch.rsqrt(1 - x * x), None),
+    "atanh": (lambda x: 1 / (1 - x * x), None),
+    "acosh": (lambda x: torch.rsqrt(x * x - 1), None),
+    "tan": (lambda x: 1 + torch.tan(x) ** 2, lambda x: torch.floor(x / math.pi - 0.5)),
+    "lgamma": (lambda x: torch.digamma(x).abs(), lambda x: torch.floor(x.clamp(max=0.5))),
+    "digamma": (lambda x: torch.special.polygamma(1, x).abs(), lambda x: torch.floor(x.clamp(max=0.5))),
+    "erfinv": (lambda x: torch.exp(torch.erfinv(x) ** 2) / _ROOT, None),
+    "special_erfcx": (lambda x: (2 * x * torch.special.erfcx(x) - _ROOT).abs(), None),
+}
+
+
+def _inside(name: str, x: Tensor, slope: Tensor) -> Tensor | None:
+    """Sizes that a library adds up on its way, beyond the value's: Γ's functions go up to 10 by their recurrence."""
+    if name not in ("lgamma", "digamma"):
+        return None
+    return 5 + 1 / x.abs() + torch.where(x < 0, x.abs() * slope, 0.0)
+
+
+@rule(*_STEEP)
+def _steep(p: Precision, func: Any, a: Bound) -> Bound:
+    """Functions with poles or ends: nothing bounds what the argument's error reaches beyond one."""
     x = lift(p, a, a.value)
-
-    def slope(v: Tensor) -> Tensor:
-        with torch.enable_grad():
-            leaf = v.detach().clone().requires_grad_()
-            return torch.autograd.grad(func(leaf).sum(), leaf)[0].abs()
-
+    name = func._schema.name.split("::")[1]
+    slope, beyond = _STEEP[name]
     proof = None
     if x.proof is not None:
-        proof = x.proof * torch.maximum(
-            slope(x.value), torch.maximum(slope(x.value - x.proof), slope(x.value + x.proof))
-        )
-    value, s = func(x.value), slope(x.value)
+        low, high = x.value - x.proof, x.value + x.proof
+        reached = x.proof * torch.maximum(slope(low), slope(high))
+        proof = torch.where(x.proof == 0, 0.0, torch.nan_to_num(reached, nan=torch.inf, posinf=torch.inf))
+        if beyond is not None:
+            proof = torch.where(beyond(low) == beyond(high), proof, torch.inf)
+    var = None if x.var is None else torch.where(x.var == 0, 0.0, slope(x.value) ** 2 * x.var)
     return stored(
-        p, value, [x], plus(proof), times(s * s, x.var), relative=p.function / p.u, sigma=p.function_sigma / p.u
-    )
+        p, func(x.value), [x], proof, var, relative=p.function / p.u, sigma=p.function_sigma / p.u,
+        extra=_inside(name, x.value, slope(x.value)),
+    )  # fmt: skip
+
+
+@rule("polygamma")
+def _polygamma(p: Precision, func: Any, n: int, a: Bound) -> Bound:
+    """Of one sign and falling where x > 0; nothing is said of what lies left of 0."""
+    x = lift(p, a, a.value)
+    slope = torch.special.polygamma(n + 1, x.value).abs()
+    proof = torch.where(x.value > 0, 0.0, torch.inf)
+    if x.proof is not None:
+        low = x.value - x.proof
+        steepest = torch.special.polygamma(n + 1, low.clamp(min=1e-300)).abs()
+        proof = proof + torch.where(low > 0, torch.where(x.proof == 0, 0.0, x.proof * steepest), torch.inf)
+    return stored(
+        p, func(n, x.value), [x], proof, times(slope**2, x.var), relative=p.function / p.u,
+        sigma=p.function_sigma / p.u,
+    )  # fmt: skip

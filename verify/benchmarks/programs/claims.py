@@ -122,7 +122,7 @@ def _worked(equations: Equations, p: Fresh, task: Task) -> list[NDArray] | None:
     """dW and db of the equations; None where they raise."""
     own, tensors = task.constants, lambda arrays: tuple(torch.from_numpy(v) for v in arrays)
     x, t = tensors([p.x, p.t])
-    constants = Constants(own.leaky, own.elu, own.swish)
+    constants = Constants(own.leaky, own.elu, own.swish, own.celu, own.prelu)
     q = Problem(tensors(p.W), tensors(p.b), x, t, p.activation, task.output, task.loss, p.lam, constants)
     try:
         net = work(q.W, q.b, q.x, q.t, q.f, q.pair, q.lam, equations)

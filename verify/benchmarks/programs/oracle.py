@@ -24,7 +24,15 @@ from torch.nn import functional
 from verify.benchmarks.programs.curves import Constants
 from verify.benchmarks.programs.tasks import Task
 
-KINKED = ("relu", "leaky_relu", "elu")
+# f′ below and above 0, of those in which it jumps there.
+KINKED: dict[str, Callable[[Constants], tuple[float, float]]] = {
+    "relu": lambda own: (0.0, 1.0),
+    "leaky_relu": lambda own: (own.leaky, 1.0),
+    "elu": lambda own: (own.elu, 1.0),
+    "relu6": lambda own: (0.0, 1.0),
+    "prelu": lambda own: (own.prelu, 1.0),
+    "selu": lambda own: (1.0507009873554805 * 1.6732632423543772, 1.0507009873554805),
+}
 _WIDEST = 6  # units of a layer here, where the assignment has no more
 _SCORES = 28.0
 _NOISE = 1e10  # a line that rounding moves by a share of 1e-10 of itself is measured by that, and not by its size
@@ -159,6 +167,17 @@ def _bent(a: Tensor, name: str, own: Constants) -> Tensor:
         "gelu_tanh": lambda: functional.gelu(a, approximate="tanh"),
         "gelu_sigmoid": lambda: a * torch.sigmoid(1.702 * a),
         "identity": lambda: a,
+        "relu6": lambda: functional.relu6(a),
+        "hard_tanh": lambda: functional.hardtanh(a),
+        "hard_sigmoid": lambda: functional.relu6(a + 3) / 6,
+        "hard_swish": lambda: functional.hardswish(a),
+        "mish": lambda: functional.mish(a),
+        "selu": lambda: functional.selu(a),
+        "celu": lambda: functional.celu(a, own.celu),
+        "prelu": lambda: functional.leaky_relu(a, own.prelu),
+        "softsign": lambda: functional.softsign(a),
+        "log_sigmoid": lambda: functional.logsigmoid(a),
+        "silu": lambda: functional.silu(a),
     }
     return curves[name]()
 
@@ -183,8 +202,8 @@ def _gradients(
         a = z @ w + c
         z = _bent(a, activation, own)
         if activation in KINKED:
-            left = {"relu": 0.0, "leaky_relu": own.leaky, "elu": own.elu}[activation]
-            z = torch.where(a == 0, a * (left + (1 - left) * at_kink), z)
+            left, right = KINKED[activation](own)
+            z = torch.where(a == 0, a * (left + (right - left) * at_kink), z)
     a = z @ weights[-1] + biases[-1]
     penalty = torch.stack([w.square().sum() for w in weights]).sum()
     E = _loss(task, a, torch.from_numpy(t)) / len(x) + lam / 2 * penalty

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from verify.benchmarks.programs.draw import Parts
 
 _SUM = (
@@ -41,6 +43,23 @@ _CURVES = {
         "_logistic(1.702 * s) + 1.702 * s * _logistic(1.702 * s) * (1 - _logistic(1.702 * s))",
     ),
     "identity": ("s", "1.0"),
+    "relu6": ("min(max(0.0, s), 6.0)", "1.0 if 0 < s < 6 else 0.0"),
+    "hard_tanh": ("min(max(-1.0, s), 1.0)", "1.0 if -1 < s < 1 else 0.0"),
+    "hard_sigmoid": ("min(max(0.0, s / 6 + 0.5), 1.0)", "1 / 6 if -3 < s < 3 else 0.0"),
+    "hard_swish": ("s * min(max(0.0, s / 6 + 0.5), 1.0)", "s / 3 + 0.5 if -3 < s < 3 else float(s >= 3)"),
+    "mish": (
+        "s * math.tanh(math.log1p(math.exp(s)))",
+        "math.tanh(math.log1p(math.exp(s))) + s * _logistic(s) / math.cosh(math.log1p(math.exp(s))) ** 2",
+    ),
+    "selu": (
+        "1.0507009873554805 * (s if s > 0 else 1.6732632423543772 * math.expm1(s))",
+        "1.0507009873554805 * (1.0 if s > 0 else 1.6732632423543772 * math.exp(s))",
+    ),
+    "celu": ("s if s > 0 else {celu} * math.expm1(s / {celu})", "1.0 if s > 0 else math.exp(s / {celu})"),
+    "prelu": ("s if s > 0 else {prelu} * s", "1.0 if s > 0 else {prelu}"),
+    "softsign": ("s / (1 + abs(s))", "1 / (1 + abs(s)) ** 2"),
+    "log_sigmoid": ("math.log(_logistic(s))", "_logistic(-s)"),
+    "silu": ("s * _logistic(s)", "_logistic(s) + s * _logistic(s) * (1 - _logistic(s))"),
 }
 _LOGISTIC = """\
 def _logistic(s):
@@ -102,7 +121,7 @@ def gradients(W, b, x, t, activation, lam):
 
 
 def _branches(p: Parts, which: int) -> str:
-    own = {"leaky": p.task.constants.leaky, "elu": p.task.constants.elu, "swish": p.task.constants.swish}
+    own = asdict(p.task.constants)
     rows = ((name, _CURVES[name][which].format(**own)) for name in p.task.activations)
     return "\n".join(f'    if kind == "{name}":\n        return {text}' for name, text in rows)
 
@@ -119,7 +138,7 @@ def outputs_of(scores):
 def error_of(scores, y, t):
     return [p - q for p, q in zip(y, t)]
 """
-    own = {"leaky": p.task.constants.leaky, "elu": p.task.constants.elu, "swish": p.task.constants.swish}
+    own = asdict(p.task.constants)
     value, slope = (text.format(**own) for text in _CURVES[p.task.output])
     factor = "" if p.task.loss == "binary-cross-entropy" else f" * ({slope})"
     return f"""\

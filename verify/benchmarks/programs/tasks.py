@@ -12,6 +12,10 @@ _ALL = (
     'activations = ["relu", "leaky_relu", "elu", "softplus", "sigmoid", "tanh", "swish", "gelu", "gelu_tanh", '
     '"gelu_sigmoid", "identity"]\n'
 )
+_MORE = (
+    'activations = ["relu6", "hard_tanh", "hard_sigmoid", "hard_swish", "mish", "selu", "celu", "prelu", "softsign", '
+    '"log_sigmoid", "silu"]\n'
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Task:
     @property
     def constants(self) -> Constants:
         a = self.assignment.activation
-        return Constants(a.leaky_relu, a.elu, a.swish)
+        return Constants(a.leaky_relu, a.elu, a.swish, a.celu, a.prelu)
 
     @property
     def functions(self) -> tuple[str, ...]:
@@ -58,6 +62,8 @@ TASKS = (
     Task("columns", 'convention = "columns"\n'),
     Task("no biases", "biases = false\n"),
     Task("every activation", _ALL),
+    Task("activations of no deck", _MORE),
+    Task("their odd constants", _MORE + "[activation]\ncelu = 0.1\nprelu = 0.9\n"),
     Task("odd constants", _ALL + "[activation]\nleaky_relu = 0.9\nelu = 100.0\nswish = 100.0\n"),
     Task("logistic outputs", 'output = "sigmoid"\nloss = "binary-cross-entropy"\n'),
     Task("one logistic output", 'output = "sigmoid"\nloss = "binary-cross-entropy"\noutputs = [1, 1]\n'),

@@ -163,8 +163,9 @@ def _throughout(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None
     With others on top only what is sure to be there: an activation's function, which is read off.
     """
     tried = [decoder(a, observed, throughout=t) for t in throughouts(observed)]
-    alone = [d for d in tried if d.nearly_right()]
-    joined = [d for d in tried if d.throughout is not None and d.throughout.functions and d not in alone]
+    near = [d for d in tried if d.nearly_right()]
+    alone = [d for d in near if d.reproduces(d.equations({}))]  # what comes near and fails has no mistake on top
+    joined = [d for d in tried if d.throughout is not None and d.throughout.functions and d not in near]
     for decoders in (alone, joined):
         found = [one for d in decoders if (one := d.accepted()) is not None]
         if found:

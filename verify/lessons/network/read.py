@@ -237,13 +237,13 @@ def _clipped_gradients(observed: Sequence[Observed]) -> Iterator[Throughout]:
     for kinds in (("dW", "db"), ("dW",), ("db",)):
         returned = [v for _, answer in observed for n, v in answer.lines.items() if n.startswith(kinds)]
         name = " and ".join(kinds)
-        limit = _met_often(float(x) for v in returned for x in v.abs().flatten())
+        limit = _met_often([v.abs().flatten() for v in returned])
         if limit is not None:
             yield Throughout(
                 "gradient-clipped", limit, f"Every entry of {name} stays within ±{limit:g}.",
                 fitted.gradients_clipped(limit, kinds), wrong=f"clip({name}, ±{limit:g})", right=name,
             )  # fmt: skip
-        norm = _met_often(float(torch.linalg.vector_norm(v)) for v in returned)
+        norm = _met_often([torch.linalg.vector_norm(v).reshape(1) for v in returned])
         if norm is not None:
             yield Throughout(
                 "gradient-clipped", norm, f"Every {name} is scaled to the norm {norm:g}.",
@@ -261,7 +261,7 @@ _USUAL_LIMITS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 def _limits_of_delta(observed: Sequence[Observed]) -> list[float]:
     """What db of one sample, which is δ, does not exceed; and the limits that people take."""
     deltas = [v for case, answer in observed if case.problem.N == 1 for n, v in answer.lines.items() if n[:2] == "db"]
-    limit = _met_often(float(x) for v in deltas for x in v.abs().flatten())
+    limit = _met_often([v.abs().flatten() for v in deltas])
     largest = max(
         (float(v.abs().max()) for case, _ in observed for n, v in case.truth.items() if n.startswith("delta")),
         default=0.0,
@@ -270,12 +270,13 @@ def _limits_of_delta(observed: Sequence[Observed]) -> list[float]:
     return list(dict.fromkeys([*([] if limit is None else [limit]), *usual]))
 
 
-def _met_often(sizes: Iterable[float]) -> float | None:
-    """The largest of the numbers, where it occurs more than once."""
-    ordered = sorted(filter(math.isfinite, sizes), reverse=True)
-    if len(ordered) < 2 or ordered[0] == 0 or ordered[1] < ordered[0] * (1 - 1e-12):
+def _met_often(sizes: Sequence[Tensor]) -> float | None:
+    """The largest of all the numbers, where it occurs more than once."""
+    every = torch.cat([v[torch.isfinite(v)] for v in sizes]) if sizes else torch.zeros(0, device="cpu")
+    largest = every.topk(2).values.tolist() if len(every) > 1 else [0.0, 0.0]
+    if largest[0] == 0 or largest[1] < largest[0] * (1 - 1e-12):
         return None
-    return rounded(ordered[0], 6, 1e-12)
+    return rounded(largest[0], 6, 1e-12)
 
 
 # The output ----------------------------------------------------------------------------------------------------------

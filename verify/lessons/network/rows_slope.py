@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from manual import ACTIVATIONS, SLIDES, Constants, Working, activation
+from manual.activations import SELU_LAMBDA
 from verify.bounds.curves import bounded
 from verify.lessons.network.mistake import Equation, Form, mistake
 from verify.lessons.network.rows_output import AT_OUTPUT, logistic, logistic_slope
@@ -152,7 +153,7 @@ SLOPE = [
     mistake(
         "leaky-slope-dropped", "0 where a(l) ≤ 0", "γ where a(l) ≤ 0",
         "The leaky ReLU's derivative is 0 where a ≤ 0; it should be γ there.",
-        ("slope", _at_or_below(_zeros), {"activations": ("leaky_relu",)}),
+        ("slope", _at_or_below(_zeros), {"activations": ("leaky_relu", "prelu")}),
     ),
     mistake(
         "elu-negative-side", "γ exp(z) or f(a) where a(l) ≤ 0", "γ exp(a) where a(l) ≤ 0",
@@ -171,5 +172,23 @@ SLOPE = [
         "Swish is a product: its derivative has two terms, and β comes out of the second.",
         ("slope", _swish_without_product, {"activations": ("swish",)}),
         ("slope", _swish_without_beta, {"activations": ("swish",), "form": "β is left out."}),
+        ("slope", lambda net, l: logistic(net.a[l]), {"activations": ("silu",)}),
+    ),
+    mistake(
+        "slope-beyond-the-bounds", "the slope of the middle part everywhere", "0 where f is constant",
+        "Where the activation is held at a bound it is constant, and its derivative is 0 (hard_swish: 1 above): here "
+        "the slope of the middle part is used there too.",
+        ("slope", _mask(lambda a: a > 0), {"activations": ("relu6",)}),
+        ("slope", lambda net, l: _ones(net, l) / 6, {"activations": ("hard_sigmoid",)}),
+        ("slope", lambda net, l: net.a[l] / 3 + 0.5, {"activations": ("hard_swish",)}),
+    ),
+    mistake(
+        "slope-constant-dropped", "f′ without its constant", "f′(a(l)) with the constant of f",
+        "A constant of the activation is missing in its derivative.",
+        ("slope", lambda net, l: 6 * SLIDES.slope(net, l), {"activations": ("hard_sigmoid",), "form": "It is 1/6."}),
+        ("slope", lambda net, l: SLIDES.slope(net, l) / SELU_LAMBDA,
+         {"activations": ("selu",), "form": "It is the factor 1.0507 in front."}),
+        ("slope", _at_or_below(lambda net, l: torch.exp(net.a[l])),
+         {"activations": ("celu",), "form": "It is e^(a/α), not eᵃ."}),
     ),
 ]  # fmt: skip

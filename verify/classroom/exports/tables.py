@@ -1,0 +1,71 @@
+"""The tables that course systems take back: Canvas, Moodle, nbgrader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from verify.classroom.class_record import ClassRecord, Student, number, table
+from verify.classroom.gradebook import write_whole
+from verify.grading.lesson_assignment import AnyAssignment
+from verify.submissions.people import Person, person
+
+# What an assignment without a name is called.
+_UNNAMED = "backproof"
+
+
+def who(student: Student) -> Person:
+    """Whose a submission is: as the class's record says, else as its name tells."""
+    return Person(student.name, student.id, student.late) if student.name else person(student.submission)
+
+
+def titled(record: ClassRecord) -> str:
+    """The assignment's own name."""
+    return record.assignment or _UNNAMED
+
+
+def canvas(record: ClassRecord) -> str:
+    """The gradebook as Canvas imports it: it finds the student by ID, SIS User ID or SIS Login ID."""
+    heading = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", titled(record)]
+    possible = ["Points Possible", "", "", "", "", number(record.max_score)]
+    rows = [[who(s).name, who(s).id, s.number, s.login, s.group, number(s.final)] for s in record.students]
+    return table([heading, possible, *rows])
+
+
+def moodle(record: ClassRecord) -> str:
+    """A grading worksheet: Moodle finds the student by Identifier, which is the number of its bulk download."""
+    heading = ["Identifier", "Full name", "Email address", "Grade", "Maximum Grade", "Feedback comments"]
+    return table([heading, *(_moodle_row(student, record.shown) for student in record.students)])
+
+
+def _moodle_row(student: Student, shown: str) -> list[str]:
+    owner = who(student)
+    identifier = f"Participant {owner.id}" if owner.id else ""
+    said = "" if shown == "nothing" else student.state if shown == "states" else student.message
+    grade = number(student.final) if shown != "nothing" else ""
+    return [identifier, owner.name, student.email, grade, number(student.max_score), said]
+
+
+def write_nbgrader(record: ClassRecord, folder: Path, asked: AnyAssignment) -> None:
+    """nbgrader.csv."""
+    write_whole(folder / "nbgrader.csv", nbgrader(record).encode())
+
+
+def nbgrader(record: ClassRecord) -> str:
+    """The gradebook as nbgrader exports it."""
+    heading = [
+        "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email",
+        "raw_score", "late_submission_penalty", "score", "max_score",
+    ]  # fmt: skip
+    return table([heading, *(_nbgrader_row(student, record) for student in record.students)])
+
+
+def _nbgrader_row(student: Student, record: ClassRecord) -> list[str]:
+    owner = who(student)
+    first, _, last = owner.name.rpartition(" ")
+    known = student.number or owner.id
+    penalty = 0.0 if student.score is None or student.final is None else student.score - student.final
+    return [
+        titled(record), record.due, student.submitted, known or owner.name,
+        last if known else "", first if known else "", student.email,
+        number(student.score), number(penalty), number(student.final), number(student.max_score),
+    ]  # fmt: skip

@@ -1,0 +1,53 @@
+"""What students see of a record, before and after the due date, as the assignment says it.
+
+The record itself stays whole: it is the instructor's. Every output for students is made from what `shown_as` gives.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from verify.grading.lesson_assignment import AnyAssignment
+from verify.grading.record import GradeRecord, LineRecord
+
+WITHHELD = "withheld"
+_LATER = "It was handed in and read. What came of it is shown later."
+# The message explains what is wrong with the numbers, which is a hint; in all other states, why there are none.
+_OF_NUMBERS = ("wrong",)
+
+
+def level(assignment: AnyAssignment) -> str:
+    """How much is shown now, one of EXPLAINED."""
+    return assignment.show.now(assignment.due)
+
+
+def shown_as(record: GradeRecord, level: str) -> GradeRecord:
+    """The record with what students may see of it.
+
+    nothing: that it was handed in. states: state, score, and the state of each line. hints: also what is wrong in
+    words, without numbers of the problems. case: everything.
+    """
+    if level == "case":
+        return record
+    if level == "nothing":
+        return type(record)(submission=record.submission, state=WITHHELD, max_score=record.max_score, message=_LATER)
+    # What a program prints may be the problems that it was given.
+    found = msgspec.structs.replace(
+        record, counterexample=None, output="", lines=[*map(_without_numbers, record.lines)]
+    )
+    return found if level == "hints" else _states(found)
+
+
+def _without_numbers(line: LineRecord) -> LineRecord:
+    return msgspec.structs.replace(line, worst=None)
+
+
+def _states(record: GradeRecord) -> GradeRecord:
+    told = record.state not in _OF_NUMBERS
+    return msgspec.structs.replace(
+        record,
+        lines=[msgspec.structs.replace(line, reason="", equation="", carried_forward=None) for line in record.lines],
+        first_wrong_line=None, diagnosis=[], known=[], known_said=[], advice=[], advice_said=[], raised=[],
+        hidden_mistakes=[],
+        message=record.message if told else "", message_said=record.message_said if told else [],
+    )  # fmt: skip
