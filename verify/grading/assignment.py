@@ -167,10 +167,10 @@ class _LineNames(Mapping[str, checks.Check]):
     """The keys of [points.lines]: any line's name, or a kind of line for all its layers."""
 
     _POINTS = staticmethod(checks.number(0, MAX_POINTS))
-    _PATTERN = re.compile(f"(?:{'|'.join(NUMBERED_LINES)})(?:[1-9][0-9]?)?|{'|'.join(SINGLE_LINES)}")
+    PATTERN = re.compile(f"(?:{'|'.join(NUMBERED_LINES)})(?:[1-9][0-9]?)?|{'|'.join(SINGLE_LINES)}")
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self._PATTERN.fullmatch(key) is not None
+        return isinstance(key, str) and self.PATTERN.fullmatch(key) is not None
 
     def __getitem__(self, key: str) -> checks.Check:
         return self._POINTS
@@ -264,6 +264,28 @@ _KEYS: dict[str, checks.Check | checks.Table] = {
     "show": _SHOW,
 }
 COURSE: dict[str, checks.Check | checks.Table] = {key: _KEYS[key] for key in _OF_THE_COURSE}
+
+
+def schema() -> dict[str, Any]:
+    """The file as JSON Schema, for editors: every key with what it takes, from the checks themselves."""
+    found = _schema_of(_KEYS)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "An assignment of backproof", **found}
+
+
+def _schema_of(keys: Mapping[str, checks.Check | checks.Table]) -> dict[str, Any]:
+    if isinstance(keys, _LineNames):
+        points = checks.schema_of(keys["dW"])
+        return {
+            "type": "object",
+            "additionalProperties": False,
+            "patternProperties": {f"^({keys.PATTERN.pattern})$": points},
+        }
+    properties = {
+        key: _schema_of(check.keys) if isinstance(check, checks.Table) else checks.schema_of(check)
+        for key in keys
+        for check in (keys[key],)
+    }
+    return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
 # What the values must be together ------------------------------------------------------------------------------------

@@ -23,13 +23,23 @@ _PROGRAM = re.compile(r"[^/\\\0]{1,100}\.(py|ipynb|md|qmd|Rmd)")
 Check = Callable[[Any], Any]
 
 
+def schema_of(check: Check) -> dict[str, Any]:
+    """What a check takes, in JSON Schema's words."""
+    return vars(check)["schema"]
+
+
+def _takes(check: Check, **schema: Any) -> Check:
+    vars(check)["schema"] = schema
+    return check
+
+
 def one_of(known: tuple[str, ...]) -> Check:
     def check(value: Any) -> str:
         if not isinstance(value, str) or value not in known:
             raise Refused(f"one of {', '.join(known)}")
         return value
 
-    return check
+    return _takes(check, enum=list(known))
 
 
 def some_of(known: tuple[str, ...], least: int = 1) -> Check:
@@ -39,7 +49,7 @@ def some_of(known: tuple[str, ...], least: int = 1) -> Check:
             raise Refused(f"a list of {'at least one of ' if least else ''}{', '.join(known)}, each once")
         return tuple(value)
 
-    return check
+    return _takes(check, type="array", items={"enum": list(known)}, minItems=least, uniqueItems=True)
 
 
 def truth(value: Any) -> bool:
@@ -79,7 +89,7 @@ def whole(least: int, most: int) -> Check:
             raise Refused(f"a whole number from {least} to {most}")
         return value
 
-    return check
+    return _takes(check, type="integer", minimum=least, maximum=most)
 
 
 def seed(value: Any) -> int | str:
@@ -95,7 +105,8 @@ def span(most: int) -> Check:
             raise Refused(f"two whole numbers [from, to] with 1 <= from <= to <= {most}")
         return value[0], value[1]
 
-    return check
+    units = {"type": "integer", "minimum": 1, "maximum": most}
+    return _takes(check, type="array", items=units, minItems=2, maxItems=2)
 
 
 def number(least: float, most: float, *, open_below: bool = False) -> Check:
@@ -108,7 +119,15 @@ def number(least: float, most: float, *, open_below: bool = False) -> Check:
             raise Refused(f"a number {least_allowed} {least:g} and at most {most:g}")
         return float(value)
 
-    return check
+    return _takes(check, type="number", maximum=most, **{"exclusiveMinimum" if open_below else "minimum": least})
+
+
+_takes(truth, type="boolean")
+_takes(file_name, type="string", pattern=f"^({_PROGRAM.pattern})?$".replace("\0", "\\0"))
+_takes(title, type="string", maxLength=100)
+# TOML's own date and time, which its editors take for a text.
+_takes(moment, type="string", description="a date and time with its offset, as 2026-11-20T23:59:00+01:00")
+_takes(seed, anyOf=[{"const": SECRET}, {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}])
 
 
 def shown(value: Any) -> str:

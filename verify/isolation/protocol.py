@@ -23,6 +23,7 @@ from verify.isolation.inside.codec import (
     parse_header,
     sizes,
 )
+from verify.said import Said
 from verify.submissions.submission import Submission, shown
 
 __all__ = ["Call", "Calls", "Failed", "Limits", "Malformed", "Outcome", "Reply", "Run", "Transcript", "Unusable"]
@@ -120,6 +121,7 @@ class Run:
     cpu: float = 0.0
     sandbox: str = ""
     failed: tuple[Failed, ...] = ()
+    told: Said | None = None  # the message with its key and values
 
 
 class IsolationError(Exception):

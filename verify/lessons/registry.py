@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment, LessonSource
     from verify.grading.record import GradeRecord
     from verify.isolation import Sandbox
+    from verify.said import Said
     from verify.submissions.submission import Submission
 
 NETWORK = "network"
@@ -41,7 +42,7 @@ class Examination(Protocol):
         """Run one submission in its sandbox and grade what comes back. Raises IsolationError where that fails."""
         ...
 
-    def ungradable(self, name: str, reason: str) -> GradeRecord:
+    def ungradable(self, name: str, reason: Said) -> GradeRecord:
         """The record of what cannot be read as Python."""
         ...
 
