@@ -251,7 +251,8 @@ def _record(posed: Posed, h: Heard, m: Marked) -> LineRecord:
     return LineRecord(
         name=m.judged.name, function=h.contract.name, state=m.state, carried_forward=carried, points=m.points,
         max_points=m.worth, wrong_problems=m.judged.wrong, problems=m.judged.asked,
-        reason=reason.text if reason is not None else "", reason_said=said_record(reason) if reason is not None else None,
+        reason=reason.text if reason is not None else "",
+        reason_said=said_record(reason) if reason is not None else None,
         place=posed.lesson.place_of(m.judged.name), equation=posed.lesson.lines[m.judged.name].equation,
         worst=m.judged.worst,
     )  # fmt: skip
