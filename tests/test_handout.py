@@ -221,6 +221,15 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert {path.name for path in tmp_path.iterdir()} == {"hw.toml", "out"}
 
 
+def test_files_are_listed_and_other_forms_have_no_handout(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("1")
+    make(tmp_path, assignment_from({"files": ["data"]}, "t", tmp_path))
+    assert "Beside your program lie, to be read: `data/a.csv`." in (tmp_path / "STUDENT.md").read_text(encoding="utf-8")
+    with pytest.raises(BadInput, match="adapter = dict: has no hand-out"):
+        make(tmp_path, assignment_from({"adapter": "dict"}, "t"))
+
+
 def test_a_lesson_without_a_handout_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="lesson = other: has no hand-out; allowed is network"):
         make(tmp_path, Assignment(lesson="other"))

@@ -93,9 +93,9 @@ class Ground:
     version: str
 
 
-def read(entry: Entry, wanted: str = "") -> Submission | Unread:
-    """The submission of an entry, read where it can do no harm."""
-    return confined.read(entry, wanted)
+def read(entry: Entry, asked: AnyAssignment) -> Submission | Unread:
+    """The submission of an entry, read where it can do no harm, as the assignment wants it."""
+    return confined.read(entry, asked.program, asked.adapter.needs or asked.entry)
 
 
 def ground(sitting: Sitting) -> Ground:

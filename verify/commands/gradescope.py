@@ -44,7 +44,7 @@ def graded(root: Path) -> dict[str, Any]:
     asked = read_assignment(root / "source" / "assignment.toml")
     sitting = Sitting(asked, _seed(root / "source" / "seed"), secret=not isinstance(asked.seed, int))
     entry = _entry(root / "submission")
-    record = record_of(Work(entry, read(entry, asked.program), sitting))
+    record = record_of(Work(entry, read(entry, asked), sitting))
     whole = decode(finished(record, sitting).record)
     if whole.state == "grader-error":
         print(whole.message)

@@ -80,7 +80,7 @@ def grade_with(job: OneJob, asked: AnyAssignment, progress: Callable[[str], None
     ground(sitting)
     progress("reading and grading")
     entry = entry_of(job.path)
-    record = record_of(Work(entry, read(entry, asked.program), sitting))
+    record = record_of(Work(entry, read(entry, asked), sitting))
     record.timings = {**record.timings, "total": time.perf_counter() - started}
     return shown_as(record, job.show or level(asked))
 

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from verify.errors import BadInput
+from verify.grading.beside import HERE
+from verify.grading.course import Adapter, Offered
 
 SECRET = "secret"
 
@@ -19,6 +21,8 @@ class Refused(Exception):
     """A value that a key does not take; the message says what it takes."""
 
 
+_ADAPTER = re.compile(r"[A-Za-z_][\w-]{0,99}\.py")
+_INSIDE = re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[^/\\][^\\]{0,199}")
 _PROGRAM = re.compile(r"[^/\\\0]{1,100}\.(py|ipynb|md|qmd|Rmd)")
 Check = Callable[[Any], Any]
 
@@ -62,6 +66,22 @@ def file_name(value: Any) -> str:
     if not isinstance(value, str) or (value and not _PROGRAM.fullmatch(value)):
         raise Refused('the name of a .py file or a notebook, as "hw3.py"; "" for none in particular')
     return value
+
+
+def adapter_name(value: Any) -> Adapter:
+    if not isinstance(value, str) or (value not in ("", *HERE) and not _ADAPTER.fullmatch(value)):
+        raise Refused(
+            f'{", ".join(HERE)}, or the name of a .py file beside the assignment, as "adapter.py"; "" for none'
+        )
+    return Adapter(value)
+
+
+def paths(value: Any) -> Offered:
+    """Files and folders beside the assignment."""
+    whole = isinstance(value, list) and all(isinstance(entry, str) and _INSIDE.fullmatch(entry) for entry in value)
+    if not whole:
+        raise Refused('a list of files and folders beside the assignment, as ["data/", "words.txt"]')
+    return Offered(tuple(value))
 
 
 def title(value: Any) -> str:
@@ -124,6 +144,8 @@ def number(least: float, most: float, *, open_below: bool = False) -> Check:
 
 _takes(truth, type="boolean")
 _takes(file_name, type="string", pattern=f"^({_PROGRAM.pattern})?$".replace("\0", "\\0"))
+_takes(adapter_name, anyOf=[{"enum": ["", *HERE]}, {"type": "string", "pattern": f"^{_ADAPTER.pattern}$"}])
+_takes(paths, type="array", items={"type": "string"})
 _takes(title, type="string", maxLength=100)
 # TOML's own date and time, which its editors take for a text.
 _takes(moment, type="string", description="a date and time with its offset, as 2026-11-20T23:59:00+01:00")

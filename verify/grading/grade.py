@@ -7,7 +7,7 @@ forward; it never decides whether a line is right.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -141,13 +141,20 @@ def grade_submission(
     """Run one submission in its sandbox and grade what comes back. Raises IsolationError where the sandbox fails."""
     a = exam.assignment
     limits = Limits(time_limit=a.time_limit, cpu_limit=a.cpu_limit, memory_mib=a.memory_mib)
-    ran = run_isolated(submission, exam.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
+    prepared = _prepared(submission, a)
+    ran = run_isolated(prepared, exam.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
     record = grade(submission.name, ran, exam)
     if a.forward_only == "wrong" and a.points.gradients > 0 and record.state in ("correct", "undecided"):
-        _ask_wide(record, submission, exam.wide, sandbox, device)
+        _ask_wide(record, prepared, exam.wide, sandbox, device)
     advise(record, passed_over(submission, ran))
     record.digests = {"submission": submission.digest, "assignment": a.digest()}
     return record
+
+
+def _prepared(submission: Submission, a: Assignment) -> Submission:
+    """The submission with what the assignment gives it: files, which its own do not replace, and an adapter."""
+    files = {**submission.files, **a.files.contents}
+    return replace(submission, files=files, adapter=a.adapter.source, needs=a.adapter.needs)
 
 
 def _ask_wide(record: GradeRecord, submission: Submission, wide: Wide, sandbox: Sandbox, device: str) -> None:

@@ -18,6 +18,7 @@ TEXTS = {
     "lines-missing": "Not handed over on every problem: {lines}. What came is right.",
     "gradients-missing": "The function gradients is missing; found {found}. It is called as "
                          "gradients(W, b, x, t, activation, lam) and returns dW, db: {arguments}",
+    "adapter-needs": "The program defines no {name}, which the assignment uses; found {found}.",
     "no-function": "no function",
     "names": "{names}",
     "arguments-rows": "W[l] (in, out), b[l] (out,), x (N, D), t (N, K), activation a name, lam the λ of the penalty; "

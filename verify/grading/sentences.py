@@ -123,6 +123,8 @@ def no_gradients(run: Run, assignment: Assignment) -> list[Said]:
     """What is said where the function gradients is missing: what is there, how it is called, what may be meant."""
     found = sorted(run.functions)
     names = said("names", names=", ".join(found)) if found else said("no-function")
+    if assignment.adapter.needs:
+        return [said("adapter-needs", name=assignment.adapter.needs, found=names)]
     meant = next((f for name in _MEANT for f in found if f.lower() == name), None)
     close = meant or next(iter(get_close_matches("gradients", found, 1)), None)
     sentences = [said("gradients-missing", found=names, arguments=said(f"arguments-{assignment.convention}"))]

@@ -227,6 +227,8 @@ class Job:
             "refused": self.refused,
             "answer_bytes": self.answer_bytes,
             "user": self.user,
+            "adapter": self.submission.adapter,
+            "needs": self.submission.needs,
         }
         return frame(self.token, header, list(files.values()))
 

@@ -60,11 +60,11 @@ def read_any(path: Path | None, lesson: Path | None = None) -> AnyAssignment:
     table = parse(read_text(path, where), where) if path is not None else {}
     named = table.get("lesson", NETWORK)
     if lesson is None and named == NETWORK:
-        return assignment_from(table, where) if path is not None else Assignment()
-    return _of_lesson(table, where, lesson)
+        return assignment_from(table, where, path.parent) if path is not None else Assignment()
+    return _of_lesson(table, where, lesson, path.parent if path is not None else None)
 
 
-def _of_lesson(table: Mapping[str, Any], where: str, file: Path | None) -> LessonAssignment:
+def _of_lesson(table: Mapping[str, Any], where: str, file: Path | None, folder: Path | None) -> LessonAssignment:
     from verify.grading.lesson_assignment import lesson_assignment
     from verify.grading.machinery.certificate import certify
 
@@ -79,7 +79,7 @@ def _of_lesson(table: Mapping[str, Any], where: str, file: Path | None) -> Lesso
                 f"{where}: lesson = {shown(named)} is not the lesson of {source.path}, which is {found.name}"
             )
     certify(found)
-    return lesson_assignment(found, table, where, source)
+    return lesson_assignment(found, table, where, source, folder)
 
 
 def _printable(path: Path | None) -> str:

@@ -50,6 +50,11 @@ def make(folder: Path, asked: Assignment) -> list[Path]:
     """The files, written into a folder; returns them. Raises BadInput for a lesson that has no hand-out."""
     if asked.lesson != "network":
         raise BadInput(f"lesson = {asked.lesson}: has no hand-out; allowed is network")
+    if asked.adapter.name:
+        raise BadInput(
+            f"adapter = {asked.adapter.name}: has no hand-out, which is for gradients(W, b, x, t, activation, lam); "
+            "allowed is an assignment without an adapter"
+        )
     about = context(asked)
     program = asked.program or "submission.py"
     starter = _TEMPLATES.get_template("starter.py.j2").render(about)
@@ -94,6 +99,7 @@ def context(asked: Assignment) -> dict[str, Any]:
         "weights": _weights(asked),
         "shown": {"before": _shown(asked.show.before), "after": _shown(asked.show.after)},
         "offered": "PyTorch, NumPy and matplotlib" if asked.backend == "torch" else "NumPy and matplotlib",
+        "files": list(asked.files.contents),
         "range": _range,
     }
 

@@ -55,7 +55,8 @@ class Examination:
         """Run one submission in its sandbox and grade what comes back. Raises IsolationError where that fails."""
         a = self.assignment
         limits = Limits(time_limit=a.time_limit, cpu_limit=a.cpu_limit, memory_mib=a.memory_mib)
-        ran = run_isolated(submission, self.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
+        prepared = replace(submission, files={**submission.files, **a.files.contents})
+        ran = run_isolated(prepared, self.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
         record = grade(submission.name, ran, self)
         advise(record, passed_over(submission, ran))
         record.digests = {"submission": submission.digest, "assignment": a.digest()}
