@@ -93,7 +93,10 @@ def lesson_assignment(
     source: LessonSource | None = None,
     folder: Path | None = None,
 ) -> LessonAssignment:
-    """The assignment that a table of TOML values says. Raises BadInput; `where` names its file in errors, `folder` has it."""
+    """The assignment that a table of TOML values says. `where` names its file in errors, `folder` has it.
+
+    Raises BadInput, one line with the file, the key, the value and what is allowed.
+    """
     values = checks.checked(table, _keys(lesson), "", where)
     own = {name: values.pop(name, _plain(key.default)) for name, key in lesson.keys.items()}
     sizes = {letter: values.pop(letter, tuple(lesson.size(letter))) for letter in lesson.letters}
