@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 NETWORK = "network"
 GROUP = "backproof.lessons"
 # The lessons that come with backproof: name -> module, whose LESSON it is.
-BUILT_IN: dict[str, str] = {}
+BUILT_IN: dict[str, str] = {
+    "descent": "verify.lessons.descent",
+    "momentum": "verify.lessons.momentum",
+    "adam": "verify.lessons.adam",
+    "clipping": "verify.lessons.clipping",
+}
 
 
 class Examination(Protocol):
