@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from verify.backward.lesson import lesson_of
     from verify.bounds.kinks import positive
     from verify.commands.checking import check_backward, check_gradients
     from verify.grading.lesson import Key, Lesson, Line, Mistake
 
-__all__ = ["Key", "Lesson", "Line", "Mistake", "check_backward", "check_gradients", "positive"]
+__all__ = ["Key", "Lesson", "Line", "Mistake", "check_backward", "check_gradients", "lesson_of", "positive"]
 
 _HOMES = {
     "check_backward": "verify.commands.checking",
@@ -18,6 +19,7 @@ _HOMES = {
     "Lesson": "verify.grading.lesson",
     "Line": "verify.grading.lesson",
     "Mistake": "verify.grading.lesson",
+    "lesson_of": "verify.backward.lesson",
     "positive": "verify.bounds.kinks",
 }
 
