@@ -32,6 +32,7 @@ NETWORK = "network"
 GROUP = "backproof.lessons"
 # The lessons that come with backproof: name -> module, whose LESSON it is, or in whose LESSONS it stands.
 BUILT_IN: dict[str, str] = {
+    **{name: f"verify.lessons.{name}" for name in ("regression", "logistic", "perceptron", "svm")},
     "descent": "verify.lessons.descent",
     "momentum": "verify.lessons.momentum",
     "adam": "verify.lessons.adam",
