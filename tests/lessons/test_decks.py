@@ -28,17 +28,18 @@ STYLES: dict[str, list[str]] = {
     "logistic": [
         HEAD + "def gradients(w, b, X, t, lam):\n    N = len(t)\n    a = {a}\n    y = {y}\n    delta = {delta}\n"
         "    return X.T @ delta {mean} {penalty}, delta.sum() {mean}\n",
-        HEAD + "def gradients(w, b, X, t, lam):\n    N, D = X.shape\n    dw, db = np.zeros(D), 0.0\n    every, targets = X, t\n"
-        "    for n in range(N):\n        X, t = every[n], targets[n]\n        a = {a}\n        y = {y}\n        delta = {delta}\n"
-        "        dw += delta * X {mean}\n        db += delta {mean}\n    return dw {penalty}, db\n",
-        HEAD + "def forward(w, b, X):\n    a = {a}\n    return {y}\n\n\ndef gradients(w, b, X, t, lam):\n    N = len(X)\n"
-        "    y = forward(w, b, X)\n    delta = {delta}\n    wide = np.column_stack([X, np.ones(N)])\n"
+        HEAD + "def gradients(w, b, X, t, lam):\n    N, D = X.shape\n    dw, db = np.zeros(D), 0.0\n"
+        "    every, targets = X, t\n    for n in range(N):\n        X, t = every[n], targets[n]\n        a = {a}\n"
+        "        y = {y}\n        delta = {delta}\n        dw += delta * X {mean}\n        db += delta {mean}\n"
+        "    return dw {penalty}, db\n",
+        HEAD + "def forward(w, b, X):\n    a = {a}\n    return {y}\n\n\ndef gradients(w, b, X, t, lam):\n"
+        "    N = len(X)\n    y = forward(w, b, X)\n    delta = {delta}\n    wide = np.column_stack([X, np.ones(N)])\n"
         "    both = delta @ wide {mean}\n    return both[:-1] {penalty}, both[-1]\n",
     ],
     "perceptron": [
         "def update(w, b, x, label):\n    s = {s}\n    if {wrong}:\n        w, b = {w}, {b}\n    return w, b\n",
-        HEAD + "def update(w, b, x, label):\n    s = {s}\n    move = np.where({wrong}, 1.0, 0.0)\n    old, before = w, b\n"
-        "    w, b = {w}, {b}\n    return old + move * (w - old), before + move * (b - before)\n",
+        HEAD + "def update(w, b, x, label):\n    s = {s}\n    move = np.where({wrong}, 1.0, 0.0)\n"
+        "    old, before = w, b\n    w, b = {w}, {b}\n    return old + move * (w - old), before + move * (b - before)\n",
         HEAD + "class Perceptron:\n    def __init__(self, w, b):\n        self.w, self.b = w, b\n\n"
         "    def learn(self, x, label):\n        w, b = self.w, self.b\n        s = {s}\n        if {wrong}:\n"
         "            self.w, self.b = {w}, {b}\n\n\ndef update(w, b, x, label):\n    p = Perceptron(w, b)\n"
@@ -49,8 +50,8 @@ STYLES: dict[str, list[str]] = {
         "    own = np.eye(K)[y].T\n    m = s - (s * own).sum(axis=0) + {delta}\n    above = (m > 0) * {others}\n"
         "    C = {C}\n    return {dW} {penalty}\n",
         HEAD + "def gradient(W, x, y, margin, lam):\n    K, N = len(W), len(y)\n    C = np.zeros((K, N))\n"
-        "    for n in range(N):\n        own = np.eye(K)[y[n]]\n        s = W @ x[:, n]\n        m = s - s[y[n]] + {delta}\n"
-        "        above = (m > 0) * {others}\n        C[:, n] = {C}\n    return {dW} {penalty}\n",
+        "    for n in range(N):\n        own = np.eye(K)[y[n]]\n        s = W @ x[:, n]\n"
+        "        m = s - s[y[n]] + {delta}\n        above = (m > 0) * {others}\n        C[:, n] = {C}\n    return {dW} {penalty}\n",
     ],
 }  # fmt: skip
 RIGHT = {
