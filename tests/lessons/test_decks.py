@@ -39,7 +39,8 @@ STYLES: dict[str, list[str]] = {
     "perceptron": [
         "def update(w, b, x, label):\n    s = {s}\n    if {wrong}:\n        w, b = {w}, {b}\n    return w, b\n",
         HEAD + "def update(w, b, x, label):\n    s = {s}\n    move = np.where({wrong}, 1.0, 0.0)\n"
-        "    old, before = w, b\n    w, b = {w}, {b}\n    return old + move * (w - old), before + move * (b - before)\n",
+        "    old, before = w, b\n    w, b = {w}, {b}\n"
+        "    return old + move * (w - old), before + move * (b - before)\n",
         HEAD + "class Perceptron:\n    def __init__(self, w, b):\n        self.w, self.b = w, b\n\n"
         "    def learn(self, x, label):\n        w, b = self.w, self.b\n        s = {s}\n        if {wrong}:\n"
         "            self.w, self.b = {w}, {b}\n\n\ndef update(w, b, x, label):\n    p = Perceptron(w, b)\n"
