@@ -52,7 +52,8 @@ STYLES: dict[str, list[str]] = {
         "    C = {C}\n    return {dW} {penalty}\n",
         HEAD + "def gradient(W, x, y, margin, lam):\n    K, N = len(W), len(y)\n    C = np.zeros((K, N))\n"
         "    for n in range(N):\n        own = np.eye(K)[y[n]]\n        s = W @ x[:, n]\n"
-        "        m = s - s[y[n]] + {delta}\n        above = (m > 0) * {others}\n        C[:, n] = {C}\n    return {dW} {penalty}\n",
+        "        m = s - s[y[n]] + {delta}\n        above = (m > 0) * {others}\n        C[:, n] = {C}\n"
+        "    return {dW} {penalty}\n",
     ],
 }  # fmt: skip
 RIGHT = {
