@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, example, given, settings
 
 from manual import ACTIVATIONS, SLIDES, Constants, Equations, work
 from manual import network as slides
-from tests.strategies import LOSSES, problems
 from verify.bounds.budget import lines_of
 from verify.bounds.comparison import Comparison, Verdict, smallest_flagged
 from verify.bounds.curves import curve
 from verify.commands.main_job import judge
 from verify.problems.problem import Problem
 from verify.problems.samples import SHAPES, Shape, sample, seeded, sweep
+from verify.strategies import LOSSES, problems
 from verify.witnesses.against import (
     Witness,
     autograd_witness,

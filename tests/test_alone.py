@@ -12,13 +12,14 @@ from verify.classroom import classroom, sitting
 from verify.classroom.sitting import Graded, Sitting, Work
 from verify.grading.assignment import Assignment
 from verify.grading.record import GradeRecord, without_run
+from verify.grading.sentence import said
 from verify.isolation import Run
 
 ASSIGNMENT = Assignment(time_limit=10.0)
 
 
 def record(state: str, cpu: float) -> GradeRecord:
-    made = without_run("a.py", state, "did not finish within 10 s, on import", ASSIGNMENT, 0)
+    made = without_run("a.py", state, said("unreadable", what="did not finish within 10 s, on import"), ASSIGNMENT, 0)
     made.timings = {"seconds": 10.0, "cpu": cpu}
     return made
 

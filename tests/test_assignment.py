@@ -37,6 +37,8 @@ time_limit  = 10.0
 cpu_limit   = 0.0
 program     = ""
 memory_mib  = 1024
+adapter     = ""
+files       = []
 name        = ""
 due         = ""
 
@@ -129,7 +131,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     mistakes = {mean-missing = 2.0, inputs-mutated = 0}
     """
     read = read_assignment(written(tmp_path, text))
-    said = msgspec.to_builtins(read)
+    said = {key: value for key, value in msgspec.to_builtins(read).items() if key not in ("adapter", "files")}
     assert said == {**tomllib.loads(text), **{key: tuple(said[key]) for key in said if isinstance(said[key], tuple)}}
     assert type(read.time_limit) is float
     assert type(read.points.lines["dW2"]) is float

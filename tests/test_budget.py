@@ -13,7 +13,6 @@ from hypothesis import assume, given, settings
 from manual import SLIDES
 from manual import network as slides
 from tests import exact
-from tests.strategies import problems
 from verify.benchmarks.measure import ORDINARY, WIDE, Measurement, measure_budget, random_problem
 from verify.bounds.bounded import unit_roundoff
 from verify.bounds.budget import FLOAT32, FLOAT64, bounded_working, budgets, lines_of, shared_budgets
@@ -21,6 +20,7 @@ from verify.errors import BadInput
 from verify.problems.lines import gradient_names, names
 from verify.problems.problem import Problem
 from verify.problems.samples import Shape, sample, seeded
+from verify.strategies import problems
 from verify.witnesses.against import autograd_witness, manual_witness
 
 ENTRIES = 20_000  # of each kind; `measure_budget` does the million

@@ -17,7 +17,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from manual import ACTIVATIONS, Constants, activation, pair
 from manual.outputs import Pair
 from tests import exact
-from tests.strategies import problems
 from verify.bounds import curves
 from verify.bounds.budget import budgets
 from verify.bounds.pieces import Knot
@@ -25,6 +24,7 @@ from verify.grading.drawing import clear_of_kinks
 from verify.problems.lines import gradient_names
 from verify.problems.problem import Problem
 from verify.problems.samples import Shape, sample, seeded, sweep
+from verify.strategies import problems
 from verify.witnesses import columns
 from verify.witnesses import differences as engine
 from verify.witnesses.against import autograd_witness

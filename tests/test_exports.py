@@ -21,6 +21,7 @@ from verify.classroom.exports.gradescope import encoded
 from verify.grading.assignment import Assignment
 from verify.grading.course import EXPLAINED, Late, Show
 from verify.grading.record import LineRecord, encode, without_run
+from verify.grading.sentence import said
 from verify.submissions.people import Person, person
 
 BULK = {
@@ -84,7 +85,7 @@ def test_nbgrader() -> None:
 
 
 def graded(state: str = "wrong"):
-    found = without_run("alice.py", state, "something is wrong", Assignment(), 0)
+    found = without_run("alice.py", state, said("unreadable", what="something is wrong"), Assignment(), 0)
     if state == "wrong":
         found.score = 2.5
         found.lines = [

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from verify.commands.grade_job import assignment_beside
 from verify.errors import BadInput
 from verify.submissions.finding import Handed, find
 from verify.submissions.people import Person, person
@@ -145,3 +146,25 @@ def test_names_and_words_that_something_would_obey() -> None:
     assert typed("-rf.py") == "./-rf.py"
     assert shown("::error::x ##[group]y ##vso[task.x]z") == ": :error::x # #[group]y # #vso[task.x]z"
     assert no_command("a[::2]\n  ::set-output name=x::y") == "a[::2]\n  : :set-output name=x::y"
+
+
+def test_a_classs_assignment_and_tables_are_no_submissions(tmp_path: Path) -> None:
+    files = {"alice.py": DEF, "backproof.toml": "", "grades.csv": "x", "notes.docx": "x", "bob.zip": "x"}
+    found = find([folder(tmp_path / "c", files)])
+    assert [entry.name for entry in found.entries] == ["alice.py", "bob.zip", "notes.docx"]
+    assert found.passed_over == [f"{tmp_path / 'c' / 'grades.csv'}: is no form that a submission has"]
+
+
+def test_the_assignment_of_a_class_lies_in_its_folder_and_never_in_a_submission(tmp_path: Path) -> None:
+    one = folder(
+        tmp_path / "c", {"alice.py": DEF, "backproof.toml": "", "bob/submission.py": DEF, "bob/backproof.toml": ""}
+    )
+    archive(tmp_path / "class.zip", {"alice.py": DEF})
+    assert assignment_beside([one]) == one / "backproof.toml"
+    assert assignment_beside([one / "alice.py"]) == one / "backproof.toml"
+    assert assignment_beside([one / "bob", one / "alice.py"]) == one / "backproof.toml"
+    assert assignment_beside([tmp_path / "class.zip"]) is None
+    (tmp_path / "backproof.toml").write_text("")
+    assert assignment_beside([tmp_path / "class.zip"]) == tmp_path / "backproof.toml"
+    with pytest.raises(BadInput, match="allowed is one; say which by --assignment FILE"):
+        assignment_beside([one, tmp_path / "class.zip"])

@@ -175,7 +175,7 @@ NOTEBOOKS: dict[str, tuple[list[str], list[str]]] = {
 def right_and_told(submission: Submission, words: list[str]) -> list[str]:
     """What was passed over of a submission whose gradients are right: as many sentences as words, each with its own."""
     ran = executed(submission)
-    told = passed_over(submission, ran)
+    told = [said.text for said in passed_over(submission, ran)]
     assert is_right(ran), (ran.state, ran.message, ran.output, told)
     assert len(told) == len(words), told
     for said, wanted in zip(told, words, strict=True):
@@ -365,7 +365,7 @@ def test_a_marimo_notebook_runs_in_the_order_of_what_its_cells_need(tmp_path: Pa
     submission = handed_in(tmp_path, "hw.py", MARIMO)
     ran = executed(submission)
     assert is_right(ran), (ran.state, ran.message)
-    assert ["Line 29 raised TypeError" in said for said in passed_over(submission, ran)] == [True]
+    assert ["Line 29 raised TypeError" in said.text for said in passed_over(submission, ran)] == [True]
 
 
 def test_before_what_is_graded_a_script_stops_as_python_does(tmp_path: Path) -> None:

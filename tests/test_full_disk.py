@@ -16,12 +16,13 @@ from verify.classroom.gradebook import Gradebook
 from verify.errors import Unwritten
 from verify.grading.assignment import Assignment
 from verify.grading.record import encode, without_run
+from verify.grading.sentence import said
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def record(name: str) -> bytes:
-    return encode(without_run(name, "wrong", "A reason.", Assignment(), 0))
+    return encode(without_run(name, "wrong", said("unreadable", what="A reason."), Assignment(), 0))
 
 
 def test_what_is_written_stays_and_one_line_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

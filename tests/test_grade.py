@@ -316,11 +316,12 @@ from verify.classroom import classroom
 from verify.classroom import sitting
 from verify.grading.assignment import Assignment
 from verify.classroom.gradebook import Gradebook
+from verify.grading.sentence import said
 from verify.grading.record import encode, without_run
 from verify.submissions.confined import find_submissions
 
 def grade(work):
-    record = without_run(work.entry.name, "wrong", work.read.digest * 100, Assignment(), 0)
+    record = without_run(work.entry.name, "wrong", said("unreadable", what=work.read.digest * 100), Assignment(), 0)
     record.digests = dict(record.digests, submission=work.read.digest, grader=work.sitting.version)
     return sitting.Graded(encode(record), b"# page" * 1000)
 

@@ -11,10 +11,11 @@ from verify.classroom.gradebook import HISTORY, Gradebook, row_of, same_but_for_
 from verify.errors import BadInput, Unwritten
 from verify.grading.assignment import Assignment
 from verify.grading.record import encode, without_run
+from verify.grading.sentence import said
 
 
 def record(name: str = "alice.py", score: float = 4.0, seconds: float = 1.0) -> bytes:
-    graded = without_run(name, "wrong", "something is wrong", Assignment(), 0)
+    graded = without_run(name, "wrong", said("unreadable", what="something is wrong"), Assignment(), 0)
     graded.score, graded.timings = score, {"seconds": seconds}
     return encode(graded)
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from manual import ACTIVATIONS, Constants, activation
 from manual.activations import SELU_LAMBDA
 from tests.exact import mp_activation, mp_derivative
-from tests.strategies import constants
 from verify.bounds.curves import curve
+from verify.strategies import constants
 
 EVERY = pytest.mark.parametrize("name", ACTIVATIONS)
 EXTREME = [0.0, -0.0, 5e-324, 1e-300, 1e-8, 1.0, 20.0, 50.0, 88.0, 709.0, 1e4, 1e30, 1e102, 1e150, 1e300]

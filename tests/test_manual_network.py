@@ -12,11 +12,11 @@ from jaxtyping import Float64, jaxtyped
 from torch import Tensor
 
 from manual import SLIDES, Equations, Working, activation, pair, step, work
-from tests.strategies import problems
 from verify.bounds.budget import lines_of
 from verify.problems.lines import names
 from verify.problems.problem import Problem
 from verify.problems.samples import Shape, sample, seeded
+from verify.strategies import problems
 
 
 def worked(p: Problem, equations: Equations = SLIDES) -> Working:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from manual import ACTIVATIONS, PAIRS, pair
 from manual.outputs import softmax
-from tests.strategies import targets, tensors
+from verify.strategies import targets, tensors
 
 EVERY = pytest.mark.parametrize(("output", "loss"), PAIRS)
 SCORES = torch.tensor([[1e4, -1e4, 0], [-1e4, -1e4, -1e4], [1e4, 1e4, 1e4], [0, 1e-8, 700]], dtype=torch.float64)

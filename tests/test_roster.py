@@ -21,6 +21,7 @@ from verify.errors import BadInput
 from verify.grading.assignment import Assignment, assignment_from
 from verify.grading.course import Late, days_late
 from verify.grading.record import encode, without_run
+from verify.grading.sentence import said
 from verify.submissions.confined import find_class
 from verify.submissions.people import Person, person
 from verify.submissions.reading import Entry
@@ -177,7 +178,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def grade(work: Work) -> Graded:
         assert not hasattr(work.read, "reason"), work.read
-        record = without_run(work.entry.name, "wrong", "x", Assignment(), 0)
+        record = without_run(work.entry.name, "wrong", said("unreadable", what="x"), Assignment(), 0)
         record.score = float(len(work.read.source) % 10)  # type: ignore[union-attr]
         record.digests = dict(record.digests, submission=work.read.digest, grader=work.sitting.version)  # type: ignore[union-attr]
         return Graded(encode(record), b"# page")

@@ -17,6 +17,7 @@ from verify.commands.one_submission import OneJob, exit_code, grade_one
 from verify.grading.assignment import Assignment, assignment_from
 from verify.grading.course import Show
 from verify.grading.record import GradeRecord, encode, without_run
+from verify.grading.sentence import said
 from verify.grading.shown import shown_as
 from verify.reports import graded_pages
 from verify.submissions.confined import find_submissions
@@ -60,7 +61,7 @@ def test_a_level_tells_what_it_says_and_no_more(record: GradeRecord, level: str)
 
 
 def test_why_nothing_could_be_graded_is_told_with_the_states(record: GradeRecord) -> None:
-    failed = without_run("a.py", "ungradable", "line 1: SyntaxError", Assignment(), 0)
+    failed = without_run("a.py", "ungradable", said("unreadable", what="line 1: SyntaxError"), Assignment(), 0)
     assert shown_as(failed, "states").message == "line 1: SyntaxError"
     assert shown_as(failed, "nothing").message == shown_as(record, "nothing").message
 

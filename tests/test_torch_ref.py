@@ -11,10 +11,10 @@ from torch import nn
 
 import torch_ref
 from manual import ACTIVATIONS, PAIRS, Constants, activation
-from tests.strategies import problems
 from torch_ref.network import linear
 from verify.problems.lines import names
 from verify.problems.problem import Problem
+from verify.strategies import problems
 
 DEFAULTS = asdict(Constants())
 U = 2.0**-53

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -12,20 +12,10 @@ from torch_ref.optimisers import optimiser
 
 
 class Trainee:
-    """A network that learns. W: L tensors (in, out), b: L (out,), copied."""
+    """A network that learns, by the optimiser of that name (`torch_ref.optimisers`) and the penalty's λ."""
 
-    def __init__(
-        self,
-        W: Sequence[Tensor],
-        b: Sequence[Tensor],
-        activation: str,
-        output: str,
-        loss: str,
-        constants: dict[str, float],
-        lam: float,
-        rule: str,
-    ) -> None:
-        self.net = Network(W, b, activation, output, loss, constants)
+    def __init__(self, net: Network, lam: float, rule: str) -> None:
+        self.net = net
         self.lam = lam
         self.optimiser = optimiser(rule, [*self.net.weights, *self.net.biases], 0.0)
         # weight_decay adds λW to the gradient: of the weights, in a group of their own, and not of the biases.

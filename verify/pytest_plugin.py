@@ -167,7 +167,7 @@ class Class:
             from verify.grading.shown import level, shown_as
 
             asked = self.sitting.assignment
-            record = record_of(Work(entry, read(entry, asked.program), self.sitting))
+            record = record_of(Work(entry, read(entry, asked), self.sitting))
             self._records[entry.name] = shown_as(record, level(asked))
         return self._records[entry.name]
 

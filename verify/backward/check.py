@@ -10,9 +10,11 @@ from typing import Any
 import torch
 
 from verify.backward import calls, words
-from verify.backward.checker import Checker, Looked, Refused
+from verify.backward.checker import Checker, Looked, Mismatch, Refused
 from verify.backward.expected import OTHERS, ByDeclaration, ByDifferences, ByReference, Expected
 from verify.backward.judging import DOUBT, FAIL, RIGHT
+from verify.backward.modules import opened
+from verify.backward.orders import ORDERS
 from verify.backward.pictures import picture
 from verify.backward.power import Power
 from verify.backward.precision import Precision
@@ -41,6 +43,8 @@ class Asked:
     device: str | torch.device | None = None
     probes: tuple[str, ...] | None = None
     progress: Progress = lambda text: None
+    double: bool = False
+    fixed: frozenset[int] = frozenset()  # sizes that stay: those of a module's parameters
 
     def against(self) -> str:
         return "declared" if self.declared else "reference" if self.reference else "differences"
@@ -66,6 +70,7 @@ class Seen:
     worst: dict[int, tuple[float, Looked, str]] = field(default_factory=dict)
     ran: tuple[str, ...] = ()
     left_out: int = 0
+    double: bool = False  # whether the second derivative is asked for
     sampled: bool = False  # by differences, in some entries of the larger inputs
 
     def name(self, k: int) -> str:
@@ -88,11 +93,18 @@ class Seen:
 def examine(asked: Asked) -> CheckRecord:
     """Run every probe and give the record. Raises BadInput for arguments that cannot be checked."""
     start = time.perf_counter()
+    names = names_of(asked.function, len(asked.inputs))
+    if isinstance(asked.function, torch.nn.Module):
+        whole = opened(asked.function, asked.reference, asked.inputs)
+        asked = replace(
+            asked, function=whole.function, reference=whole.reference, inputs=whole.inputs, fixed=whole.fixed
+        )
+        names += whole.names
     case = case_of(asked.inputs, asked.device)
     checker = Checker(
         asked.function, asked.expected(case), Precision.of(case.dtype, asked.accumulate), asked.seed, set()
     )
-    seen = Seen(names_of(asked.function, len(case.inputs)))
+    seen = Seen(names, double=asked.double)
     _probe_all(asked, checker, case, seen)
     _what_was_differenced(checker.expected, case, seen)
     record = _record(asked, case, checker, seen)
@@ -114,7 +126,7 @@ def _probe_all(asked: Asked, checker: Checker, case: Case, seen: Seen) -> None:
     base = _first(asked, checker, case, seen)
     if base is None:
         return
-    small = _small(checker, case, seen)
+    small = _small(asked, checker, case, seen)
     for probe in UPSTREAM[1:]:
         if wanted(probe.name):
             big = small is case or probe.name == "upstream expanded"
@@ -122,7 +134,7 @@ def _probe_all(asked: Asked, checker: Checker, case: Case, seen: Seen) -> None:
     for probe in INPUTS:
         if wanted(probe.name) and probe.inputs is not None:
             _put(asked, checker, probe, probe.inputs(checker.draws(probe.name), small), seen)
-    for name, run in calls.CALLS.items():
+    for name, run in {**calls.CALLS, **ORDERS}.items():
         if wanted(name):
             asked.progress(name)
             run(checker, small, seen)
@@ -135,21 +147,18 @@ def _first(asked: Asked, checker: Checker, case: Case, seen: Seen) -> Looked | N
     asked.progress(_RANDOM.name)
     seen.probes[_RANDOM.name] = _RANDOM.changes
     try:
-        run = checker.run(case)
+        checker.run(case)
     except Refused as error:
         raise BadInput(f"{asked.against()} does not take these inputs: {error}") from error
     try:
         looked = checker.look(_RANDOM, case)
     except BadInput:
         raise
+    except Mismatch as error:
+        raise BadInput(str(error)) from error
     except Exception as error:
         seen.find(words.raised(_RANDOM.name, error, FAIL))
         return None
-    if len(run.outputs) != len(looked.answer.outputs):
-        raise BadInput(
-            f"the function returns {len(looked.answer.outputs)} tensors, the reference {len(run.outputs)}: "
-            "allowed are as many"
-        )
     seen.ran = looked.answer.nodes
     calls.kernel_ran(asked.function, looked.answer, seen)
     _keep(checker, _RANDOM, looked, seen)
@@ -160,11 +169,11 @@ def _first(asked: Asked, checker: Checker, case: Case, seen: Seen) -> Looked | N
     return looked
 
 
-def _small(checker: Checker, case: Case, seen: Seen) -> Case:
+def _small(asked: Asked, checker: Checker, case: Case, seen: Seen) -> Case:
     """What most probes are put to: the given data, or a cut of them where they are large and both sides take it."""
     if largest(case) <= 4 * SMALL:
         return case
-    small = cut(case)
+    small = cut(case, fixed=asked.fixed)
     try:
         checker.look(_RANDOM, small)
     except Exception:
@@ -227,7 +236,7 @@ def _named(what: str, seen: Seen) -> str:
 def _sizes(asked: Asked, checker: Checker, case: Case, seen: Seen, wanted: Callable[[str], bool]) -> None:
     """Each size of the inputs replaced by 1, 2, odd ones, and those around 64 and 128."""
     limit = max(1 << 15, 8 * SMALL)
-    for old, new, other in variants(case, limit):
+    for old, new, other in variants(case, limit, asked.fixed):
         name = f"size {old} → {new}"
         if not wanted(name):
             continue

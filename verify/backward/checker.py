@@ -34,6 +34,10 @@ class Refused(Exception):
     """The reference does not take these inputs."""
 
 
+class Mismatch(Exception):
+    """The function's outputs have other shapes than the reference's."""
+
+
 @dataclass
 class Checker:
     """The function, what is expected, the arithmetic and the seed."""
@@ -64,10 +68,13 @@ class Checker:
         """Give back the memory of a case's forward pass."""
         self._runs.pop(id(case), None)
 
-    def look(self, probe: Probe, case: Case, draw: int = 0, needs: Sequence[int] | None = None) -> Looked:
+    def look(
+        self, probe: Probe, case: Case, draw: int = 0, needs: Sequence[int] | None = None,
+        used: Sequence[int] | None = None,
+    ) -> Looked:  # fmt: skip
         """Call the function under a probe and judge its gradients."""
         run = self.run(case)
-        answer = call(self.function, case, self.upstream(probe, draw), needs)
+        answer = call(self.function, case, self.upstream(probe, draw), needs, used)
         return self.judged(case, run, answer)
 
     def upstream(self, probe: Probe, draw: int) -> Callable[[int, Tensor], Tensor]:
@@ -82,6 +89,7 @@ class Checker:
 
     def judged(self, case: Case, run: Run, answer: Answer) -> Looked:
         """The gradients of a call that was made already."""
+        _same_shapes(answer, run)
         budgets = run.gradients(answer.upstream, list(answer.gradients))
         self.unruled |= run.unruled
         found = {k: judge(gradient_of(answer, k, budgets[k]), budgets[k]) for k in answer.gradients}
@@ -92,26 +100,30 @@ class Checker:
 
     # Asking again ----------------------------------------------------------------------------------------------------
 
-    def settle(self, probe: Probe, seen: Looked, needs: Sequence[int] | None = None) -> Looked:
+    def settle(
+        self, probe: Probe, seen: Looked, needs: Sequence[int] | None = None, used: Sequence[int] | None = None
+    ) -> Looked:
         """What looks wrong or doubtful and is not proved: on a second draw, with errors that hang together."""
         open_ = [k for k, j in seen.judged.items() if j.state in (FAIL, DOUBT) and not j.proved]
         if open_:
             self._spread(probe, seen, open_)
             open_ = [k for k in open_ if seen.judged[k].state != RIGHT]
         if open_:
-            second = self._second(probe, seen.case, needs)
+            second = self._second(probe, seen.case, needs, used)
             self._spread(probe, second, open_)
             for k in open_:
                 seen.judged[k] = _milder(seen.judged[k], second.judged.get(k))
         self._own_condition(seen)
         return seen
 
-    def _second(self, probe: Probe, case: Case, needs: Sequence[int] | None) -> Looked:
+    def _second(
+        self, probe: Probe, case: Case, needs: Sequence[int] | None = None, used: Sequence[int] | None = None
+    ) -> Looked:
         other = again(self.draws(probe.name, "again"), case)
         try:
-            return self.look(probe, other, 1, needs)
+            return self.look(probe, other, 1, needs, used)
         except Refused:
-            return self.look(probe, case, 1, needs)
+            return self.look(probe, case, 1, needs, used)
 
     def _spread(self, probe: Probe, seen: Looked, places: list[int]) -> None:
         """Judge again with the wider of two standard deviations."""
@@ -195,7 +207,7 @@ class Checker:
         one = self._factor(probe, seen, k)
         if one is None:
             return None
-        second = self._second(probe, seen.case, None)
+        second = self._second(probe, seen.case)
         two = self._factor(probe, second, k)
         return (one + two) / 2 if two is not None and one * two > 0 else None
 
@@ -210,6 +222,20 @@ class Checker:
             moved = run.gradients(seen.answer.upstream, list(seen.answer.gradients))[k]
             spread += common_factor(moved.value, seen.budgets[k])[0] ** 2 / _JITTERS
         return off if abs(off) > WRONG * (sigma**2 + spread + floor**2) ** 0.5 else None
+
+
+def _same_shapes(answer: Answer, run: Run) -> None:
+    """Raises Mismatch where the outputs are not those of the reference."""
+    ours, theirs = answer.outputs, run.outputs
+    if len(ours) != len(theirs):
+        raise Mismatch(f"the function returns {len(ours)} tensors, the reference {len(theirs)}: allowed are as many")
+    for j, (one, two) in enumerate(zip(ours, theirs, strict=True)):
+        if one.shape != two.value.shape:
+            name = "its output" if len(ours) == 1 else f"its output {j}"
+            raise Mismatch(
+                f"the function gives {name} the shape {tuple(one.shape)}, the reference {tuple(two.value.shape)}: "
+                "allowed are equal shapes"
+            )
 
 
 def gradient_of(answer: Answer, k: int, budget: Budget) -> Tensor:

@@ -16,6 +16,8 @@ from verify.backward.trace import Trace, tracing
 from verify.witnesses.general import differences_of
 from verify.witnesses.plan import Plan
 
+Upstreams = Sequence[Tensor | None]  # one per output; None of an output that takes none
+
 
 @dataclass
 class Budget:
@@ -44,7 +46,7 @@ class Run(Protocol):
     @property
     def unruled(self) -> set[str]: ...
 
-    def gradients(self, upstream: Sequence[Tensor], needs: Sequence[int]) -> dict[int, Budget]: ...
+    def gradients(self, upstream: Upstreams, needs: Sequence[int]) -> dict[int, Budget]: ...
 
 
 class Expected(Protocol):
@@ -60,7 +62,7 @@ class _TracedRun:
     mode: Trace
     leaves: list[Any]
     raw: list[Tensor]
-    backward: Callable[[list[Any], list[Tensor], Sequence[Tensor], Sequence[int]], dict[int, Tensor | None]]
+    backward: Callable[[list[Any], list[Tensor], Upstreams, Sequence[int]], dict[int, Tensor | None]]
 
     @property
     def unruled(self) -> set[str]:
@@ -78,10 +80,12 @@ class _TracedRun:
             found = replace(found, proof=nothing, var=nothing)
         return Budget.of(found, self.mode.p.storage == torch.float64)
 
-    def gradients(self, upstream: Sequence[Tensor], needs: Sequence[int]) -> dict[int, Budget]:
-        wide = [g.detach().to(torch.float64).clone(memory_format=torch.contiguous_format) for g in upstream]
+    def gradients(self, upstream: Upstreams, needs: Sequence[int]) -> dict[int, Budget]:
+        wide = [None if g is None else g.detach().to(torch.float64).clone(memory_format=torch.contiguous_format)
+                for g in upstream]  # fmt: skip
         for g in wide:
-            self.mode.watch(g)
+            if g is not None:
+                self.mode.watch(g)
         with tracing(self.mode):
             found = self.backward(self.leaves, self.raw, wide, needs)
         nothing = lambda k: Budget(*(torch.zeros_like(self.leaves[k]).detach() for _ in range(3)))
@@ -102,9 +106,9 @@ def _wide_leaves(case: Case, mode: Trace) -> list[Any]:
 
 
 def _by_autograd(
-    leaves: list[Any], outputs: list[Tensor], upstream: Sequence[Tensor], needs: Sequence[int]
+    leaves: list[Any], outputs: list[Tensor], upstream: Upstreams, needs: Sequence[int]
 ) -> dict[int, Tensor | None]:
-    live = [(v, g) for v, g in zip([v for v in outputs if v.requires_grad], upstream, strict=True)]
+    live = [(v, g) for v, g in zip(outputs, upstream, strict=False) if g is not None and v.requires_grad]
     if not live:
         return dict.fromkeys(needs)
     found = torch.autograd.grad(
@@ -143,7 +147,7 @@ class ByDeclaration:
         return _TracedRun(mode, leaves, outputs, self._gradients)
 
     def _gradients(
-        self, leaves: list[Any], outputs: list[Tensor], upstream: Sequence[Tensor], needs: Sequence[int]
+        self, leaves: list[Any], outputs: list[Tensor], upstream: Upstreams, needs: Sequence[int]
     ) -> dict[int, Tensor | None]:
         with torch.no_grad():
             plain = [v.detach() if isinstance(v, Tensor) else v for v in leaves]
@@ -175,11 +179,11 @@ class _DifferenceRun:
     def outputs(self) -> list[Budget]:
         return self.traced.outputs
 
-    def gradients(self, upstream: Sequence[Tensor], needs: Sequence[int]) -> dict[int, Budget]:
+    def gradients(self, upstream: Upstreams, needs: Sequence[int]) -> dict[int, Budget]:
         rounding = self.traced.gradients(upstream, needs)
         wide = [v.detach().to(torch.float64) if isinstance(v, Tensor) and v.is_floating_point() else v
                 for v in self.case.inputs]  # fmt: skip
-        given = [g.detach().to(torch.float64) for g in upstream]
+        given = [None if g is None else g.detach().to(torch.float64) for g in upstream]
 
         forward = forward_of(self.by.function)
 
@@ -187,8 +191,8 @@ class _DifferenceRun:
             arguments = list(wide)
             for k, v in zip(needs, moved, strict=True):
                 arguments[k] = v
-            outputs = [v for v in outputs_of(forward(*arguments)) if v.is_floating_point()]
-            return torch.stack([(v * g).sum() for v, g in zip(outputs, given, strict=True)]).sum()
+            pairs = zip(outputs_of(forward(*arguments)), given, strict=True)
+            return torch.stack([(v * g).sum() for v, g in pairs if g is not None]).sum()
 
         plan = self.by.plan(self.case, self.drawn)
         self.drawn += 1

@@ -32,11 +32,11 @@ def _resized(v: Tensor, old: int, new: int) -> Tensor:
     return v
 
 
-def variants(case: Case, limit: int) -> Iterator[tuple[int, int, Case]]:
+def variants(case: Case, limit: int, fixed: frozenset[int] = frozenset()) -> Iterator[tuple[int, int, Case]]:
     """(old, new, case) for each size and each of SIZES, where the largest tensor stays within the limit."""
     for old in sizes_of(case):
         for new in SIZES:
-            if new == old or old == 0:
+            if new == old or old == 0 or old in fixed:
                 continue
             found = resized(case, old, new)
             if largest(found) <= limit:
@@ -48,11 +48,11 @@ def largest(case: Case) -> int:
     return max(v.numel() for v in case.inputs if isinstance(v, Tensor))
 
 
-def cut(case: Case, limit: int = SMALL) -> Case:
+def cut(case: Case, limit: int = SMALL, fixed: frozenset[int] = frozenset()) -> Case:
     """The case with its largest sizes halved until the largest tensor is within the limit."""
     while largest(case) > limit:
         big = max((v for v in case.inputs if isinstance(v, Tensor)), key=lambda v: v.numel())
-        old = max(big.shape)
+        old = max((n for n in big.shape if n not in fixed), default=0)
         if old <= 2:
             return case
         case = resized(case, old, max(2, (old + 1) // 2))

@@ -45,11 +45,14 @@ class Case:
 
 @dataclass
 class Answer:
-    """What one call gave: outputs, a gradient for each wanted input (None where there was none), and what was seen."""
+    """What one call gave: outputs, a gradient for each wanted input (None where there was none), and what was seen.
+
+    upstream: what each output was given; None of one that takes none, zeros of one that was left unused.
+    """
 
     outputs: list[Tensor]
     gradients: dict[int, Tensor | None]
-    upstream: list[Tensor]
+    upstream: list[Tensor | None]
     changed: list[str] = field(default_factory=list)  # what was written into, by name
     aliased: list[int] = field(default_factory=list)  # inputs whose gradient shares memory with an input
     nodes: tuple[str, ...] = ()
@@ -181,42 +184,56 @@ def copied(v: Tensor) -> Tensor:
     return copy.copy_(v.detach()).detach()
 
 
-def call(function: Callable[..., Any], case: Case, upstream: Upstream, needs: Sequence[int] | None = None) -> Answer:
-    """Forward and backward once."""
+def call(
+    function: Callable[..., Any], case: Case, upstream: Upstream, needs: Sequence[int] | None = None,
+    used: Sequence[int] | None = None,
+) -> Answer:  # fmt: skip
+    """Forward and backward once; used: the outputs that are given an upstream gradient, else all of them."""
     leaves = leaves_of(case, needs)
     kept = [v.detach().clone() if isinstance(v, Tensor) else v for v in leaves]
     outputs = outputs_of(function(*leaves))
-    return backward(case, leaves, kept, outputs, upstream, needs)
+    return backward(case, leaves, kept, outputs, upstream, needs, used=used)
 
 
 def backward(
     case: Case, leaves: list[Any], kept: list[Any], outputs: list[Tensor], upstream: Upstream,
-    needs: Sequence[int] | None = None, *, keep: bool = False,
+    needs: Sequence[int] | None = None, *, keep: bool = False, used: Sequence[int] | None = None,
 ) -> Answer:  # fmt: skip
     """The backward pass of outputs that are there already."""
     asked = list(case.wanted if needs is None else needs)
-    live = [(j, v) for j, v in enumerate(outputs) if v.requires_grad]
-    given = [upstream(j, v) for j, v in live]
-    before = [g.detach().clone() for g in given]
+    live = [j for j, v in enumerate(outputs) if v.requires_grad]
+    given = {j: upstream(j, outputs[j]) for j in live or _smooth(outputs)}
+    used = live if used is None else [j for j in live if j in used]
+    before = {j: g.detach().clone() for j, g in given.items()}
     results = [v.detach().clone() for v in outputs]
     found: Sequence[Tensor | None] = [None] * len(asked)
-    if live:
+    if used:
         found = torch.autograd.grad(
-            [v for _, v in live], [leaves[k] for k in asked], given, allow_unused=True, retain_graph=keep
-        )
-    answer = Answer(outputs, dict(zip(asked, found, strict=True)), given, nodes=nodes_of(outputs))
+            [outputs[j] for j in used], [leaves[k] for k in asked], [given[j] for j in used],
+            allow_unused=True, retain_graph=keep,
+        )  # fmt: skip
+    passed = [None if j not in given else before[j] if not live or j in used else torch.zeros_like(before[j])
+              for j in range(len(outputs))]  # fmt: skip
+    answer = Answer(outputs, dict(zip(asked, found, strict=True)), passed, nodes=nodes_of(outputs))
     answer.changed = [
         *(f"input {k}" for k, (v, w) in enumerate(zip(leaves, kept, strict=True)) if _differs(v, w)),
-        *("the upstream gradient" for g, h in zip(given, before, strict=True) if _differs(g, h)),
+        *("the upstream gradient" for j, g in given.items() if _differs(g, before[j])),
         *("its own output" for v, w in zip(outputs, results, strict=True) if _differs(v, w)),
     ]
-    memory = {v.untyped_storage().data_ptr() for v in leaves if isinstance(v, Tensor) and v.numel()}
-    answer.aliased = [
-        k
-        for k, g in answer.gradients.items()
-        if g is not None and g.numel() and g.untyped_storage().data_ptr() in memory
-    ]
+    answer.aliased = _aliased(answer.gradients, leaves)
     return answer
+
+
+def _smooth(outputs: list[Tensor]) -> list[int]:
+    """Where no output asks for a gradient: those that might."""
+    return [j for j, v in enumerate(outputs) if v.is_floating_point()]
+
+
+def _aliased(gradients: dict[int, Tensor | None], leaves: list[Any]) -> list[int]:
+    """Inputs whose gradient shares memory with an input."""
+    memory = {v.untyped_storage().data_ptr() for v in leaves if isinstance(v, Tensor) and v.numel()}
+    there = {k: g for k, g in gradients.items() if g is not None and g.numel()}
+    return [k for k, g in there.items() if g.untyped_storage().data_ptr() in memory]
 
 
 def _differs(v: Any, w: Any) -> bool:

@@ -91,6 +91,34 @@ def factor(name: str, probe: str, off: float) -> Finding:
     return Finding(kind="factor", verdict=FAIL, says=says, input=name, probe=probe, values={"factor": 1 + off})
 
 
+def no_double(error: str, *, declared: bool) -> str:
+    if declared:
+        return "It is differentiable once: it says so by once_differentiable."
+    line = error.strip().splitlines()[0][:120] if error.strip() else "no message"
+    return f"Its second derivative cannot be had (create_graph): {line}"
+
+
+def missing_double(says: str) -> Finding:
+    return Finding(kind="no-double", verdict=INCONCLUSIVE, says=says, probe="double backward")
+
+
+def wrong_double(names: list[str]) -> str:
+    return (
+        f"Its second derivative (create_graph) is wrong in {', '.join(names)}: torch takes what the forward pass kept "
+        "beside inputs and outputs for constants. Decorated with once_differentiable, backward raises there instead."
+    )
+
+
+def tangent(name: str, probe: str, j: Judgement) -> Finding:
+    numbers = f"yours {j.yours:.9g}, expected {j.expected:.9g}, budget {j.budget:.3g}"
+    where = place(j.index) or "()"
+    says = f"The forward-mode derivative (jvp) of the {name} is {j.state}: {j.beyond:,} of {j.entries:,} entries, "
+    return Finding(
+        kind="tangent", verdict=j.state, says=f"{says}worst at {where}: {numbers}.", input=name, probe=probe,
+        index=list(j.index), yours=finite(j.yours), expected=finite(j.expected), budget=finite(j.budget),
+    )  # fmt: skip
+
+
 def unsteady(name: str, probe: str, j: Judgement) -> Finding:
     numbers = f"{j.expected:.9g}, then {j.yours:.9g} at {place(j.index) or '()'}, budget {j.budget:.3g}"
     says = (

@@ -67,6 +67,7 @@ def _makers() -> dict[str, Maker]:
     """name -> maker, in the order in which they run."""
     from verify.benchmarks import (
         backward,
+        course_table,
         general,
         grading,
         memory,
@@ -96,6 +97,7 @@ def _makers() -> dict[str, Maker]:
         "class-memory": grading.class_memory_table,
         "killed": grading.killed_table,
         "odd": odd.odd_table,
+        "course": course_table.course_table,
         "planted": backward.planted_table,
         "sound": backward.sound_table,
         "programs": backward.violations_table,
@@ -112,7 +114,7 @@ VERDICTS: tuple[str, ...] = ("verdicts", "names")
 # check_backward's and the general engine's: minutes, and only where they are named.
 BACKWARD: tuple[str, ...] = ("planted", "sound", "programs", "backward-time", "general")
 # They grade whole classes, for minutes each, and need both cores to themselves: only where they are named.
-GRADING: tuple[str, ...] = ("grading", "class-memory", "killed")
+GRADING: tuple[str, ...] = ("grading", "class-memory", "killed", "course")
 # A hundred thousand odd answers, ten thousand damaged files: a minute or more.
 ODD: tuple[str, ...] = ("odd",)
 

@@ -23,6 +23,7 @@ from verify.bounds.bounded import Bounded
 from verify.bounds.budget import FLOAT64, bounded_working, lines_of
 from verify.problems.lines import kind_and_layer, symbol
 from verify.problems.problem import Problem
+from verify.said import Said, Value
 
 DECIDED = 1e-3  # of the largest entry of a line: an entry that may be off by more is undecided
 
@@ -40,15 +41,6 @@ class Form:
     def into(self, equations: Equations) -> Equations:
         """The equations with this form's in their places."""
         return replace(equations, **self.replaced)
-
-
-@dataclass(frozen=True)
-class Said:
-    """A sentence: its key and values, from which any language can make it, and the English text."""
-
-    key: str
-    values: Mapping[str, str | float]
-    text: str
 
 
 @dataclass(frozen=True)
@@ -158,17 +150,12 @@ def _explanation(asked: Asked, forms: tuple[Form, ...], eta: float | None) -> Ex
 
 def _advice(forms: Iterable[Form], eta: float | None, lost: Mapping[str, float]) -> Iterator[Said]:
     worst = max(lost, key=lambda name: lost[name], default="")
-    digits = _digits(lost[worst]) if worst else 16
-    seen = f" The worst entry of {symbol(worst)} keeps about {digits} of 16 digits." if worst else ""
+    values: dict[str, Value] = {"line": symbol(worst), "digits": _digits(lost[worst])} if worst else {}
+    alone = "" if worst else "-alone"
     for form in forms:
-        values: dict[str, str | float] = {"form": form.key, "line": worst, "digits": digits}
-        yield Said(f"form-{form.key}", values, f"{form.says}{seen} {form.instead}")
+        yield said(f"form-{form.key}{alone}", **values)
     if eta is not None:
-        values = {"form": "step-difference", "line": worst, "digits": digits, "eta": eta}
-        says = (
-            f"The gradient is handed over as (W − W after a step of η = {eta:g}) / η, which loses digits to W itself."
-        )
-        yield Said("form-step-difference", values, f"{says}{seen} Hand over what is multiplied by η.")
+        yield said(f"form-step-difference{alone}", eta=eta, **values)
 
 
 def _digits(share: float) -> int:
@@ -311,3 +298,21 @@ FORMS: tuple[Form, ...] = (
         {"delta_output": _through_difference, "total_error": _logarithm_of_difference},
     ),
 )
+
+_SEEN = " The worst entry of {line} keeps about {digits} of 16 digits."
+_STEP = "The gradient is handed over as (W − W after a step of η = {eta:g}) / η, which loses digits to W itself."
+
+
+def _texts() -> Iterator[tuple[str, str]]:
+    rows = [*((form.key, form.says, form.instead) for form in FORMS)]
+    for key, says, instead in (*rows, ("step-difference", _STEP, "Hand over what is multiplied by η.")):
+        yield f"form-{key}", f"{says}{_SEEN} {instead}"
+        yield f"form-{key}-alone", f"{says} {instead}"
+
+
+TEXTS = dict(_texts())
+
+
+def said(key: str, **values: Value) -> Said:
+    """The sentence of that key with its values."""
+    return Said(key, values, TEXTS[key])

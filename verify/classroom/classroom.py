@@ -146,7 +146,7 @@ class Classroom:
 
     def _to_grade(self, entries: Sequence[Entry], readers: Crew) -> Iterator[Work]:
         """The submissions that have no record of their own yet, read."""
-        for entry, submission in readers.work(partial(read, wanted=self.sitting.assignment.program), entries):
+        for entry, submission in readers.work(partial(read, asked=self.sitting.assignment), entries):
             if isinstance(submission, Died):
                 self._take(entry, submission)
             elif self._has_its_record(entry, submission):

@@ -11,6 +11,8 @@ from verify.commands.command_line import refuse, version_line
 COMMANDS = {
     "compare": ("verify.commands.compare", "by hand, by autograd, by differences; or one submission graded"),
     "grade": ("verify.commands.grade", "a class: gradebook, records and pages; with --pytest as pytest items"),
+    "handout": ("verify.commands.handout", "what students get of an assignment: starter, self-check, STUDENT.md"),
+    "autograder": ("verify.commands.autograder", "a folder for Gradescope, ready to be zipped"),
     "train": ("verify.commands.train", "a network on images, by hand or by torch"),
     "figures": ("verify.commands.figures.command", "every example and picture of the decks"),
     "check": ("verify.commands.check", "a hand-written backward pass, to its own budget"),
@@ -22,7 +24,7 @@ def main() -> int:
     word, rest = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
     if word in ("--help", "-h"):
         print("backproof COMMAND …      (backproof COMMAND --help says more)")
-        print(*(f"  {name:<8} {what}" for name, (_, what) in COMMANDS.items()), sep="\n")
+        print(*(f"  {name:<10} {what}" for name, (_, what) in COMMANDS.items()), sep="\n")
         return 0
     if word == "--version":
         print(version_line())

@@ -24,7 +24,7 @@ from verify.classroom.gradebook import Gradebook
 from verify.classroom.roster import Roster, read_roster
 from verify.classroom.sitting import Sitting
 from verify.commands.command_line import OneLineCommand, allow, check_writable, given, whole, write_text
-from verify.commands.grade_job import GradeJob, check_known, cores
+from verify.commands.grade_job import GradeJob, assignment_beside, check_known, cores
 from verify.commands.pytest_run import run
 from verify.errors import Interrupted
 from verify.lessons.registry import read_any
@@ -87,6 +87,7 @@ def grade(
     formats: Formats = None,
     pytest: Pytest = False,
 ) -> int:
+    assignment = assignment or _beside(paths)
     if pytest:
         allow(given(context), _OF_PYTEST, "--pytest")
         return run(paths, _options(assignment, lesson, sandbox, seed, device), context.obj or [])
@@ -102,6 +103,14 @@ def grade(
     record = _graded(job, asked, listed, regrade, formats or ())
     _write(record, out, json)
     return GRADER_FAILED if record.grader_errors else 0
+
+
+def _beside(paths: list[Path]) -> Path | None:
+    """The class's own assignment, which is told: nobody named it."""
+    found = assignment_beside(paths)
+    if found is not None:
+        typer.echo(shown(f"The assignment is {found}."), err=True)
+    return found
 
 
 def _options(assignment: Path | None, lesson: Path | None, sandbox: str, seed: int | None, device: str) -> list[str]:

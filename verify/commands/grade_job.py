@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from verify.errors import BadInput
 from verify.problems.job import DEVICES, MOST_SEED
 from verify.submissions.confined import find_class
-from verify.submissions.finding import Handed
+from verify.submissions.finding import CONFIGURATION, Handed, is_submission
 from verify.submissions.submission import shown
 
 SANDBOXES = ("auto", "namespaces", "bubblewrap", "process")
@@ -21,6 +22,22 @@ _CLUSTER = re.compile(r"dask://(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(?P<por
 def cores() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def assignment_beside(paths: Sequence[Path]) -> Path | None:
+    """The backproof.toml in the class's folder: in a PATH that is a folder of submissions, beside any other PATH.
+
+    Never one that lies in a submission. Raises BadInput where the paths have more than one.
+    """
+    folders = dict.fromkeys(_class_folder(path) for path in paths)
+    found = [folder / CONFIGURATION for folder in folders if (folder / CONFIGURATION).is_file()]
+    if len(found) > 1:
+        raise BadInput(shown(f"{found[0]} and {found[1]}: allowed is one; say which by --assignment FILE"))
+    return found[0] if found else None
+
+
+def _class_folder(path: Path) -> Path:
+    return path if path.is_dir() and not is_submission(path) else path.parent
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from verify.classroom.sitting import Sitting, Work, ground, read, record_of
 from verify.commands.grade_job import SANDBOXES, check_known
 from verify.errors import BadInput
 from verify.grading.course import EXPLAINED
+from verify.grading.lesson_assignment import AnyAssignment
 from verify.grading.record import GradeRecord
 from verify.grading.shown import WITHHELD, level, shown_as
 from verify.lessons.registry import read_any
@@ -46,9 +47,9 @@ class OneJob:
         check_known("--show", self.show or EXPLAINED[0], EXPLAINED)
         entry_of(self.path)
 
-    def sitting(self) -> Sitting:
+    def sitting(self, asked: AnyAssignment | None = None) -> Sitting:
         """What the submission is graded by. Raises BadInput for an assignment that cannot be read."""
-        asked = read_any(self.assignment, self.lesson)
+        asked = read_any(self.assignment, self.lesson) if asked is None else asked
         return Sitting(asked, asked.practice_seed if self.seed is None else self.seed, self.sandbox, self.device)
 
 
@@ -68,15 +69,20 @@ def entry_of(path: Path) -> Entry:
 
 def grade_one(job: OneJob, progress: Callable[[str], None] = lambda stage: None) -> GradeRecord:
     """The graded record. Raises BadInput where the assignment, the sandbox or the device will not do."""
-    sitting = job.sitting()
+    return grade_with(job, read_any(job.assignment, job.lesson), progress)
+
+
+def grade_with(job: OneJob, asked: AnyAssignment, progress: Callable[[str], None] = lambda stage: None) -> GradeRecord:
+    """As `grade_one`, by an assignment that was read already."""
+    sitting = job.sitting(asked)
     started = time.perf_counter()
     progress("trying the sandbox")
     ground(sitting)
     progress("reading and grading")
     entry = entry_of(job.path)
-    record = record_of(Work(entry, read(entry, sitting.assignment.program), sitting))
+    record = record_of(Work(entry, read(entry, asked), sitting))
     record.timings = {**record.timings, "total": time.perf_counter() - started}
-    return shown_as(record, job.show or level(sitting.assignment))
+    return shown_as(record, job.show or level(asked))
 
 
 def exit_code(record: GradeRecord) -> int:

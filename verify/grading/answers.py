@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from verify.grading.sentence import count
+from verify.grading.sentence import Said, said
 from verify.problems.lines import kind_and_layer
+from verify.said import Value
 
 
 @dataclass(frozen=True)
@@ -20,16 +22,17 @@ class Answer:
     """One call of `gradients`: its lines, or why there are none."""
 
     lines: Mapping[str, Tensor] = field(default_factory=dict)  # of any shape: the comparison judges shapes
-    failed: str = ""  # the message of what was raised, or what was wrong with the form of the result
+    failed: Said | None = None  # what was raised, or what was wrong with the form of the result
     place: str = ""  # where in the student's program it failed
-    faults: Mapping[str, str] = field(default_factory=dict)  # line -> why its value is no array of floats
+    faults: Mapping[str, Said] = field(default_factory=dict)  # line -> why its value is no array of floats
     float32: bool = False  # something came back in single precision
     integers: bool = False  # something came back in integers
     inputs_changed: bool = False
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # line -> as it was handed over
 
     @property
     def returned(self) -> bool:
-        return not self.failed
+        return self.failed is None
 
 
 @dataclass
@@ -38,18 +41,20 @@ class Sorting:
 
     columns: bool = False
     lines: dict[str, Tensor] = field(default_factory=dict)
-    faults: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, Said] = field(default_factory=dict)
     dtypes: set[str] = field(default_factory=set)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def take(self, name: str, value: Any) -> None:
         """Keep a value as that line, or say why it is none."""
         array = as_array(value)
         if array is None:
-            self.faults[name] = f"{name} is {describe(value)}, where an array of floats is expected"
+            self.faults[name] = said("no-array", line=name, value=describe(value))
         elif array.dtype.kind == "c" or array.dtype.kind not in "fiub":
-            self.faults[name] = f"{name} has dtype {array.dtype}, where a floating dtype is expected"
+            self.faults[name] = said("dtype", line=name, dtype=str(array.dtype))
         else:
             self.dtypes.add(str(array.dtype))
+            self.shapes[name] = array.shape
             with np.errstate(over="ignore", invalid="ignore"):  # of what is wider than float64
                 self.lines[name] = torch.from_numpy(np.array(self._rows(name, array), dtype=np.float64))
 
@@ -58,6 +63,7 @@ class Sorting:
         return Answer(
             self.lines, faults=self.faults, float32="float32" in self.dtypes or "float16" in self.dtypes,
             integers=any(d.startswith(("int", "uint", "bool")) for d in self.dtypes), inputs_changed=inputs_changed,
+            shapes=self.shapes if self.columns else {},
         )  # fmt: skip
 
     def _rows(self, name: str, array: NDArray) -> NDArray:
@@ -78,20 +84,25 @@ def gradients_answer(
     if not biases:
         value = _without_biases(value, L)
     if not isinstance(value, list | tuple) or len(value) not in (2, 3):
-        return Answer(failed=f"gradients returned {describe(value)}; it returns dW, db or dW, db, {{lines}}")
+        return Answer(failed=said("returned", value=describe(value)))
     sorting = Sorting(columns)
     for kind, values in (("dW", value[0]), ("db", value[1]))[: 1 + biases]:
         layers = _layers(values)
         if layers is None or len(layers) != L:
-            came = f"is {describe(values)}" if layers is None else f"has {count(len(layers), 'entry')}"
-            return Answer(failed=f"{kind} {came}, where a list of {count(L, 'array')} is expected, one per layer")
+            return Answer(failed=_not_a_list(kind, values, layers, L))
         for l, layer in enumerate(layers, 1):
             sorting.take(f"{kind}{l}", layer)
     if len(value) == 3:
         if not isinstance(value[2], dict):
-            return Answer(failed=f"the third value is {describe(value[2])}; it is a dict of lines by name")
+            return Answer(failed=said("third-value", value=describe(value[2])))
         _take_lines(sorting, value[2], L)
     return sorting.answer(inputs_changed)
+
+
+def _not_a_list(kind: str, values: Any, layers: Sequence[Any] | None, L: int) -> Said:
+    if layers is None:
+        return said("kind-is", kind=kind, value=describe(values), layers=L)
+    return said("kind-has", kind=kind, entries=len(layers), layers=L)
 
 
 def _without_biases(value: Any, L: int) -> Any:
@@ -116,6 +127,14 @@ def _layers(values: Any) -> Sequence[Any] | None:
     return list(values) if isinstance(values, np.ndarray) and values.ndim >= 2 else None
 
 
+def shapes_of(answer: Answer, name: str, value: Tensor, expected: Tensor) -> tuple[str, str]:
+    """The shape of a line's value and that which is expected, as the assignment's convention has them."""
+    if name not in answer.shapes:
+        return str(tuple(value.shape)), str(tuple(expected.shape))
+    wanted = (len(expected), 1) if expected.dim() == 1 else tuple(expected.T.shape)
+    return str(answer.shapes[name]), str(wanted)
+
+
 # In the columns convention z is before and a after the activation, and the output is a(L).
 def rows_name(name: str, L: int) -> str:
     """The rows convention's name of a line that is named as decks 001 to 004 do."""
@@ -131,6 +150,23 @@ def columns_name(name: str, L: int) -> str:
         return f"a{L}"
     kind, l = kind_and_layer(name)
     return f"{ {'z': 'a', 'a': 'z'}.get(kind, kind) }{'' if l is None else l}"
+
+
+_LINE = re.compile(r"([az])(\(?\d+\)?)")
+
+
+def in_columns(sentence: Said) -> Said:
+    """A sentence with the lines in it named as decks 001 to 004 do."""
+    return replace(sentence, values={name: _in_columns(name, value) for name, value in sentence.values.items()})
+
+
+def _in_columns(name: str, value: Value) -> Value:
+    if isinstance(value, Said):
+        return in_columns(value)
+    if name != "line" or not isinstance(value, str):
+        return value
+    match = _LINE.fullmatch(value)
+    return "a(L)" if value == "y" else f"{ {'z': 'a', 'a': 'z'}[match[1]] }{match[2]}" if match else value
 
 
 def _take_lines(sorting: Sorting, handed: Mapping[Any, Any], L: int) -> None:
@@ -163,12 +199,13 @@ def _nested(value: Sequence[Any]) -> NDArray | None:
     return np.stack([p for p in parts if p is not None])
 
 
-def describe(value: Any) -> str:
+def describe(value: Any) -> Said:
     """A value in few words, for a message to the student."""
     if value is None:
-        return "None"
+        return said("value-none")
     if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape} and dtype {value.dtype}"
+        return said("value-array", shape=str(value.shape), dtype=str(value.dtype))
+    kind = type(value).__name__
     if isinstance(value, list | tuple | dict):
-        return f"a {type(value).__name__} of {len(value)} entries"
-    return f"{type(value).__name__} {value!r}"[:60]
+        return said("value-list", kind=kind, entries=len(value))
+    return said("value-other", kind=kind, value=f"{value!r}"[: max(0, 59 - len(kind))])

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from verify.errors import BadInput
-from verify.grading import checks
+from verify.grading import beside, checks
 from verify.grading.checks import SECRET
-from verify.grading.course import EXPLAINED, Late, Show
+from verify.grading.course import EXPLAINED, Adapter, Late, Offered, Show
 from verify.grading.toml_file import parse, read_text
 
 ACTIVATIONS = (
@@ -109,6 +109,8 @@ class Assignment(msgspec.Struct, frozen=True):
     cpu_limit: float = 0.0
     memory_mib: int = 1024
     program: str = ""
+    adapter: Adapter = Adapter()
+    files: Offered = Offered()
     name: str = ""
     due: str = ""
     activation: ActivationConstants = ActivationConstants()
@@ -122,6 +124,11 @@ class Assignment(msgspec.Struct, frozen=True):
         return tuple(f for f in FUNCTIONS if getattr(self.points, f) > 0 or f in self.functions)
 
     @property
+    def entry(self) -> str:
+        """The function by which the program is known where several lie side by side."""
+        return "gradients"
+
+    @property
     def practice_seed(self) -> int:
         """The seed of problems that anybody may see: the assignment's, or 0 where the class's own is secret."""
         return self.seed if isinstance(self.seed, int) else 0
@@ -132,12 +139,16 @@ class Assignment(msgspec.Struct, frozen=True):
         for key in _OF_THE_COURSE:
             del values[key]
         # Assignments from before these keys keep their digest.
-        if self.forward_only == "allow":
-            del values["forward_only"]
+        for key in ("forward_only", "adapter", "files"):
+            if getattr(self, key) == getattr(_DEFAULT, key):
+                del values[key]
         for name in ("celu", "prelu"):
             if values["activation"][name] == getattr(ActivationConstants(), name):
                 del values["activation"][name]
         return hashlib.sha256(msgspec.json.encode(values, order="sorted")).hexdigest()
+
+
+_DEFAULT = Assignment()
 
 
 def read_assignment(path: Path | None) -> Assignment:
@@ -148,16 +159,16 @@ def read_assignment(path: Path | None) -> Assignment:
     if path is None:
         return Assignment()
     source = ascii(str(path))[1:-1] if not str(path).isprintable() else str(path)
-    return assignment_from(parse(read_text(path, source), source), source)
+    return assignment_from(parse(read_text(path, source), source), source, path.parent)
 
 
-def assignment_from(table: Mapping[str, Any], source: str) -> Assignment:
-    """The assignment that a table of TOML values says; `source` names its file in errors."""
+def assignment_from(table: Mapping[str, Any], source: str, folder: Path | None = None) -> Assignment:
+    """The assignment that a table of TOML values says; `source` names its file in errors, `folder` is where it lies."""
     assignment = Assignment(**checks.checked(table, _KEYS, "", source))
     problem = _pairing_problem(assignment) or _points_problem(assignment)
     if problem:
         raise BadInput(f"{source}: {problem}")
-    return assignment
+    return beside.filled(assignment, folder, source)
 
 
 # The keys ------------------------------------------------------------------------------------------------------------
@@ -167,10 +178,10 @@ class _LineNames(Mapping[str, checks.Check]):
     """The keys of [points.lines]: any line's name, or a kind of line for all its layers."""
 
     _POINTS = staticmethod(checks.number(0, MAX_POINTS))
-    _PATTERN = re.compile(f"(?:{'|'.join(NUMBERED_LINES)})(?:[1-9][0-9]?)?|{'|'.join(SINGLE_LINES)}")
+    PATTERN = re.compile(f"(?:{'|'.join(NUMBERED_LINES)})(?:[1-9][0-9]?)?|{'|'.join(SINGLE_LINES)}")
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self._PATTERN.fullmatch(key) is not None
+        return isinstance(key, str) and self.PATTERN.fullmatch(key) is not None
 
     def __getitem__(self, key: str) -> checks.Check:
         return self._POINTS
@@ -256,6 +267,8 @@ _KEYS: dict[str, checks.Check | checks.Table] = {
     "cpu_limit": checks.number(0, MAX_SECONDS),
     "memory_mib": checks.whole(64, MAX_MEMORY_MIB),
     "program": checks.file_name,
+    "adapter": checks.adapter_name,
+    "files": checks.paths,
     "name": checks.title,
     "due": checks.moment,
     "activation": _CONSTANTS,
@@ -264,6 +277,28 @@ _KEYS: dict[str, checks.Check | checks.Table] = {
     "show": _SHOW,
 }
 COURSE: dict[str, checks.Check | checks.Table] = {key: _KEYS[key] for key in _OF_THE_COURSE}
+
+
+def schema() -> dict[str, Any]:
+    """The file as JSON Schema, for editors: every key with what it takes, from the checks themselves."""
+    found = _schema_of(_KEYS)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "An assignment of backproof", **found}
+
+
+def _schema_of(keys: Mapping[str, checks.Check | checks.Table]) -> dict[str, Any]:
+    if isinstance(keys, _LineNames):
+        points = checks.schema_of(keys["dW"])
+        return {
+            "type": "object",
+            "additionalProperties": False,
+            "patternProperties": {f"^({keys.PATTERN.pattern})$": points},
+        }
+    properties = {
+        key: _schema_of(check.keys) if isinstance(check, checks.Table) else checks.schema_of(check)
+        for key in keys
+        for check in (keys[key],)
+    }
+    return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
 # What the values must be together ------------------------------------------------------------------------------------

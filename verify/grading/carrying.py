@@ -12,6 +12,7 @@ from verify.bounds.bounded import Bounded
 from verify.bounds.budget import FLOAT32, FLOAT64
 from verify.grading.answers import Answer
 from verify.grading.fixtures import GRADED, Case, Fixture
+from verify.grading.sentence import Said, said
 from verify.lessons.network.diagnosis import line_is_right
 from verify.lessons.network.mistakes import Variant, equations_with, variants
 from verify.problems.lines import kind_and_layer, local_name, symbol
@@ -73,8 +74,8 @@ _SLOTS: dict[str, tuple[str, ...]] = {
 _RAISES = (RuntimeError, IndexError, TypeError)
 
 
-def blindness(fixture: Fixture, answers: Sequence[Answer], name: str) -> str:
-    """Why the values upstream could not have shown this line wrong, in a sentence; "" where they could.
+def blindness(fixture: Fixture, answers: Sequence[Answer], name: str) -> Said | None:
+    """Why the values upstream could not have shown this line wrong; None where they could.
 
     They must be finite, not 0, not one number in every entry and not the target, and every mistake of the line that the
     right values show must change it on them too, on one problem at least.
@@ -85,15 +86,15 @@ def blindness(fixture: Fixture, answers: Sequence[Answer], name: str) -> str:
         for i, case in fixture.of(*GRADED)
         if (here := local_name(name, a.layers[1], case.problem.L)) is not None and here in answers[i].lines
     ]
-    said = [(row, _void(*row)) for row in of_line]
-    telling = [row for row, void in said if not void]
+    voids = [(row, _void(*row)) for row in of_line]
+    telling = [row for row, void in voids if void is None]
     if not telling:
-        return said[0][1] if said else ""
+        return voids[0][1] if voids else None
     for variant in _mistakes_of(fixture, name):
         shows = any(_changes(variant, case, None, here) for case, _, here in of_line)
         if shows and not any(_changes(variant, case, answer, here) for case, answer, here in telling):
-            return f"the values that it was given do not show the mistake {variant.mistake} in it"
-    return ""
+            return said("blind-mistake", mistake=variant.mistake)
+    return None
 
 
 def _mistakes_of(fixture: Fixture, name: str) -> list[Variant]:
@@ -103,22 +104,22 @@ def _mistakes_of(fixture: Fixture, name: str) -> list[Variant]:
     return [v for slot in slots for v in variants(slot, a.activations, a.output, a.loss) if not v.fitted]
 
 
-def _void(case: Case, answer: Answer, name: str) -> str:
-    """What is wrong with the student's values that the line is computed from, in a sentence; "" for nothing."""
+def _void(case: Case, answer: Answer, name: str) -> Said | None:
+    """What is wrong with the student's values that the line is computed from; None for nothing."""
     for source in _sources(case, name)[2]:
         value = answer.lines.get(source)
         if value is None:
             continue
         what = (
-            "not finite" if not bool(torch.isfinite(value).all())
-            else "0 in every entry" if not bool(value.any())
-            else "the target" if value.shape == case.problem.t.shape and torch.equal(value, case.problem.t)
-            else "one number in every entry" if value.numel() > 2 and bool((value == value.flatten()[0]).all())
+            "source-not-finite" if not bool(torch.isfinite(value).all())
+            else "source-zero" if not bool(value.any())
+            else "source-target" if value.shape == case.problem.t.shape and torch.equal(value, case.problem.t)
+            else "source-constant" if value.numel() > 2 and bool((value == value.flatten()[0]).all())
             else ""
         )  # fmt: skip
         if what:
-            return f"{symbol(source)}, from which it is computed, is {what}"
-    return ""
+            return said(what, line=symbol(source))
+    return None
 
 
 def _changes(variant: Variant, case: Case, answer: Answer | None, name: str) -> bool:

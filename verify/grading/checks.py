@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from verify.errors import BadInput
+from verify.grading.beside import HERE
+from verify.grading.course import Adapter, Offered
 
 SECRET = "secret"
 
@@ -19,8 +21,20 @@ class Refused(Exception):
     """A value that a key does not take; the message says what it takes."""
 
 
+_ADAPTER = re.compile(r"[A-Za-z_][\w-]{0,99}\.py")
+_INSIDE = re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[^/\\][^\\]{0,199}")
 _PROGRAM = re.compile(r"[^/\\\0]{1,100}\.(py|ipynb|md|qmd|Rmd)")
 Check = Callable[[Any], Any]
+
+
+def schema_of(check: Check) -> dict[str, Any]:
+    """What a check takes, in JSON Schema's words."""
+    return vars(check)["schema"]
+
+
+def _takes(check: Check, **schema: Any) -> Check:
+    vars(check)["schema"] = schema
+    return check
 
 
 def one_of(known: tuple[str, ...]) -> Check:
@@ -29,7 +43,7 @@ def one_of(known: tuple[str, ...]) -> Check:
             raise Refused(f"one of {', '.join(known)}")
         return value
 
-    return check
+    return _takes(check, enum=list(known))
 
 
 def some_of(known: tuple[str, ...], least: int = 1) -> Check:
@@ -39,7 +53,7 @@ def some_of(known: tuple[str, ...], least: int = 1) -> Check:
             raise Refused(f"a list of {'at least one of ' if least else ''}{', '.join(known)}, each once")
         return tuple(value)
 
-    return check
+    return _takes(check, type="array", items={"enum": list(known)}, minItems=least, uniqueItems=True)
 
 
 def truth(value: Any) -> bool:
@@ -52,6 +66,22 @@ def file_name(value: Any) -> str:
     if not isinstance(value, str) or (value and not _PROGRAM.fullmatch(value)):
         raise Refused('the name of a .py file or a notebook, as "hw3.py"; "" for none in particular')
     return value
+
+
+def adapter_name(value: Any) -> Adapter:
+    if not isinstance(value, str) or (value not in ("", *HERE) and not _ADAPTER.fullmatch(value)):
+        raise Refused(
+            f'{", ".join(HERE)}, or the name of a .py file beside the assignment, as "adapter.py"; "" for none'
+        )
+    return Adapter(value)
+
+
+def paths(value: Any) -> Offered:
+    """Files and folders beside the assignment."""
+    whole = isinstance(value, list) and all(isinstance(entry, str) and _INSIDE.fullmatch(entry) for entry in value)
+    if not whole:
+        raise Refused('a list of files and folders beside the assignment, as ["data/", "words.txt"]')
+    return Offered(tuple(value))
 
 
 def title(value: Any) -> str:
@@ -79,7 +109,7 @@ def whole(least: int, most: int) -> Check:
             raise Refused(f"a whole number from {least} to {most}")
         return value
 
-    return check
+    return _takes(check, type="integer", minimum=least, maximum=most)
 
 
 def seed(value: Any) -> int | str:
@@ -95,7 +125,8 @@ def span(most: int) -> Check:
             raise Refused(f"two whole numbers [from, to] with 1 <= from <= to <= {most}")
         return value[0], value[1]
 
-    return check
+    units = {"type": "integer", "minimum": 1, "maximum": most}
+    return _takes(check, type="array", items=units, minItems=2, maxItems=2)
 
 
 def number(least: float, most: float, *, open_below: bool = False) -> Check:
@@ -108,7 +139,17 @@ def number(least: float, most: float, *, open_below: bool = False) -> Check:
             raise Refused(f"a number {least_allowed} {least:g} and at most {most:g}")
         return float(value)
 
-    return check
+    return _takes(check, type="number", maximum=most, **{"exclusiveMinimum" if open_below else "minimum": least})
+
+
+_takes(truth, type="boolean")
+_takes(file_name, type="string", pattern=f"^({_PROGRAM.pattern})?$".replace("\0", "\\0"))
+_takes(adapter_name, anyOf=[{"enum": ["", *HERE]}, {"type": "string", "pattern": f"^{_ADAPTER.pattern}$"}])
+_takes(paths, type="array", items={"type": "string"})
+_takes(title, type="string", maxLength=100)
+# TOML's own date and time, which its editors take for a text.
+_takes(moment, type="string", description="a date and time with its offset, as 2026-11-20T23:59:00+01:00")
+_takes(seed, anyOf=[{"const": SECRET}, {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}])
 
 
 def shown(value: Any) -> str:

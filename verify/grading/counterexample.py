@@ -12,7 +12,7 @@ from torch import Tensor
 
 from verify.grading.answers import Answer, columns_name
 from verify.grading.fixtures import Case, Fixture, shows
-from verify.grading.record import Counterexample, WorkingLine
+from verify.grading.record import Counterexample, WorkingLine, said_record
 from verify.grading.terms import formulas, working_line
 from verify.grading.values import as_lists, handed
 from verify.lessons.network.diagnosis import Diagnosis, line_is_right
@@ -75,6 +75,7 @@ def _shown(case: Case, answer: Answer, line: str, *, columns: bool) -> Counterex
     p = case.problem
     turn = partial(as_lists, columns=columns)
     named = (lambda name: columns_name(name, p.L)) if columns else (lambda name: name)
+    told = answer.failed or answer.faults.get(line)
     return Counterexample(
         W=[turn(w) for w in p.W],
         b=[turn(v) for v in p.b],
@@ -88,7 +89,8 @@ def _shown(case: Case, answer: Answer, line: str, *, columns: bool) -> Counterex
         yours=handed(answer.lines[line], columns=columns),
         expected=turn(case.truth[line]),
         label=p.label,
-        message=answer.failed or answer.faults.get(line, ""),
+        message=told.text if told is not None else "",
+        message_said=said_record(told) if told is not None else None,
         formulas=formulas(case.working),
         working=[_working_line(case, answer, name, columns) for name in names(p.L)],
     )

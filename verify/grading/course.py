@@ -12,6 +12,24 @@ EXPLAINED = ("nothing", "states", "hints", "case")
 _DAY = 24 * 60.0
 
 
+class Adapter(msgspec.Struct, frozen=True):
+    """What gives programs of another form the one that is graded. name: of one that is here, or of a file.
+
+    source: its text. needs: the function or class of the program that it uses.
+    """
+
+    name: str = ""
+    source: str = ""
+    needs: str = ""
+
+
+class Offered(msgspec.Struct, frozen=True):
+    """Files that every program finds beside itself. names: as the assignment has them. contents: path -> bytes."""
+
+    names: tuple[str, ...] = ()
+    contents: dict[str, bytes] = {}
+
+
 class Late(msgspec.Struct, frozen=True):
     """What lateness costs. per_day: share of the score for each day begun; most: all days together; grace: minutes."""
 

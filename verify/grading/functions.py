@@ -15,10 +15,12 @@ from verify.grading.answers import Answer, as_array, describe
 from verify.grading.fixtures import Case, Fixture
 from verify.grading.judged import Judged, worst_entry
 from verify.grading.record import Worst
+from verify.grading.sentence import Said, said
 from verify.isolation import Outcome, Reply
 from verify.lessons.network.decoding import Decoder
 from verify.lessons.network.diagnosis import Finding, finding
 from verify.lessons.network.order import all_close, repeated_step, steps_online
+from verify.lessons.network.texts import said as lesson_said
 
 ETA = 0.1
 OPTIONAL = {"forward": ("y",), "loss": ("E",), "step": ("W", "b")}
@@ -65,23 +67,27 @@ def judge_functions(fixture: Fixture, heard: dict[str, list[Heard]], *, float32:
 
 def _judged(fixture: Fixture, function: str, name: str, rows: Sequence[Heard], float32: bool) -> Judged:
     wrong = carried = 0
-    reason, worst = "", None
+    reason: Said | None = None
+    worst = None
     for row in rows:
         bad = [v for v in _values(fixture, row, name, float32) if not v.agrees_with(v.expected)]
         if not bad:
             continue
         wrong += 1
         carried += all(v.agrees_with(v.on_own, 2) for v in bad)
-        reason = reason or ("" if bad[0].fits else _form(function, bad[0], row.reply))
+        reason = reason or (None if bad[0].fits else _form(fixture, function, bad[0], row.reply))
         worst = worst or _worst(bad[0], row.case.problem.label)
     return Judged(name, len(rows), wrong, carried, 0, worst, reason, function)
 
 
-def _form(function: str, value: _Value, reply: Reply) -> str:
-    shape = tuple(value.expected.shape)
+def _form(fixture: Fixture, function: str, value: _Value, reply: Reply) -> Said:
+    columns = fixture.assignment.convention == "columns"
+    turned = lambda v: (len(v), 1) if columns and v.dim() == 1 else tuple(v.T.shape if columns else v.shape)
+    shape = str(turned(value.expected))
     if value.yours is not None:
-        return f"{function} gave shape {tuple(value.yours.shape)} where {shape} is expected"
-    return f"{function} gave {reply.message or describe(reply.value)} where an array of shape {shape} is expected"
+        return said("function-shape", function=function, yours=str(turned(value.yours)), expected=shape)
+    came = said("raised", message=reply.message) if reply.message else describe(reply.value)
+    return said("function-value", function=function, value=came, expected=shape)
 
 
 def _worst(value: _Value, label: str) -> Worst:
@@ -147,7 +153,7 @@ def step_findings(fixture: Fixture, rows: Sequence[Heard]) -> list[Finding]:
     if all(all_close(values, repeated_step(row.case, ETA)) for (row, _), values in zip(used, came, strict=True)):
         return [finding("step-repeated", depth)]
     if steps_online([row.case for row, _ in used], came, ETA):
-        return [finding("updated-weights-in-backward", depth, form="after each sample, in the step")]
+        return [finding("updated-weights-in-backward", depth, form=[lesson_said("stepped-in-the-step")])]
     observed = [(row.case, answer) for row, answer in used]
     found = Decoder(observed, a.activations, a.output, a.loss, a.biases, float32=True).accepted()
     return [finding(id, depth) for id in found[0].mistakes] if found else []

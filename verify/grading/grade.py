@@ -7,7 +7,7 @@ forward; it never decides whether a line is right.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,19 +23,20 @@ from verify.grading.fixtures import JUDGED, Case, Fixture, fixture
 from verify.grading.functions import ETA, Heard, judge_functions
 from verify.grading.judged import Judged
 from verify.grading.judging import Judge
-from verify.grading.message import message_of, said_records
+from verify.grading.message import advise, ended, said_records, tell, tell_result
 from verify.grading.passed_over import passed_over
 from verify.grading.record import GradeRecord, LineRecord, task_of, without_run
 from verify.grading.scoring import Scoring, absent, settled
+from verify.grading.sentence import Said, said
 from verify.grading.sentences import (
     advice,
-    advice_said,
     finding_record,
     first_wrong,
     no_answer,
     no_gradients,
     other_findings,
     raised_on,
+    said_free,
 )
 from verify.grading.state import state_of
 from verify.grading.told import told
@@ -44,6 +45,7 @@ from verify.isolation import Call, Calls, Limits, Outcome, Reply, Run, Sandbox
 from verify.isolation import run as run_isolated
 from verify.lessons.network.diagnosis import Diagnosis, diagnose
 from verify.lessons.network.mistakes import rank
+from verify.lessons.network.words import Words
 from verify.problems.lines import gradient_names
 from verify.problems.problem import Problem
 from verify.submissions.submission import Submission
@@ -114,7 +116,7 @@ class Examination:
         """Run one submission in its sandbox and grade what comes back. Raises IsolationError where that fails."""
         return grade_submission(submission, self, sandbox, device=device)
 
-    def ungradable(self, name: str, reason: str) -> GradeRecord:
+    def ungradable(self, name: str, reason: Said) -> GradeRecord:
         """The record of what cannot be read as Python."""
         return ungradable(name, reason, self)
 
@@ -139,13 +141,20 @@ def grade_submission(
     """Run one submission in its sandbox and grade what comes back. Raises IsolationError where the sandbox fails."""
     a = exam.assignment
     limits = Limits(time_limit=a.time_limit, cpu_limit=a.cpu_limit, memory_mib=a.memory_mib)
-    ran = run_isolated(submission, exam.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
+    prepared = _prepared(submission, a)
+    ran = run_isolated(prepared, exam.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
     record = grade(submission.name, ran, exam)
     if a.forward_only == "wrong" and a.points.gradients > 0 and record.state in ("correct", "undecided"):
-        _ask_wide(record, submission, exam.wide, sandbox, device)
-    record.advice += passed_over(submission, ran)
+        _ask_wide(record, prepared, exam.wide, sandbox, device)
+    advise(record, passed_over(submission, ran))
     record.digests = {"submission": submission.digest, "assignment": a.digest()}
     return record
+
+
+def _prepared(submission: Submission, a: Assignment) -> Submission:
+    """The submission with what the assignment gives it: files, which its own do not replace, and an adapter."""
+    files = {**submission.files, **a.files.contents}
+    return replace(submission, files=files, adapter=a.adapter.source, needs=a.adapter.needs)
 
 
 def _ask_wide(record: GradeRecord, submission: Submission, wide: Wide, sandbox: Sandbox, device: str) -> None:
@@ -155,12 +164,12 @@ def _ask_wide(record: GradeRecord, submission: Submission, wide: Wide, sandbox: 
     judge(record, wide, ran, answer, bound)
 
 
-def ungradable(name: str, reason: str, exam: Examination) -> GradeRecord:
+def ungradable(name: str, reason: Said, exam: Examination) -> GradeRecord:
     """The record of what cannot be read as Python."""
     return without_run(name, "ungradable", reason, exam.assignment, exam.fixture.seed)
 
 
-def grader_error(name: str, reason: str, exam: Examination) -> GradeRecord:
+def grader_error(name: str, reason: Said, exam: Examination) -> GradeRecord:
     """The record of our own failure: no score, never the student's fault."""
     return without_run(name, "grader-error", reason, exam.assignment, exam.fixture.seed)
 
@@ -171,7 +180,8 @@ def grader_error(name: str, reason: str, exam: Examination) -> GradeRecord:
 def _answer(case: Case, a: Assignment, reply: Reply) -> Answer:
     L = case.problem.L
     if reply.outcome is not Outcome.RETURNED:
-        return Answer(failed=reply.message or reply.outcome.value, place=reply.place)
+        told = said("raised", message=reply.message.replace("\\n", " ")) if reply.message else said("not-run")
+        return Answer(failed=told, place=reply.place)
     return gradients_answer(
         reply.value, L, columns=a.convention == "columns", inputs_changed=reply.inputs_changed, biases=a.biases
     )
@@ -194,22 +204,15 @@ def grade(name: str, run: Run, exam: Examination) -> GradeRecord:
     returned = any(a.returned for a in answers)
     if run.state not in _PARTIAL or not returned:
         record.score = 0.0
-        record.message = run.message or run.state
+        absent = "gradients" in missing
         if run.state == "ok":
-            absent = "gradients" in missing
             record.state = "incomplete" if absent else "error"
-            record.message = _without_answers(record, run, exam.assignment, answers if not absent else [])
+            tell(record, no_gradients(run, exam.assignment) if absent else no_answer(answers, exam.assignment))
+        else:
+            tell(record, ended(run))
         return record
     _judge(record, exam, run, answers, missing)
     return record
-
-
-def _without_answers(record: GradeRecord, run: Run, assignment: Assignment, answers: Sequence[Answer]) -> str:
-    if answers:
-        return no_answer(answers, assignment)
-    sentences = no_gradients(run, assignment)
-    record.message_said = said_records(sentences)
-    return " ".join(s.text for s in sentences)
 
 
 def _answers(drawn: Fixture, run: Run) -> list[Answer]:
@@ -217,7 +220,7 @@ def _answers(drawn: Fixture, run: Run) -> list[Answer]:
     replies = run.replies[: len(asked)]
     return [
         *(_answer(drawn.cases[a.case], drawn.assignment, r) for a, r in zip(asked, replies, strict=False)),
-        *[Answer(failed=Outcome.NOT_RUN.value)] * (len(asked) - len(replies)),
+        *[Answer(failed=said("not-run"))] * (len(asked) - len(replies)),
     ]
 
 
@@ -237,28 +240,28 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
     float32, judged = _judged(exam, heard, answers)
     graded = drawn.of(*JUDGED)
     failed = [(case, answers[i]) for i, case in graded if not answers[i].returned]
-    judged, diagnosis, said = _explained(exam, answers, judged, bool(failed), float32)
+    judged, diagnosis, forms = _explained(exam, answers, judged, bool(failed), float32)
     found = {f.mistake: f for f in (*other_findings(drawn, heard, answers, judged, diagnosis), *diagnosis.findings)}
     marks = Scoring(drawn, answers, diagnosis, list(found.values()), len(failed) / len(graded)).marks(judged)
     _take(record, [*marks.lines, *absent(a, missing)])
     named = sorted(found.values(), key=lambda f: rank(f.mistake))
-    free = [f"{f.mistake}: {f.says}" for f in named if not marks.prices[f.mistake]]
-    record.raised = raised_on(failed)
+    free = [said_free(f, a) for f in named if not marks.prices[f.mistake]]
+    failures = raised_on(failed)
+    record.raised, record.raised_said = [s.text for s in failures], said_records(failures)
     record.diagnosis = [finding_record(f, a) for f in named if marks.prices[f.mistake] > 0]
     record.detection_limit = exam.judge.detection_limit(answers, float32=float32)
-    record.advice = [*advice(drawn, answers, float32), *said, *free]
-    record.advice_said = said_records(advice_said(drawn, answers, float32))
+    advise(record, [*advice(drawn, answers, float32), *forms, *free])
     state = state_of(record, missing)
     if state in ("wrong", "incomplete"):
-        record.known = [s.text for s in (*diagnosis.fails, *diagnosis.known_said)]
-        record.known_said = said_records((*diagnosis.fails, *diagnosis.known_said))
+        known = [*diagnosis.fails, *(Words.of(a).said(s) for s in diagnosis.known)]
+        record.known, record.known_said = [s.text for s in known], said_records(known)
         record.first_wrong_line = first_wrong(record, drawn, answers)
         wrong = bool(failed) or any(j.wrong for j in judged)
         record.counterexample = counterexample(drawn, answers, diagnosis) if wrong else None
     else:
-        record.advice += told(drawn, answers, judged)
+        advise(record, told(drawn, answers, judged))
     record.state = state if run.state == "ok" else run.state
-    record.message = message_of(record, run, missing)
+    tell_result(record, run, missing, failures)
 
 
 def _take(record: GradeRecord, lines: Sequence[LineRecord]) -> None:
@@ -280,14 +283,16 @@ def _without_infinite(drawn: Fixture, answers: list[Answer]) -> list[Answer]:
     if len(bad) == sum(answers[i].returned for i, _ in drawn.of(*JUDGED)):
         return answers
     return [
-        Answer(failed=f"{bad[i]} is not finite", inputs_changed=answer.inputs_changed) if i in bad else answer
+        Answer(failed=said("line-not-finite", line=bad[i]), inputs_changed=answer.inputs_changed)
+        if i in bad
+        else answer
         for i, answer in enumerate(answers)
     ]
 
 
 def _explained(
     exam: Examination, answers: Sequence[Answer], judged: list[Judged], failed: bool, float32: bool
-) -> tuple[list[Judged], Diagnosis, list[str]]:
+) -> tuple[list[Judged], Diagnosis, list[Said]]:
     """The lines, with the mistakes that explain those that are wrong; or taken as right, with the form that does."""
     wrong = [j for j in judged if j.function == "gradients" and j.wrong]
     if not wrong and not failed:
@@ -295,10 +300,10 @@ def _explained(
     diagnosis = diagnose(exam.fixture, answers)
     if diagnosis.findings or not wrong:
         return judged, diagnosis, []
-    lost, said = exam.judge.textbook_forms(answers, [j.name for j in wrong], float32=float32)
+    lost, forms = exam.judge.textbook_forms(answers, [j.name for j in wrong], float32=float32)
     judged = settled(judged, lost)
     still = failed or any(j.wrong for j in judged if j.function == "gradients")
-    return judged, diagnosis if still else Diagnosis(), said
+    return judged, diagnosis if still else Diagnosis(), forms
 
 
 def _judged(exam: Examination, heard: dict[str, list[Heard]], answers: Sequence[Answer]) -> tuple[bool, list[Judged]]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from verify.grading.record import Worst
+from verify.said import Said
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Judged:
     carried: int = 0  # of the wrong ones, how many are right on the student's own upstream values
     undecided: int = 0  # of the wrong ones, how many have no upstream values to be judged on
     worst: Worst | None = None
-    reason: str = ""
+    reason: Said | None = None
     function: str = "gradients"
     decided: bool = True  # some entry, on some problem, has a budget that is small beside its line
     everywhere: bool = True  # it came on every problem that returned

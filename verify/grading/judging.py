@@ -17,13 +17,14 @@ from torch import Tensor
 
 from verify.bounds.budget import FLOAT32, FLOAT64
 from verify.bounds.forms import DECIDED, Explanation, Textbook, explained
-from verify.grading.answers import Answer
+from verify.grading.answers import Answer, shapes_of
 from verify.grading.carrying import carried_forward
 from verify.grading.fixtures import GRADED, Case, Fixture
 from verify.grading.judged import Judged, worst_entry
 from verify.grading.kinks import Kink, layers_at
 from verify.grading.own_lines import OwnLines
 from verify.grading.record import Worst
+from verify.grading.sentence import Said, said
 from verify.lessons.network.diagnosis import line_is_right
 from verify.problems.lines import local_name, names
 
@@ -61,7 +62,7 @@ class Judge:
 
     def textbook_forms(
         self, answers: Sequence[Answer], wrong: Sequence[str], *, float32: bool
-    ) -> tuple[frozenset[str], list[str]]:
+    ) -> tuple[frozenset[str], list[Said]]:
         """The wrong lines that a textbook form's own rounding explains, and what such a form loses, in words.
 
         Rounding explains numbers: no line that did not come, and none that is wrong at a kink alone.
@@ -71,9 +72,9 @@ class Judge:
             return frozenset(), []
         at_once = self._form(answers, names(self.deepest), float32)
         if at_once is not None:
-            return frozenset(wrong), [said.text for said in at_once.advice]
+            return frozenset(wrong), list(at_once.advice)
         each = {n: found for n in wrong if (found := self._form(answers, [n], float32)) is not None}
-        return frozenset(each), list(dict.fromkeys(said.text for found in each.values() for said in found.advice))
+        return frozenset(each), list({one.text: one for found in each.values() for one in found.advice}.values())
 
     def _form(self, answers: Sequence[Answer], asked: Sequence[str], float32: bool) -> Explanation | None:
         rows = []
@@ -158,7 +159,7 @@ class Judge:
                 value = answers[i].lines.get(here)
                 if value is not None and not line_is_right(case, here, value * case.problem.N, float32=float32):
                     return judged
-        note = "δ holds the 1/N of the mean already, and the gradients use it so"
+        note = said("mean-inside")
         return [Judged(j.name, j.asked, reason=note) if j.name in deltas else j for j in judged]
 
 
@@ -259,7 +260,7 @@ def _end_to_end(values: Sequence[Tensor]) -> NDArray:
 def _one_by_one(name: str, handed: Sequence[tuple[Case, Answer, str]], float32: bool) -> Judged:
     wrong = carried = undecided = 0
     worst: tuple[float, Worst] | None = None
-    reason = ""
+    reason: Said | None = None
     for case, answer, here in handed:
         if here in answer.faults:
             wrong, undecided, reason = wrong + 1, undecided + 1, reason or answer.faults[here]
@@ -267,7 +268,7 @@ def _one_by_one(name: str, handed: Sequence[tuple[Case, Answer, str]], float32: 
         value = answer.lines[here]
         if not line_is_right(case, here, value, float32=float32):
             wrong += 1
-            reason = reason or _form(case, here, value)
+            reason = reason or _form(case, answer, here)
             on_own = carried_forward(case, answer, here, float32=float32)
             carried, undecided = carried + (on_own is True), undecided + (on_own is None)
             found = _worst(case, here, value, float32)
@@ -275,15 +276,16 @@ def _one_by_one(name: str, handed: Sequence[tuple[Case, Answer, str]], float32: 
     return Judged(name, len(handed), wrong, carried, undecided, worst[1] if worst else None, reason)
 
 
-def _form(case: Case, name: str, value: Tensor) -> str:
+def _form(case: Case, answer: Answer, name: str) -> Said | None:
     """What is wrong with a value before its size is asked: shape, finiteness."""
-    truth = case.truth[name]
+    truth, value = case.truth[name], answer.lines[name]
     if value.shape != truth.shape:
-        came, wanted = tuple(value.shape), tuple(truth.shape)
-        return f"{name} has shape {came} where {wanted} is expected, in a network of {case.problem.L} layers"
+        yours, expected = shapes_of(answer, name, value, truth)
+        return said("line-shape", line=name, yours=yours, expected=expected, layers=case.problem.L)
     if not bool(torch.isfinite(value).all()):
-        return f"{name} is not finite: {int((~torch.isfinite(value)).sum())} of {value.numel()} entries"
-    return ""
+        bad = int((~torch.isfinite(value)).sum())
+        return said("entries-not-finite", line=name, bad=bad, entries=value.numel())
+    return None
 
 
 def _worst(case: Case, name: str, value: Tensor, float32: bool) -> tuple[float, Worst]:

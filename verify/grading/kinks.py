@@ -19,6 +19,7 @@ from manual import SLIDES, Activation, Equations, Working, activation
 from verify.bounds.bounded import Bounded
 from verify.grading.drawing import jump
 from verify.grading.fixtures import Case
+from verify.grading.sentence import Said, said
 from verify.problems.lines import kind_and_layer
 
 _BESIDE = 1e-300  # close enough to 0 for any derivative
@@ -61,14 +62,11 @@ class Kink:
         return [l for l in range(1, p.L + 1) if jump(p, l) > 0]
 
 
-def layers_at(name: str, kink: Kink) -> str:
+def layers_at(name: str, kink: Kink) -> Said:
     """Why a line is wrong at a kink, in a sentence."""
     l = kind_and_layer(name)[1] or kink.case.problem.L
     low, high = kink.range_at(l)
-    return (
-        f"where a({l}) is exactly 0 the derivative may be any number from {low:g} to {high:g}, and {name} fits none of "
-        "them"
-    )
+    return said("kink", line=f"a({l})", low=low, high=high, gradient=name)
 
 
 def _share(

@@ -9,9 +9,40 @@ import torch
 from torch import Tensor
 
 from verify.bounds.budget import FLOAT32, FLOAT64
-from verify.grading.sentence import Said, said
+from verify.said import Said, Value
+
+TEXTS = {
+    "answers-differ": "The same problem asked twice gives two answers.",
+    "factor": "Every entry of your {line} is {factor} times the expected one.",
+    "zero": "Every entry of your {line} is 0.",
+    "transposed": "Your {line} is the expected one, transposed.",
+    "shape-alone": "The values of your {line} are right, its shape is not: {yours} for {expected}.",
+    "other-order": "Your {line} holds the expected numbers in another order.",
+    "shape": "Your {line} has the shape {yours} where {expected} is expected.",
+    "about-float32": "Your {line} is off by {share:.1e} of its largest entry: too much for rounding in float64, about "
+                     "that of float32.",
+    "numerical": "Your {line} is off by {share:.1e} of its largest entry everywhere: it looks like a numerical "
+                 "difference.",
+    "shows-only": "It shows only {where}.",
+    "one-row": "Only one row of it is wrong.",
+    "one-row-number": "Only one row of it is wrong, number {number}.",
+    "one-column": "Only one column of it is wrong.",
+    "one-column-number": "Only one column of it is wrong, number {number}.",
+    "one-unit": "Only one unit of it is wrong.",
+    "one-unit-number": "Only one unit of it is wrong, number {number}.",
+    "fails-only": "The program fails {where}, and answers everywhere else.",
+    "fails-on-some": "The program fails on {failed} of {asked:problem}.",
+    "not-finite": "On {failed} of {asked:problem} the gradients hold inf or NaN.",
+    "not-finite-where": "On {failed} of {asked:problem} the gradients hold inf or NaN: {where}.",
+}  # fmt: skip
 
 Wrong = tuple[Any, Tensor, Tensor]  # the case, which says what is allowed of a line, yours, expected
+Factor = tuple[Callable[..., Said], str, Callable[[Any], float]]  # the sentence, the factor as written, the factor
+
+
+def said(key: str, **values: Value) -> Said:
+    """A sentence of these texts."""
+    return Said(key, values, TEXTS[key])
 
 
 def shape(name: str, both: Sequence[Wrong]) -> Iterator[Said]:
@@ -34,14 +65,14 @@ def _fits(both: Sequence[Wrong], predict: Callable[[Any, Tensor], Tensor], name:
     return True
 
 
-def factor(name: str, both: Sequence[Wrong], factors: Sequence[tuple[str, Callable[[Any], float]]]) -> Iterator[Said]:
+def factor(name: str, both: Sequence[Wrong], factors: Sequence[Factor]) -> Iterator[Said]:
     """Zeros, or a factor that is common to every entry: one of those, or a number."""
     if all(bool((y == 0).all()) for _, y, _ in both):
         yield said("zero", line=name)
         return
-    for text, made in factors:
+    for sentence, text, made in factors:
         if any(made(c) != 1 for c, _, _ in both) and _fits(both, lambda c, right, made=made: made(c) * right, name):
-            yield said("factor", line=name, factor=text)
+            yield sentence(line=name, factor=text)
             return
     if any(y.shape != r.shape for _, y, r in both):
         return
@@ -89,7 +120,7 @@ def numerical(name: str, both: Sequence[Wrong]) -> Iterator[Said]:
     worst = float(torch.stack(errors).max())
     if not FLOAT64 * 1e3 < worst < 1e-3:
         return
-    share = f"{worst:.1e}"
+    share = float(f"{worst:.1e}")
     if worst < 100 * FLOAT32:
         yield said("about-float32", line=name, share=share)
     elif sum(float(e) > FLOAT64 * 1e3 for e in errors) > 0.9 * len(errors):
@@ -107,7 +138,7 @@ def entries(name: str, wrong: Sequence[Wrong]) -> list[Said]:
         hit = [_along(b, axis) for b in bad]
         if all(len(h) == 1 for h in hit):
             same_one = {h[0] for h in hit}
-            return [said(key, number=f", number {same_one.pop() + 1}" if len(same_one) == 1 else "")]
+            return [said(f"{key}-number", number=same_one.pop() + 1) if len(same_one) == 1 else said(key)]
     return []
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from verify.errors import BadInput
-from verify.grading import checks
+from verify.grading import beside, checks
 from verify.grading.assignment import COURSE, MAX_MEMORY_MIB, MAX_POINTS, MAX_SECONDS, Assignment
-from verify.grading.course import Late, Show
+from verify.grading.course import Adapter, Late, Offered, Show
 from verify.grading.lesson import Lesson
 
 
@@ -50,11 +51,18 @@ class LessonAssignment(msgspec.Struct, frozen=True):
     cpu_limit: float = 0.0
     memory_mib: int = 1024
     program: str = ""
+    adapter: Adapter = Adapter()
+    files: Offered = Offered()
     name: str = ""
     due: str = ""
     late: Late = Late()
     show: Show = Show()
     source: LessonSource | None = None
+
+    @property
+    def entry(self) -> str:
+        """The function by which the program is known where several lie side by side."""
+        return next(iter(self.points.functions))
 
     @property
     def practice_seed(self) -> int:
@@ -79,9 +87,16 @@ AnyAssignment = Assignment | LessonAssignment
 
 
 def lesson_assignment(
-    lesson: Lesson, table: Mapping[str, Any], where: str, source: LessonSource | None = None
+    lesson: Lesson,
+    table: Mapping[str, Any],
+    where: str,
+    source: LessonSource | None = None,
+    folder: Path | None = None,
 ) -> LessonAssignment:
-    """The assignment that a table of TOML values says. Raises BadInput; `where` names its file in errors."""
+    """The assignment that a table of TOML values says. `where` names its file in errors, `folder` has it.
+
+    Raises BadInput, one line with the file, the key, the value and what is allowed.
+    """
     values = checks.checked(table, _keys(lesson), "", where)
     own = {name: values.pop(name, _plain(key.default)) for name, key in lesson.keys.items()}
     sizes = {letter: values.pop(letter, tuple(lesson.size(letter))) for letter in lesson.letters}
@@ -90,7 +105,7 @@ def lesson_assignment(
     if not made.points.total > 0:
         known = ", ".join(made.points.functions)
         raise BadInput(f"{where}: points: no function has any; at least one of {known} takes more than 0")
-    return made
+    return beside.filled(made, folder, where)
 
 
 def _plain(value: Any) -> Any:
@@ -117,6 +132,7 @@ def _keys(lesson: Lesson) -> dict[str, checks.Check | checks.Table]:
         "cpu_limit": checks.number(0, MAX_SECONDS),
         "memory_mib": checks.whole(64, MAX_MEMORY_MIB),
         "program": checks.file_name,
+        "files": checks.paths,
         "points": checks.Table(points, _points(lesson)),
         **COURSE,
     }

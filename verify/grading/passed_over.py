@@ -4,49 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from verify.isolation import Failed, Run
+from verify.grading.sentence import Said, said
+from verify.isolation import Run
 from verify.submissions.submission import Submission
 
 _MOST = 10
+_KEYS = {"cut": "part-cut", "absent": "part-absent", "exited": "part-exited"}
 
 
-def passed_over(submission: Submission, run: Run) -> list[str]:
+def passed_over(submission: Submission, run: Run) -> list[Said]:
     """One sentence for each choice of the reader's, and for each part that failed while the rest was graded."""
-    said = [*(f"read: {note}" for note in submission.notes), *_failures(submission, run)]
-    more = len(said) - _MOST
-    return said if more <= 0 else [*said[:_MOST], f"passed-over: {more} more parts failed."]
+    found = [*(said("read-note", note=note) for note in submission.notes), *_failures(submission, run)]
+    more = len(found) - _MOST
+    return found if more <= 0 else [*found[:_MOST], said("more-failed", more=more)]
 
 
-def _failures(submission: Submission, run: Run) -> Iterator[str]:
+def _failures(submission: Submission, run: Run) -> Iterator[Said]:
     for failed in run.failed:
         place = submission.place(failed.line) if failed.line else "A part"
-        yield f"passed-over: {_SENTENCES.get(failed.kind, _raised)(place, failed)}"
-
-
-def _raised(place: str, failed: Failed) -> str:
-    return f"{_capital(place)} raised {failed.message}. The rest was graded; mend these lines or take them out."
-
-
-def _cut(place: str, failed: Failed) -> str:
-    return (
-        f"{_capital(place)} took more than half of the time. It was cut off, and only definitions "
-        "below it were taken; put it under `if __name__ == '__main__':`, or take it out."
-    )
-
-
-def _absent(place: str, failed: Failed) -> str:
-    return (
-        f"{_capital(place)} imports {failed.message}, which is neither offered here nor handed in. "
-        "The import was passed over; take it out if nothing needs it."
-    )
-
-
-def _exited(place: str, failed: Failed) -> str:
-    return f"{_capital(place)} ends the program ({failed.message}). The rest was graded; take that line out."
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-_SENTENCES = {"cut": _cut, "absent": _absent, "exited": _exited}
+        key = _KEYS.get(failed.kind, "part-raised")
+        yield said(key, place=place[:1].upper() + place[1:], message=failed.message)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from verify.grading.assignment import Assignment
+from verify.said import Said, Value
 
 SCHEMA = "backproof.grade/1"
 LESSON_SCHEMA = "backproof.grade/2"
@@ -31,7 +32,18 @@ class SaidRecord(msgspec.Struct, frozen=True):
     """A sentence of the record without its language: the key of its text, and the values that stand in it."""
 
     key: str
-    values: dict[str, str | float] = {}
+    values: dict[str, str | int | float | list[str] | SaidRecord] = {}
+
+
+def said_record(said: Said) -> SaidRecord:
+    """A sentence as a record keeps it beside its English text; sentences within it likewise."""
+    return SaidRecord(said.key, {name: _kept(value) for name, value in said.values.items()})
+
+
+def _kept(value: Value) -> str | int | float | list[str] | SaidRecord:
+    if isinstance(value, Said):
+        return said_record(value)
+    return value if isinstance(value, str | int | float) else list(value)
 
 
 class LineRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +58,7 @@ class LineRecord(msgspec.Struct, frozen=True, kw_only=True):
     wrong_problems: int = 0
     problems: int = 0
     reason: str = ""
+    reason_said: SaidRecord | None = None
     place: str = ""
     equation: str = ""
     worst: Worst | None = None
@@ -95,6 +108,7 @@ class Counterexample(msgspec.Struct, frozen=True, kw_only=True):
     expected: Any
     label: str
     message: str = ""
+    message_said: SaidRecord | None = None
     formulas: list[str] = []
     working: list[WorkingLine] = []
 
@@ -135,6 +149,7 @@ class GradeRecord(msgspec.Struct, kw_only=True):
     advice: list[str] = []
     advice_said: list[SaidRecord] = []
     raised: list[str] = []
+    raised_said: list[SaidRecord] = []
     hidden_mistakes: list[str] = []
     output: str = ""
     sandbox: str = ""
@@ -142,7 +157,7 @@ class GradeRecord(msgspec.Struct, kw_only=True):
     timings: dict[str, float] = {}
 
 
-class Value(msgspec.Struct, frozen=True):
+class LessonInput(msgspec.Struct, frozen=True):
     """An input of a lesson's problem: its name, and its value as nested lists."""
 
     name: str
@@ -154,7 +169,7 @@ class LessonCase(msgspec.Struct, frozen=True, kw_only=True):
 
     title: str
     function: str
-    inputs: list[Value]
+    inputs: list[LessonInput]
     line: str
     yours: Any
     expected: Any
@@ -185,16 +200,18 @@ class LessonRecord(GradeRecord, kw_only=True):
     counterexample: LessonCase | None = None
 
 
-def without_run(name: str, state: str, reason: str, assignment: Any, seed: int | None) -> GradeRecord:
+def without_run(name: str, state: str, reason: Said, assignment: Any, seed: int | None) -> GradeRecord:
     """The record of what was never run. A grader-error has no score: our own failure is never the student's."""
     if not isinstance(assignment, Assignment):
         return LessonRecord(
             submission=name, state=state, lesson=assignment.lesson, score=None if state == "grader-error" else 0.0,
-            max_score=assignment.points.total, seed=seed, message=reason, digests={"assignment": assignment.digest()},
+            max_score=assignment.points.total, seed=seed, message=reason.text,
+            message_said=[said_record(reason)], digests={"assignment": assignment.digest()},
         )  # fmt: skip
     return GradeRecord(
         submission=name, state=state, task=task_of(assignment), score=None if state == "grader-error" else 0.0,
-        max_score=assignment.points.total, seed=seed, message=reason, digests={"assignment": assignment.digest()},
+        max_score=assignment.points.total, seed=seed, message=reason.text,
+        message_said=[said_record(reason)], digests={"assignment": assignment.digest()},
     )  # fmt: skip
 
 

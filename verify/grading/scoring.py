@@ -12,19 +12,21 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from verify.grading.answers import Answer, columns_name
+from verify.grading.answers import Answer, columns_name, in_columns
 from verify.grading.assignment import Assignment
 from verify.grading.carrying import blindness
 from verify.grading.fixtures import GRADED, Fixture
 from verify.grading.functions import OPTIONAL
 from verify.grading.judged import Judged
-from verify.grading.record import LineRecord
-from verify.grading.sentence import listed
+from verify.grading.record import LineRecord, said_record
+from verify.grading.sentence import Said, said
 from verify.lessons.network.diagnosis import Diagnosis, Finding
 from verify.problems.lines import STEP, equation, kind_and_layer, local_name, names, place
 
-_UNDECIDED = "no problem decides it: rounding alone may move every entry by more than a thousandth of the largest"
-_EXPLAINED = "follows from an earlier error; right on the values it was given"
+_EXPLAINED = said("follows")
+
+
+_State = tuple[str, str | None, Said | None]  # the state, whether it is right carried forward, and why
 
 
 @dataclass
@@ -35,7 +37,7 @@ class _Marked:
     worth: float
     state: str
     carried: str | None = None
-    reason: str = ""
+    reason: Said | None = None
     points: float = 0.0
 
     @property
@@ -57,11 +59,14 @@ def absent(assignment: Assignment, missing: Sequence[str]) -> list[LineRecord]:
     for function in missing:
         lines = [n for n in OPTIONAL.get(function, ()) if assignment.biases or n != "b"]
         worth = getattr(assignment.points, function)
-        reason = f"the function {function} is missing"
+        reason = said("function-missing", function=function)
         found += [
-            LineRecord(name=n, function=function, state="absent", max_points=worth / len(lines), reason=reason)
+            LineRecord(
+                name=n, function=function, state="absent", max_points=worth / len(lines), reason=reason.text,
+                reason_said=said_record(reason),
+            )
             for n in lines
-        ]
+        ]  # fmt: skip
     return found
 
 
@@ -148,7 +153,7 @@ class Scoring:
         known = {j.name for j in judged if j.function == "gradients"}
         found = dict.fromkeys(n for f in self.diagnosis.findings for n in f.lines if n not in known)
         return [
-            Judged(n, 0, wrong=1, reason="the diagnosis finds the mistake here")
+            Judged(n, 0, wrong=1, reason=said("found-here"))
             for n in found
             if n not in ("W", "E")
             and kind_and_layer(n)[0] in ("a", "z", "y", "delta")
@@ -159,7 +164,7 @@ class Scoring:
         """Lines that have points and were not handed over."""
         known = {j.name for j in judged if j.function == "gradients"}
         return [
-            Judged(n, 0, reason="it has points in this assignment and was not handed over", everywhere=False)
+            Judged(n, 0, reason=said("asked-for"), everywhere=False)
             for (function, n), worth in self._worths.items()
             if function == "gradients" and worth > 0 and n not in known
         ]
@@ -168,7 +173,7 @@ class Scoring:
         state, carried, reason = self._state(j, open_)
         return _Marked(j, self._worths.get((j.function, j.name), 0.0), state, carried, reason)
 
-    def _state(self, j: Judged, open_: frozenset[str]) -> tuple[str, str | None, str]:
+    def _state(self, j: Judged, open_: frozenset[str]) -> _State:
         """right | undecided | wrong | blocked | absent, carried forward or not, and why."""
         if not j.wrong:
             return self._not_wrong(j)
@@ -180,36 +185,31 @@ class Scoring:
             return self._under_names(j)
         if j.carried == j.wrong:
             blind = blindness(self.fixture, self.answers, j.name)
-            if not blind:
+            if blind is None:
                 return "wrong", "right", _EXPLAINED
-            return "blocked", "blocked", f"{blind}; so it cannot be said whether its own equation is right"
+            return "blocked", "blocked", said("blind", why=blind)
         if j.name in open_:
-            reason = "an earlier error makes this line undecidable; hand over the delta lines to have it marked"
-            return "blocked", "blocked", reason
+            return "blocked", "blocked", said("open")
         return "wrong", "wrong" if j.undecided < j.wrong else None, self._why(j)
 
-    def _not_wrong(self, j: Judged) -> tuple[str, str | None, str]:
+    def _not_wrong(self, j: Judged) -> _State:
         if not j.everywhere:
-            return "absent", None, j.reason or "it was not handed over on every problem"
+            return "absent", None, j.reason or said("not-everywhere")
         if not j.decided:
-            return "undecided", None, _UNDECIDED
-        return (
-            "right",
-            None,
-            j.reason or (f"the program failed on {self.lost:.0%} of the problems" if self.lost else ""),
-        )
+            return "undecided", None, said("undecided")
+        return "right", None, j.reason or (said("failed-on", share=self.lost) if self.lost else None)
 
-    def _of_function(self, j: Judged) -> tuple[str, str | None, str]:
+    def _of_function(self, j: Judged) -> _State:
         kinds = {k for f in self.findings for k in f.lines}
         named = j.name in kinds or (j.name == "b" and "W" in kinds) or (j.name == "E" and "y" in kinds)
         if j.carried == j.wrong or named:
             return "wrong", "right", _EXPLAINED
         return "wrong", None, self._why(j)
 
-    def _under_names(self, j: Judged) -> tuple[str, str | None, str]:
+    def _under_names(self, j: Judged) -> _State:
         """The mistakes of the diagnosis reproduce every number: what is wrong otherwise follows from them."""
         if not self.diagnosis.blames(j.name, self.L) and self._is_void(j.name):
-            return "wrong", None, "it is 0, or λW alone, on every problem"
+            return "wrong", None, said("void")
         return "wrong", "right", _EXPLAINED
 
     def _is_void(self, name: str) -> bool:
@@ -226,8 +226,8 @@ class Scoring:
                 return False
         return True
 
-    def _why(self, j: Judged) -> str:
-        return j.reason or f"wrong in {j.wrong} of {j.asked} problems"
+    def _why(self, j: Judged) -> Said:
+        return j.reason or said("wrong-in", wrong=j.wrong, problems=j.asked)
 
     def _open(self, judged: Sequence[Judged]) -> frozenset[str]:
         """Where nothing names the error: what follows the first wrong layer, without a δ to be judged on."""
@@ -279,6 +279,7 @@ class Scoring:
         of_gradients = j.function != "step"
         carried, reason = self._told(m)
         columns = a.convention == "columns"
+        reason = in_columns(reason) if columns and reason is not None else reason
         return LineRecord(
             name=columns_name(j.name, self.L) if columns and of_gradients else j.name,
             function=j.function,
@@ -288,7 +289,8 @@ class Scoring:
             max_points=m.worth,
             wrong_problems=j.wrong,
             problems=j.asked,
-            reason=reason,
+            reason=reason.text if reason is not None else "",
+            reason_said=said_record(reason) if reason is not None else None,
             place=str(place(j.name, columns=columns) if of_gradients else STEP),
             equation=equation(j.name, self.L, a.output, a.loss, columns=columns)
             if of_gradients
@@ -296,18 +298,18 @@ class Scoring:
             worst=j.worst,
         )
 
-    def _told(self, m: _Marked) -> tuple[str | None, str]:
+    def _told(self, m: _Marked) -> tuple[str | None, Said | None]:
         """Whether a line follows from earlier errors, and why: not so where a mistake stands in it."""
         if m.reason != _EXPLAINED or m.judged.function != "gradients":
             return m.carried, m.reason
         named = [f.mistake for f in self.diagnosis.findings if m.judged.name in f.lines]
         if named:
-            return "wrong", f"its own equation is wrong ({listed(named)}){', charged once' if m.points > 0 else ''}"
+            return "wrong", said("own-equation-once" if m.points > 0 else "own-equation", mistakes=named)
         paid = m.worth * (1 - self.lost) - m.points > 1e-9
-        return m.carried, m.reason + ("; the mistake above is charged here" if paid else "")
+        return m.carried, said("follows-charged") if paid else m.reason
 
 
 def settled(judged: Sequence[Judged], lost: Collection[str]) -> list[Judged]:
     """The lines with those taken as right that a textbook form's own rounding explains."""
-    note = "right, in a form that loses digits"
+    note = said("loses-digits")
     return [replace(j, wrong=0, carried=0, undecided=0, reason=note) if j.name in lost else j for j in judged]

@@ -1,54 +1,91 @@
 """Sentences of a record: a key with its values, from which any language can be made, and the English text.
 
-Every text that a record says stands in `TEXTS`, but for the mistakes' own (`verify.lessons.network.mistakes`) and the
-textbook forms' (`verify.bounds.forms`), which stand beside what they speak of.
+`TEXTS` has those of the machinery. What the network's lesson says of its equations stands beside these
+(`verify.lessons.network.texts`), textbook forms in `verify.bounds.forms`, what ended a program in
+`verify.isolation.texts`.
 """
 
 from __future__ import annotations
 
-from verify.bounds.forms import Said
+from verify.said import Said, Value, count, listed
 
 __all__ = ["TEXTS", "Said", "count", "listed", "said"]
 
 TEXTS = {
-    # what is known of an error without a name
-    "answers-differ": "The same problem asked twice gives two answers.",
-    "factor": "Every entry of your {line} is {factor} times the expected one.",
-    "zero": "Every entry of your {line} is 0.",
-    "parts": "Your {line} is {data} times the data's part plus {decay} times λW; {should}.",
-    "transposed": "Your {line} is the expected one, transposed.",
-    "shape-alone": "The values of your {line} are right, its shape is not: {yours} for {expected}.",
-    "other-order": "Your {line} holds the expected numbers in another order.",
-    "shape": "Your {line} has the shape {yours} where {expected} is expected.",
-    "about-float32": "Your {line} is off by {share} of its largest entry: too much for rounding in float64, "
-                     "about that of float32.",
-    "numerical": "Your {line} is off by {share} of its largest entry everywhere: it looks like a numerical difference.",
-    "shows-only": "It shows only {where}.",
-    "one-row": "Only one row of it is wrong{number}.",
-    "one-column": "Only one column of it is wrong{number}.",
-    "one-unit": "Only one unit of it is wrong{number}.",
-    # where a program fails
-    "fails-only": "The program fails {where}, and answers everywhere else.",
-    "fails-on-some": "The program fails on {failed} of {asked} problems.",
-    "not-finite": "On {failed} of {asked} problems the gradients hold inf or NaN{where}.",
-    "right-elsewhere": "Where it answers, its gradients are right.",
-    "products-do-not-fit": "A product of two arrays does not fit in any problem. {convention}",
-    "no-answer": "The function gradients returned no gradients on any problem: {what}.",
-    # additions to a mistake
-    "only-under": "It shows under {names} only: with the other activations it is right.",
-    "number": "The program's own number here is {number}.",
     # messages
-    "correct": "All lines are right on {problems}.",
+    "correct": "All lines are right on {problems:problem}.",
     "missing": "Missing: {functions}.",
     "lines-missing": "Not handed over on every problem: {lines}. What came is right.",
     "gradients-missing": "The function gradients is missing; found {found}. It is called as "
                          "gradients(W, b, x, t, activation, lam) and returns dW, db: {arguments}",
-    "function-missing": "The function {function} is missing; found {found}. It is called as {contract}: {shapes}.",
-    "nothing-returned": "The function {function} returned nothing that can be judged on any problem: {what}",
+    "adapter-needs": "The program defines no {name}, which the assignment uses; found {found}.",
+    "no-function": "no function",
+    "names": "{names}",
+    "arguments-rows": "W[l] (in, out), b[l] (out,), x (N, D), t (N, K), activation a name, lam the λ of the penalty; "
+                      "dW and db are lists with one array per layer.",
+    "arguments-columns": "W[l] (out, in), b[l] (out, 1), x (D, N), t (K, N), activation a name, lam the λ of the "
+                         "penalty; dW and db are lists with one array per layer.",
     "did-you-mean": "Did you mean {name}?",
     "failed-somewhere": "The program failed on some problems: {what}.",
     "first-wrong": "{line} is the first wrong line; no known mistake explains it.",
-    "not-decided": "No line is wrong on {problems}, and these do not decide {lines}: rounding may hide an error there.",
+    "not-decided": "No line is wrong on {problems:problem}, and these do not decide {lines}: rounding may hide an "
+                   "error there.",
+    "products-do-not-fit": "A product of two arrays does not fit in any problem. {lie} {what}",
+    "lie-rows": "Here samples are rows: x is (N, D), W(l) is (in, out), b(l) is (out,).",
+    "lie-columns": "Here samples are columns: x is (D, N), W(l) is (out, in), b(l) is (out, 1).",
+    "ended": "{state}",
+    "withheld": "It was handed in and read. What came of it is shown later.",
+    "grader-failed": "The grader failed, not the submission: {what}",
+    "unreadable": "{what}",
+    "twice": "{what} (twice: beside others, and alone)",
+    # what the program raised, or returned instead of its gradients
+    "raised": "{message}",
+    "raised-at": "{what} ({place})",
+    "raised-on": "{what} (on {problems:problem}, the first with {first})",
+    "network": "{layers:layer} of {units} units, {samples:sample}, {activation}",
+    "network-of-one-layer": "1 layer of {units} units, {samples:sample}",
+    "not-run": "it was not asked any more, for the program had ended",
+    "follows-a-failure": "follows a call that failed",
+    "returned": "gradients returned {value}; it returns dW, db, or dW, db and a dict of lines",
+    "kind-is": "{kind} is {value}, where a list of {layers:array} is expected, one per layer",
+    "kind-has": "{kind} has {entries:entry}, where a list of {layers:array} is expected, one per layer",
+    "third-value": "the third value is {value}; it is a dict of lines by name",
+    "no-array": "{line} is {value}, where an array of floats is expected",
+    "dtype": "{line} has dtype {dtype}, where a floating dtype is expected",
+    "value-none": "None",
+    "value-array": "an array of shape {shape} and dtype {dtype}",
+    "value-list": "a {kind} of {entries:entry}",
+    "value-other": "{kind} {value}",
+    "line-not-finite": "{line} is not finite",
+    # reasons of lines
+    "function-missing": "the function {function} is missing",
+    "found-here": "the diagnosis finds the mistake here",
+    "asked-for": "it has points in this assignment and was not handed over",
+    "not-everywhere": "it was not handed over on every problem",
+    "undecided": "no problem decides it: rounding alone may move every entry by more than a thousandth of the largest",
+    "follows": "follows from an earlier error; right on the values it was given",
+    "follows-charged": "follows from an earlier error; right on the values it was given; the mistake above is charged "
+                       "here",
+    "own-equation": "its own equation is wrong ({mistakes})",
+    "own-equation-once": "its own equation is wrong ({mistakes}), charged once",
+    "blind": "{why}; so it cannot be said whether its own equation is right",
+    "blind-mistake": "the values that it was given do not show the mistake {mistake} in it",
+    "source-not-finite": "{line}, from which it is computed, is not finite",
+    "source-zero": "{line}, from which it is computed, is 0 in every entry",
+    "source-target": "{line}, from which it is computed, is the target",
+    "source-constant": "{line}, from which it is computed, is one number in every entry",
+    "open": "an earlier error makes this line undecidable; hand over the delta lines to have it marked",
+    "failed-on": "the program failed on {share:.0%} of the problems",
+    "void": "it is 0, or λW alone, on every problem",
+    "wrong-in": "wrong in {wrong} of {problems:problem}",
+    "mean-inside": "δ holds the 1/N of the mean already, and the gradients use it so",
+    "loses-digits": "right, in a form that loses digits",
+    "line-shape": "{line} has shape {yours} where {expected} is expected, in a network of {layers:layer}",
+    "entries-not-finite": "{line} is not finite: {bad} of {entries:entry}",
+    "kink": "where {line} is exactly 0 the derivative may be any number from {low:g} to {high:g}, and {gradient} fits "
+            "none of them",
+    "function-shape": "{function} gave shape {yours} where {expected} is expected",
+    "function-value": "{function} gave {value} where an array of shape {expected} is expected",
     # the wide problem, where forward_only = "wrong"
     "forward-only": "The gradients are right, but on a network of {parameters} parameters the program did not answer "
                     "within {factor} times what a backward pass by plain Python loops takes. One pass per parameter, "
@@ -65,21 +102,25 @@ TEXTS = {
                 "there. It costs no points.",
     "float32-passes": "precision-float32: The computation runs in float32 although float64 came in. The assignment "
                       "lets it pass.",
+    "free-mistake": "{mistake}: {says}",
+    "exchanged-rows": "Your a and z are exchanged: a is what enters the activation, z what leaves it. This costs "
+                      "nothing.",
+    "exchanged-columns": "Your z and a are exchanged: z is what enters the activation, a what leaves it. This costs "
+                         "nothing.",
+    "penalty-missing": "Your E lacks the penalty (λ/2) Σ ǁW(l)ǁ², whose derivative λW your gradients have. This costs "
+                       "nothing.",
+    "handed-over-wrong": "What you hand over as {lines} is not what is expected. It has no points.",
+    "read-note": "read: {note}",
+    "more-failed": "passed-over: {more:more part} failed.",
+    "part-raised": "passed-over: {place} raised {message}. The rest was graded; mend these lines or take them out.",
+    "part-cut": "passed-over: {place} took more than half of the time. It was cut off, and only definitions below it "
+                "were taken; put it under `if __name__ == '__main__':`, or take it out.",
+    "part-absent": "passed-over: {place} imports {message}, which is neither offered here nor handed in. The import "
+                   "was passed over; take it out if nothing needs it.",
+    "part-exited": "passed-over: {place} ends the program ({message}). The rest was graded; take that line out.",
 }  # fmt: skip
 
 
-def said(key: str, **values: str | float) -> Said:
-    """The sentence of that key with its values put in."""
-    return Said(key, values, TEXTS[key].format(**values))
-
-
-def count(n: int, word: str) -> str:
-    """'1 problem', '2 problems', '3 entries', '4 arrays'."""
-    if n == 1:
-        return f"{n} {word}"
-    return f"{n} {word[:-1]}ies" if word.endswith("y") and word[-2] not in "aeiou" else f"{n} {word}s"
-
-
-def listed(names: list[str] | tuple[str, ...]) -> str:
-    """'a', 'a and b', 'a, b and c'."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+def said(key: str, **values: Value) -> Said:
+    """The sentence of that key with its values."""
+    return Said(key, values, TEXTS[key])

@@ -15,16 +15,22 @@ from verify.grading.functions import Heard, step_findings
 from verify.grading.judged import Judged
 from verify.grading.message import raised, said_records
 from verify.grading.record import FindingRecord, GradeRecord
-from verify.grading.sentence import Said, count, said
+from verify.grading.sentence import Said, said
 from verify.isolation import Run
 from verify.lessons.network.diagnosis import Diagnosis, Finding, finding
 from verify.lessons.network.right import is_finite
 from verify.lessons.network.words import Words
 from verify.problems.lines import STEP, place
+from verify.said import joined
 
 # What a program keeps from call to call, or cuts off, shows in its step as well, and is no mistake of the step.
 STATEFUL = frozenset(("gradients-accumulated", "cache-stale", "precision-float32", "integer-arrays"))
 OF_STEPS = ("step-sign", "step-repeated", "updated-weights-in-backward")
+
+
+def said_free(f: Finding, assignment: Assignment) -> Said:
+    """A mistake that costs nothing, as advice: the finding's own sentences one after the other."""
+    return said("free-mistake", mistake=f.mistake, says=Words.of(assignment).said(joined(f.sentences)))
 
 
 def other_findings(
@@ -76,12 +82,7 @@ def first_wrong(record: GradeRecord, drawn: Fixture, answers: Sequence[Answer]) 
     return f"delta{first.name[2:]}" if unnamed and delta_is_wrong(drawn, first.name, answers) else first.name
 
 
-def advice(drawn: Fixture, answers: Sequence[Answer], float32: bool) -> list[str]:
-    """What costs nothing and is worth knowing, in words."""
-    return [s.text for s in advice_said(drawn, answers, float32)]
-
-
-def advice_said(drawn: Fixture, answers: Sequence[Answer], float32: bool) -> list[Said]:
+def advice(drawn: Fixture, answers: Sequence[Answer], float32: bool) -> list[Said]:
     """Overflow at large scores, of the softmax only where a softmax overflowed; single precision that passes."""
     sentences = []
     for i, case in drawn.of("large"):
@@ -94,22 +95,24 @@ def advice_said(drawn: Fixture, answers: Sequence[Answer], float32: bool) -> lis
     return [*sentences, *([said("float32-passes")] if float32 else [])]
 
 
-def raised_on(failed: Sequence[tuple[Case, Answer]]) -> list[str]:
+def raised_on(failed: Sequence[tuple[Case, Answer]]) -> list[Said]:
     """What was raised, each message once, with on how many problems and on which of them first."""
-    groups: dict[str, list[Case]] = {}
+    groups: dict[str, tuple[Said, list[Case]]] = {}
     for case, answer in failed:
-        groups.setdefault(raised(answer).replace("\\n", " "), []).append(case)
+        what = raised(answer)
+        groups.setdefault(what.text, (what, []))[1].append(case)
     return [
-        f"{message} (on {count(len(cases), 'problem')}, the first with {described(cases[0])})"
-        for message, cases in groups.items()
+        said("raised-on", what=what, problems=len(cases), first=described(cases[0])) for what, cases in groups.values()
     ][:5]
 
 
-def described(case: Case) -> str:
+def described(case: Case) -> Said:
     """A problem in words: its layers, samples and activation."""
     p = case.problem
-    name = f", {p.activation}" if p.L > 1 else ""
-    return f"{count(p.L, 'layer')} of {' → '.join(map(str, p.layers))} units, {count(p.N, 'sample')}{name}"
+    units = " → ".join(map(str, p.layers))
+    if p.L == 1:
+        return said("network-of-one-layer", units=units, samples=p.N)
+    return said("network", layers=p.L, units=units, samples=p.N, activation=p.activation)
 
 
 # A function that bears one of these names may be what was meant.
@@ -119,30 +122,21 @@ _MEANT = ("backward", "backprop", "gradient", "grad", "grads", "compute_gradient
 def no_gradients(run: Run, assignment: Assignment) -> list[Said]:
     """What is said where the function gradients is missing: what is there, how it is called, what may be meant."""
     found = sorted(run.functions)
-    shapes = (
-        "W[l] (out, in), b[l] (out, 1), x (D, N), t (K, N)"
-        if assignment.convention == "columns"
-        else "W[l] (in, out), b[l] (out,), x (N, D), t (N, K)"
-    )
-    arguments = f"{shapes}, activation a name, lam the λ of the penalty; dW and db are lists with one array per layer."
+    names = said("names", names=", ".join(found)) if found else said("no-function")
+    if assignment.adapter.needs:
+        return [said("adapter-needs", name=assignment.adapter.needs, found=names)]
     meant = next((f for name in _MEANT for f in found if f.lower() == name), None)
     close = meant or next(iter(get_close_matches("gradients", found, 1)), None)
-    sentences = [said("gradients-missing", found=", ".join(found) or "no function", arguments=arguments)]
+    sentences = [said("gradients-missing", found=names, arguments=said(f"arguments-{assignment.convention}"))]
     return [*sentences, *([said("did-you-mean", name=close)] if close else [])]
 
 
-def no_answer(answers: Sequence[Answer], assignment: Assignment) -> str:
+def no_answer(answers: Sequence[Answer], assignment: Assignment) -> list[Said]:
     """What is said where every problem failed: what the first raised; and where no product fits, how arrays lie."""
-    first = raised(answers[0]).replace("\\n", " ")
-    if all(any(word in a.failed for word in _MISFIT) for a in answers):
-        columns = assignment.convention == "columns"
-        lie = (
-            "Here samples are columns: x is (D, N), W(l) is (out, in), b(l) is (out, 1)."
-            if columns
-            else "Here samples are rows: x is (N, D), W(l) is (in, out), b(l) is (out,)."
-        )
-        return f"{said('products-do-not-fit', convention=lie).text} {first}"
-    return first
+    first = raised(answers[0])
+    if all(any(word in raised(a).text for word in _MISFIT) for a in answers):
+        return [said("products-do-not-fit", lie=said(f"lie-{assignment.convention}"), what=first)]
+    return [first]
 
 
 _MISFIT = ("matmul", "not aligned", "could not be broadcast", "mismatch in its core dimension", "shapes cannot be")

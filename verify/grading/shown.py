@@ -8,10 +8,10 @@ from __future__ import annotations
 import msgspec
 
 from verify.grading.lesson_assignment import AnyAssignment
-from verify.grading.record import GradeRecord, LineRecord
+from verify.grading.record import GradeRecord, LineRecord, said_record
+from verify.grading.sentence import said
 
 WITHHELD = "withheld"
-_LATER = "It was handed in and read. What came of it is shown later."
 # The message explains what is wrong with the numbers, which is a hint; in all other states, why there are none.
 _OF_NUMBERS = ("wrong",)
 
@@ -30,7 +30,11 @@ def shown_as(record: GradeRecord, level: str) -> GradeRecord:
     if level == "case":
         return record
     if level == "nothing":
-        return type(record)(submission=record.submission, state=WITHHELD, max_score=record.max_score, message=_LATER)
+        later = said("withheld")
+        return type(record)(
+            submission=record.submission, state=WITHHELD, max_score=record.max_score, message=later.text,
+            message_said=[said_record(later)],
+        )  # fmt: skip
     # What a program prints may be the problems that it was given.
     found = msgspec.structs.replace(
         record, counterexample=None, output="", lines=[*map(_without_numbers, record.lines)]
@@ -46,8 +50,12 @@ def _states(record: GradeRecord) -> GradeRecord:
     told = record.state not in _OF_NUMBERS
     return msgspec.structs.replace(
         record,
-        lines=[msgspec.structs.replace(line, reason="", equation="", carried_forward=None) for line in record.lines],
+        lines=[*map(_state_alone, record.lines)],
         first_wrong_line=None, diagnosis=[], known=[], known_said=[], advice=[], advice_said=[], raised=[],
-        hidden_mistakes=[],
+        raised_said=[], hidden_mistakes=[],
         message=record.message if told else "", message_said=record.message_said if told else [],
     )  # fmt: skip
+
+
+def _state_alone(line: LineRecord) -> LineRecord:
+    return msgspec.structs.replace(line, reason="", reason_said=None, equation="", carried_forward=None)

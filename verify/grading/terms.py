@@ -6,6 +6,8 @@ matrices as lists of rows. Reports write them out; nothing is computed from them
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -57,7 +59,7 @@ _FORMULAS = {
     "log_sigmoid": ("−ln(1 + e⁻ᵛ)", "1 / (1 + eᵛ)"),
     "silu": ("v s, where s = 1 / (1 + e⁻ᵛ)", "s + v s (1 − s)"),
 }
-_LOSSES = {
+LOSSES = {
     "cross-entropy": "Eₙ = −Σₖ tₖ ln yₖ",
     "binary-cross-entropy": "Eₙ = −Σₖ (tₖ ln yₖ + (1 − tₖ) ln(1 − yₖ))",
     "squared-error": "Eₙ = ½ Σₖ (yₖ − tₖ)²",
@@ -86,18 +88,30 @@ def formulas(net: Working) -> list[str]:
     return [
         *said,
         "softmax(v)ₖ = exp(vₖ) / Σⱼ exp(vⱼ)" if g == "softmax" else f"output {g}: {_of_activation(g, net)}",
-        f"{net.pair.loss}: {_LOSSES[net.pair.loss]}, y the network's output",
+        f"{net.pair.loss}: {LOSSES[net.pair.loss]}, y the network's output",
     ]
 
 
 def _of_activation(name: str, net: Working) -> str:
-    c = net.f.constants
-    gamma = {"elu": c.elu, "prelu": c.prelu}.get(name, c.leaky_relu)
-    numbers = {"{γ}": gamma, "{β}": c.swish, "{α}": c.celu}
-    f, slope = _FORMULAS[name]
+    return "f(v) = {};  f′(v) = {}".format(*_formulas_of(name, net.f.constants))
+
+
+def forward_formula(name: str, constants: Any) -> str:
+    """An activation by its formula, without its derivative: "tanh: f(v) = tanh v".
+
+    constants: those of the activations, as an assignment has them.
+    """
+    return f"{name}: f(v) = {_formulas_of(name, constants)[0]}"
+
+
+def _formulas_of(name: str, constants: Any) -> tuple[str, ...]:
+    """f and f′ with the constants put in."""
+    gamma = {"elu": constants.elu, "prelu": constants.prelu}.get(name, constants.leaky_relu)
+    numbers = {"{γ}": gamma, "{β}": constants.swish, "{α}": constants.celu}
+    texts = _FORMULAS[name]
     for letter, number in numbers.items():
-        f, slope = (text.replace(letter, f"{number:g}") for text in (f, slope))
-    return f"f(v) = {f};  f′(v) = {slope}"
+        texts = tuple(text.replace(letter, f"{number:g}") for text in texts)
+    return texts
 
 
 Parts = list[str | float | Tensor]

@@ -10,12 +10,13 @@ from torch import Tensor
 from verify.grading.answers import Answer, columns_name
 from verify.grading.fixtures import GRADED, Case, Fixture
 from verify.grading.judged import Judged
+from verify.grading.sentence import Said, said
 from verify.problems.lines import kind_and_layer, local_name
 
 _DIGITS = 1e-9
 
 
-def told(fixture: Fixture, answers: Sequence[Answer], judged: Iterable[Judged]) -> list[str]:
+def told(fixture: Fixture, answers: Sequence[Answer], judged: Iterable[Judged]) -> list[Said]:
     """A sentence for each kind of line that was handed over, has no points and is wrong."""
     wrong: dict[str, list[str]] = {}
     for j in judged:
@@ -23,25 +24,20 @@ def told(fixture: Fixture, answers: Sequence[Answer], judged: Iterable[Judged]) 
             wrong.setdefault(kind_and_layer(j.name)[0], []).append(j.name)
     if "a" in wrong and "z" in wrong and _all(fixture, answers, [*wrong["a"], *wrong["z"]], _exchanged):
         del wrong["a"], wrong["z"]
-        before, after = ("z", "a") if fixture.assignment.convention == "columns" else ("a", "z")
-        what = f"{before} is what enters the activation, {after} what leaves it"
-        exchanged = f"Your {before} and {after} are exchanged: {what}. This costs nothing."
-        return [exchanged, *_plain(fixture, answers, wrong)]
+        return [said(f"exchanged-{fixture.assignment.convention}"), *_plain(fixture, answers, wrong)]
     return _plain(fixture, answers, wrong)
 
 
-def _plain(fixture: Fixture, answers: Sequence[Answer], wrong: dict[str, list[str]]) -> list[str]:
-    said = []
+def _plain(fixture: Fixture, answers: Sequence[Answer], wrong: dict[str, list[str]]) -> list[Said]:
+    found = []
     for kind, lines in wrong.items():
         if kind == "E" and _all(fixture, answers, lines, _without_penalty):
-            said.append(
-                "Your E lacks the penalty (λ/2) Σ ǁW(l)ǁ², whose derivative λW your gradients have. This costs nothing."
-            )
+            found.append(said("penalty-missing"))
         else:
             a = fixture.assignment
             named = [columns_name(n, a.layers[1]) if a.convention == "columns" else n for n in lines]
-            said.append(f"What you hand over as {', '.join(named)} is not what is expected. It has no points.")
-    return said
+            found.append(said("handed-over-wrong", lines=", ".join(named)))
+    return found
 
 
 _Expected = Callable[[Case, str], Tensor | None]

@@ -25,7 +25,7 @@ from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
 from verify.grading.drawing import Shape, outputs_of, penalty, within
 from verify.grading.fixtures import Case
-from verify.grading.record import GradeRecord, SaidRecord
+from verify.grading.record import GradeRecord, said_record
 from verify.grading.sentence import Said, said
 from verify.isolation import Calls, IsolationError, Limits, Run, Sandbox
 from verify.isolation import run as run_isolated
@@ -153,21 +153,21 @@ def judge(record: GradeRecord, wide: Wide, run: Run, answer: Answer, bound: floa
         return
     record.state = "wrong"
     record.lines = [
-        msgspec.structs.replace(line, state="blocked", points=0.0, reason=fault.text)
+        msgspec.structs.replace(line, state="blocked", points=0.0, reason=fault.text, reason_said=said_record(fault))
         if line.function == "gradients"
         else line
         for line in record.lines
     ]
     record.score = round(sum(line.points for line in record.lines), 6)
-    record.message, record.message_said = fault.text, [SaidRecord(key=fault.key, values=dict(fault.values))]
+    record.message, record.message_said = fault.text, [said_record(fault)]
 
 
 def _fault(record: GradeRecord, wide: Wide, run: Run, answer: Answer) -> Said | None:
     if run.state == "timeout":
         return said("forward-only", parameters=wide.parameters, factor=FACTOR)
     if run.state != "ok" or not answer.returned:
-        what = run.message or answer.failed or run.state
-        return said("wide-fails", parameters=wide.parameters, what=what.replace("\\n", " "))
+        what = run.told or answer.failed or said("ended", state=run.state)
+        return said("wide-fails", parameters=wide.parameters, what=what)
     if any(line.function == "gradients" and line.state != "right" for line in record.lines):
         return None  # its numbers are off in a way that costs nothing, here as well
     off = wrong_lines(wide.case, answer, wide.assignment)

@@ -23,6 +23,7 @@ from verify.isolation.inside.codec import (
     parse_header,
     sizes,
 )
+from verify.said import Said
 from verify.submissions.submission import Submission, shown
 
 __all__ = ["Call", "Calls", "Failed", "Limits", "Malformed", "Outcome", "Reply", "Run", "Transcript", "Unusable"]
@@ -120,6 +121,7 @@ class Run:
     cpu: float = 0.0
     sandbox: str = ""
     failed: tuple[Failed, ...] = ()
+    told: Said | None = None  # the message with its key and values
 
 
 class IsolationError(Exception):
@@ -225,6 +227,8 @@ class Job:
             "refused": self.refused,
             "answer_bytes": self.answer_bytes,
             "user": self.user,
+            "adapter": self.submission.adapter,
+            "needs": self.submission.needs,
         }
         return frame(self.token, header, list(files.values()))
 

@@ -14,6 +14,8 @@ from typing import Protocol
 from verify.isolation.inside.engine import ENDED
 from verify.isolation.inside.totals import LOOK_SECONDS
 from verify.isolation.protocol import Call, Calls, IsolationError, Limits, Malformed, Outcome, Reply, Run, Transcript
+from verify.isolation.texts import said
+from verify.said import Said
 from verify.submissions.submission import Submission, no_command, shown
 
 # Until the worker says that it is ready no line of the student's has run: this clock is the grader's own.
@@ -197,14 +199,15 @@ def conclude(submission: Submission, calls: Calls, watch: Watch, cause: Cause, e
     heard = watch.transcript
     if not heard.ready:
         raise IsolationError(f"the {sandbox} sandbox did not start: {shown(watch.output.text().strip(), 300) or cause}")
-    state, message, line = _judged(submission, calls, watch, cause, end)
+    state, told, line = _judged(submission, calls, watch, cause, end)
     replies = [replace(reply, place=submission.place(reply.line)) if reply.line else reply for reply in heard.replies]
     missing = (Reply(Outcome.NOT_RUN),) * (len(calls) - len(heard.replies))
     return Run(
         state=state,
         replies=(*replies, *missing),
         functions=heard.functions,
-        message=shown(message),
+        message=shown(told.text) if told is not None else "",
+        told=told,
         line=line,
         output=watch.output.text(),
         seconds=watch.seconds,
@@ -214,11 +217,16 @@ def conclude(submission: Submission, calls: Calls, watch: Watch, cause: Cause, e
     )
 
 
-def _judged(submission: Submission, calls: Calls, watch: Watch, cause: Cause, end: End) -> tuple[str, str, int | None]:
+def _judged(
+    submission: Submission, calls: Calls, watch: Watch, cause: Cause, end: End
+) -> tuple[str, Said | None, int | None]:
     """State, message and line: the worst thing seen counts."""
     heard = watch.transcript
-    spoken = [("on import", heard.imported_as, heard.imported)] if heard.imported else []
-    spoken += [(calls[at].function, kind, heard.replies[at]) for at, kind in enumerate(heard.kinds)]
+    spoken = [(said("on-import"), heard.imported_as, heard.imported)] if heard.imported else []
+    spoken += [
+        (said("in-function", function=calls[at].function), kind, heard.replies[at])
+        for at, kind in enumerate(heard.kinds)
+    ]
     for wanted, state in (
         ("forbidden", "forbidden"),
         ("memory", "memory"),
@@ -235,52 +243,54 @@ def _judged(submission: Submission, calls: Calls, watch: Watch, cause: Cause, en
         where, _, reply = next(entry for entry in spoken if entry[1] == "raised")
         return "error", _told(submission, where, reply), reply.line
     if heard.imported_as == "returned" and len(heard.replies) < len(calls):
-        return "crashed", f"ended early, {_place(calls, heard)}", None
-    return "ok", "", None
+        return "crashed", said("ended-early", where=_place(calls, heard)), None
+    return "ok", None, None
 
 
-def _told(submission: Submission, where: str, reply: Reply) -> str:
-    place = f", {submission.place(reply.line)}" if reply.line else ""
-    return f"{where}{place}: {reply.message}"
+def _told(submission: Submission, where: Said, reply: Reply) -> Said:
+    message = shown(reply.message)
+    if not reply.line:
+        return said("raised-where", where=where, message=message)
+    return said("raised-where-at", where=where, place=submission.place(reply.line), message=message)
 
 
-def _place(calls: Calls, heard: Transcript) -> str:
+def _place(calls: Calls, heard: Transcript) -> Said:
     """Which part of the student's code was running."""
     if heard.imported is None:
-        return "on import"
+        return said("on-import")
     number = len(heard.replies)
     if number >= len(calls):
-        return "after the last call"
+        return said("after-calls")
     call: Call = calls[number]
-    return f"in {call.function}, call {number + 1} of {len(calls)}"
+    return said("in-call", function=call.function, number=number + 1, calls=len(calls))
 
 
-def _stopped(calls: Calls, watch: Watch, cause: Cause, end: End) -> tuple[str, str]:
-    place, limits = _place(calls, watch.transcript), watch.limits
+def _stopped(calls: Calls, watch: Watch, cause: Cause, end: End) -> tuple[str, Said]:
+    where, limits = _place(calls, watch.transcript), watch.limits
     if watch.autograd_ends and end.status == ENDED:
-        return "forbidden", f"autograd's engine was started; autograd is forbidden here, {place}"
+        return "forbidden", said("autograd-started", where=where)
     if end.excess:
-        return _exceeded(end.excess, limits, place)
+        return _exceeded(end.excess, limits, where)
     if cause is Cause.FLOOD:
-        return "crashed", f"printed more than {limits.output_bytes >> 20} MiB, {place}"
+        return "crashed", said("printed", mib=limits.output_bytes >> 20, where=where)
     if cause is Cause.FORGED:
-        return "crashed", f"wrote to the grader's own channel ({watch.forgery}), {place}"
+        return "crashed", said("forged", what=shown(watch.forgery), where=where)
     if cause is Cause.TIMEOUT or _ran_out_of_time(watch, end):
         if cause is not Cause.TIMEOUT and watch.seconds < limits.time_limit * _NEARLY:
-            return _exceeded("cpu", limits, place)
-        return "timeout", f"did not finish within {limits.time_limit:g} s, {place}"
+            return _exceeded("cpu", limits, where)
+        return "timeout", said("out-of-time", seconds=limits.time_limit, where=where)
     if _ran_out_of_memory(watch, end):
-        return "memory", f"needed more than {limits.memory_mib} MiB, {place}"
-    return "crashed", f"{_ending(end.status)}, {place}"
+        return "memory", said("out-of-memory", mib=limits.memory_mib, where=where)
+    return "crashed", _ending(end.status, where)
 
 
-def _exceeded(excess: str, limits: Limits, place: str) -> tuple[str, str]:
+def _exceeded(excess: str, limits: Limits, where: Said) -> tuple[str, Said]:
     """State and message of a total that was beyond its limit."""
     return {
-        "overflow": ("crashed", f"filled its folder: {limits.disk_bytes >> 20} MiB or {limits.files} files, {place}"),
-        "processes": ("crashed", f"started more than {limits.processes} processes, {place}"),
-        "memory": ("memory", f"needed more than {limits.memory_mib} MiB, {place}"),
-        "cpu": ("timeout", f"used more than {limits.cpu_limit:g} s of processor time, {place}"),
+        "overflow": ("crashed", said("folder-full", mib=limits.disk_bytes >> 20, files=limits.files, where=where)),
+        "processes": ("crashed", said("processes", processes=limits.processes, where=where)),
+        "memory": ("memory", said("out-of-memory", mib=limits.memory_mib, where=where)),
+        "cpu": ("timeout", said("out-of-processor-time", seconds=limits.cpu_limit, where=where)),
     }[excess]
 
 
@@ -300,11 +310,12 @@ def _ran_out_of_memory(watch: Watch, end: End) -> bool:
     return by_signal and taken > _NEARLY * (watch.limits.memory_mib << 20)
 
 
-def _ending(status: int | None) -> str:
+def _ending(status: int | None, where: Said) -> Said:
     if status is None:
-        return "ended early"
+        return said("ended-early", where=where)
     if status >= 0:
-        return f"ended early with exit status {status}"
+        return said("ended-status", status=status, where=where)
+    name = f"signal {-status}"
     with contextlib.suppress(ValueError):
-        return f"ended by {signal.Signals(-status).name}"
-    return f"ended by signal {-status}"
+        name = signal.Signals(-status).name
+    return said("ended-signal", signal=name, where=where)

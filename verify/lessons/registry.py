@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment, LessonSource
     from verify.grading.record import GradeRecord
     from verify.isolation import Sandbox
+    from verify.said import Said
     from verify.submissions.submission import Submission
 
 NETWORK = "network"
@@ -51,7 +52,7 @@ class Examination(Protocol):
         """Run one submission in its sandbox and grade what comes back. Raises IsolationError where that fails."""
         ...
 
-    def ungradable(self, name: str, reason: str) -> GradeRecord:
+    def ungradable(self, name: str, reason: Said) -> GradeRecord:
         """The record of what cannot be read as Python."""
         ...
 
@@ -69,11 +70,11 @@ def read_any(path: Path | None, lesson: Path | None = None) -> AnyAssignment:
     table = parse(read_text(path, where), where) if path is not None else {}
     named = table.get("lesson", NETWORK)
     if lesson is None and named == NETWORK:
-        return assignment_from(table, where) if path is not None else Assignment()
-    return _of_lesson(table, where, lesson)
+        return assignment_from(table, where, path.parent) if path is not None else Assignment()
+    return _of_lesson(table, where, lesson, path.parent if path is not None else None)
 
 
-def _of_lesson(table: Mapping[str, Any], where: str, file: Path | None) -> LessonAssignment:
+def _of_lesson(table: Mapping[str, Any], where: str, file: Path | None, folder: Path | None) -> LessonAssignment:
     from verify.grading.lesson_assignment import lesson_assignment
     from verify.grading.machinery.certificate import certify
 
@@ -88,7 +89,7 @@ def _of_lesson(table: Mapping[str, Any], where: str, file: Path | None) -> Lesso
                 f"{where}: lesson = {shown(named)} is not the lesson of {source.path}, which is {found.name}"
             )
     certify(found)
-    return lesson_assignment(found, table, where, source)
+    return lesson_assignment(found, table, where, source, folder)
 
 
 def _printable(path: Path | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from verify.submissions.programs import WANTED, binding, is_program, is_text, most_bytes, program
+from verify.submissions.programs import binding, is_program, is_text, most_bytes, program, sought
 from verify.submissions.submission import Submission
 from verify.submissions.unpacking import Member, Unreadable, is_archive
 
@@ -63,14 +63,14 @@ def _of_several(candidates: Sequence[Member], wanted: str) -> tuple[Member, tupl
             binding_so = _without_pairs([member for member, how in found if how == kind])
             if len(binding_so) == 1:
                 taken = binding_so[0]
-                said = f"Of {len(candidates)} programs {taken.path} was taken, for it defines {WANTED}."
+                said = f"Of {len(candidates)} programs {taken.path} was taken, for it defines {sought()}."
                 return taken, (*_asked(wanted), said)
             if binding_so:
                 break
     names = ", ".join(member.path for member in candidates[:4]) + (", ..." if len(candidates) > 4 else "")
     raise Unreadable(
         f"has {len(candidates)} programs and no single {wanted or 'submission.py'}: {names}; "
-        f"give the one that defines {WANTED} that name"
+        f"give the one that defines {sought()} that name"
     )
 
 

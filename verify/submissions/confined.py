@@ -24,6 +24,7 @@ from typing import Any
 
 from verify.errors import BadInput
 from verify.submissions.finding import Handed, find
+from verify.submissions.programs import seeking
 from verify.submissions.reading import Entry, read_entry
 from verify.submissions.submission import Submission, Ungradable, shown
 
@@ -51,9 +52,12 @@ class Unread:
     reason: str
 
 
-def read(entry: Entry, wanted: str = "") -> Submission | Unread:
-    """The submission of an entry. wanted: the program's name, where the assignment gives it one."""
-    return _reader.ask("read", (entry, wanted), lambda why: Unread(shown(f"{entry.name}: {why}")))
+def read(entry: Entry, wanted: str = "", defines: str = "gradients") -> Submission | Unread:
+    """The submission of an entry.
+
+    wanted: the program's name, where the assignment gives it one. defines: the function or class that it is about.
+    """
+    return _reader.ask("read", (entry, wanted, defines), lambda why: Unread(shown(f"{entry.name}: {why}")))
 
 
 def find_submissions(paths: Sequence[Path], assignment: str = "") -> list[Entry]:
@@ -86,9 +90,10 @@ class _Refused:
     reason: str
 
 
-def _read(entry: Entry, wanted: str) -> Submission | Unread:
+def _read(entry: Entry, wanted: str, defines: str) -> Submission | Unread:
     try:
-        return read_entry(entry, wanted)
+        with seeking(defines):
+            return read_entry(entry, wanted)
     except Ungradable as reason:
         return Unread(str(reason))
     except MemoryError:

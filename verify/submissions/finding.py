@@ -27,7 +27,11 @@ from verify.submissions.unpacking import (
     is_stray,
 )
 
-_METADATA = frozenset({"submission_metadata.yml", "submission_metadata.json"})
+# The assignment of a class, in its folder.
+CONFIGURATION = "backproof.toml"
+_METADATA = frozenset({"submission_metadata.yml", "submission_metadata.json", CONFIGURATION})
+# Tables, settings and logs beside submissions: nobody hands these in for a program.
+_BESIDE = (".csv", ".tsv", ".xlsx", ".ods", ".toml", ".yml", ".yaml", ".ini", ".cfg", ".db", ".sqlite", ".log")
 _ENTRIES = ("submission.py", "submission.ipynb")
 
 
@@ -85,10 +89,17 @@ def _of_folder(path: Path, handed: Handed, assignment: str) -> list[Entry]:
         ]
     if any(name.casefold() in _ENTRIES for name in names) and _is_one(_members(path)):
         return [_entry(path.name or path.resolve().name, path, ())]
+    beside = [name for name in names if name.casefold().endswith(_BESIDE) and piece(name) is None]
+    handed.passed_over += [shown(f"{path / name}: is no form that a submission has") for name in beside]
     return [
         _entry(heads[0], path / heads[0], ()) if len(heads) == 1 else _entry(_common(heads), path, heads)
-        for heads in _by_person(names, handed, path)
+        for heads in _by_person([name for name in names if name not in beside], handed, path)
     ]
+
+
+def is_submission(path: Path) -> bool:
+    """Whether a folder is one submission, by the name of the program at its top."""
+    return any((path / name).is_file() for name in _ENTRIES)
 
 
 def _listed(path: Path) -> list[str]:

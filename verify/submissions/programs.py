@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import PurePosixPath
 
 from verify.submissions.decoding import decode
@@ -20,11 +22,25 @@ MAX_SOURCE_BYTES = 1 << 20
 MAX_NOTEBOOK_BYTES = 16 << 20
 MAX_FILE_NAME_BYTES = 255
 # What a submission is about: where several programs lie side by side, it is the one that defines this.
-WANTED = "gradients"
+_sought: ContextVar[str] = ContextVar("sought", default="gradients")
 
-_COMMENTED = re.compile(rf"^#\s*def {WANTED}\b", re.MULTILINE)
 _COLAB = "Commented out IPython magic"
 _compiling = threading.Lock()
+
+
+@contextlib.contextmanager
+def seeking(name: str) -> Iterator[None]:
+    """Reads programs for what defines that name, as an assignment's adapter needs it."""
+    token = _sought.set(name)
+    try:
+        yield
+    finally:
+        _sought.reset(token)
+
+
+def sought() -> str:
+    """The name that a submission is about."""
+    return _sought.get()
 
 
 def is_program(path: str) -> bool:
@@ -126,10 +142,11 @@ def _check(submission: Submission) -> None:
         _refuse(submission, 1, _fault(submission.source))
     else:
         _check_parts(submission)
-    if _COLAB in submission.source and _COMMENTED.search(submission.source) and not defines(submission):
+    commented = re.search(rf"^#\s*(def|class) {sought()}\b", submission.source, re.MULTILINE)
+    if _COLAB in submission.source and commented and not defines(submission):
         raise Unreadable(
-            f"Colab has commented out the cell that defines {WANTED}, since it begins with %%time or the like: hand in "
-            "the notebook itself (File, Download, .ipynb), or take that line out and export it again"
+            f"Colab has commented out the cell that defines {sought()}, since it begins with %%time or the like: hand "
+            "in the notebook itself (File, Download, .ipynb), or take that line out and export it again"
         )
 
 
@@ -180,7 +197,7 @@ def binding(submission: Submission) -> str:
 
 
 def _bindings(text: str) -> Iterator[str]:
-    if WANTED not in text and "import *" not in text and "run_line_magic('run'" not in text:
+    if sought() not in text and "import *" not in text and "run_line_magic('run'" not in text:
         return
     if "run_line_magic('run'" in text:
         yield "imported"
@@ -198,10 +215,10 @@ def _bindings(text: str) -> Iterator[str]:
 
 
 def _binds(node: ast.AST) -> str:
-    if isinstance(node, ast.FunctionDef) and node.name == WANTED:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == sought():
         return "defined"
-    if isinstance(node, ast.Name) and node.id == WANTED and isinstance(node.ctx, ast.Store):
+    if isinstance(node, ast.Name) and node.id == sought() and isinstance(node.ctx, ast.Store):
         return "defined"
-    if isinstance(node, ast.ImportFrom) and any((a.asname or a.name) in (WANTED, "*") for a in node.names):
+    if isinstance(node, ast.ImportFrom) and any((a.asname or a.name) in (sought(), "*") for a in node.names):
         return "imported"
     return ""

@@ -37,7 +37,8 @@ class Submission:
     source: the program's text; of a notebook its cells joined. parts: what of it is run, one after the other; none
     where it is a script.
     entry: the path of the program inside the submission. files: the small files beside it, by path.
-    notes: what the student should know of how it was read. digest: hex SHA-256 of entry, source, parts and files.
+    notes: what the student should know of how it was read. adapter, needs: the instructor's program that gives this
+    one the form that is graded, and the name that it uses. digest: hex SHA-256 of entry, source, parts and files.
     """
 
     name: str
@@ -46,6 +47,8 @@ class Submission:
     files: Mapping[str, bytes] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
     notes: tuple[str, ...] = ()
+    adapter: str = ""
+    needs: str = ""
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:

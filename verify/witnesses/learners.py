@@ -12,6 +12,7 @@ from torch import Tensor
 from manual import Constants, activation, pair
 from manual.optimisers import OPTIMISERS
 from manual.training import Trainee
+from torch_ref.network import Network
 from torch_ref.training import Trainee as TorchTrainee
 from verify.problems.train_job import TrainJob
 
@@ -82,7 +83,8 @@ class ByTorch:
     """torch.nn, autograd and torch.optim."""
 
     def __init__(self, job: TrainJob, W: list[Tensor], b: list[Tensor]) -> None:
-        self.net = TorchTrainee(W, b, job.activation, job.output, job.loss, asdict(Constants()), job.lam, job.optimiser)
+        net = Network(W, b, job.activation, job.output, job.loss, asdict(Constants()))
+        self.net = TorchTrainee(net, job.lam, job.optimiser)
         self.batch, self.lam = job.batch, job.lam
 
     def steps(self, x: Tensor, t: Tensor, order: Tensor, eta: float) -> Iterator[Tensor]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 
@@ -22,6 +23,7 @@ class Attention(torch.autograd.Function):
         return p @ v
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, dy: Tensor):
         q, k, v, p = ctx.saved_tensors
         dv = p.transpose(1, 2) @ dy  # (B, S, E)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 
@@ -26,6 +27,7 @@ class Convolution(torch.autograd.Function):
         return y.reshape(len(x), len(w), x.shape[2] - k[0] + 1, x.shape[3] - k[1] + 1)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, dy: Tensor):
         columns, w = ctx.saved_tensors
         dy = dy.flatten(2)  # (N, O, P)

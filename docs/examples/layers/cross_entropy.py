@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 
@@ -21,6 +22,7 @@ class CrossEntropy(torch.autograd.Function):
         return -log_p.gather(1, t[:, None]).mean()
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, dE: Tensor):
         log_p, t = ctx.saved_tensors
         one_hot = functional.one_hot(t, log_p.shape[1]).to(log_p.dtype)

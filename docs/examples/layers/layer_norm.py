@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 EPS = 1e-5
@@ -27,6 +28,7 @@ class LayerNorm(torch.autograd.Function):
         return h * w + b
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, dy: Tensor):
         h, r, w = ctx.saved_tensors
         dh = dy * w

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 def _gates(x: Tensor, h: Tensor, w: Tensor, u: Tensor, b: Tensor) -> list[Tensor]:
@@ -30,6 +31,7 @@ class LSTMCell(torch.autograd.Function):
         return o * t, new
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, dh: Tensor, dc: Tensor):
         x, h, c, w, u, i, f, g, o, t = ctx.saved_tensors
         dc = dc + dh * o * (1 - t * t)  # c′ has part in h′ as well

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 EPS = 1e-6
@@ -22,6 +23,7 @@ class RMSNorm(torch.autograd.Function):
         return x * r * w
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, dy: Tensor):
         x, r, w = ctx.saved_tensors
         h, dh = x * r, dy * w

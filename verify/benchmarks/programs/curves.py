@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from verify.benchmarks.programs import more_curves
+
 SIGMOID = (
     "1 / (1 + np.exp(-v))",
     "1.0 / (1.0 + np.exp(-1.0 * v))",
@@ -84,8 +86,6 @@ _CDF = (
     "0.5 * (1 + np.vectorize(math.erf, otypes=[float])(v / math.sqrt(2)))",
     "0.5 * np.vectorize(math.erfc, otypes=[float])(-v / 2 ** 0.5)",
 )
-_SOFTPLUS = "np.log1p(np.exp(v))"
-_LAMBDA, _ALPHA = "1.0507009873554805", "1.6732632423543772"
 _INNER = "np.sqrt(2 / np.pi) * (v + 0.044715 * v ** 3)"
 _INNER_SLOPE = "np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * v ** 2)"
 
@@ -138,46 +138,13 @@ def functions(constants: Constants) -> Mapping[str, tuple[str, ...]]:
         ),
         "gelu_sigmoid": ("v / (1 + np.exp(-1.702 * v))", "v * (0.5 * (1 + np.tanh(0.851 * v)))"),
         "identity": ("v", "v * 1.0", "+v"),
-        "relu6": ("np.minimum(np.maximum(v, 0), 6)", "np.clip(v, 0, 6)", "np.where(v > 6, 6.0, v * (v > 0))"),
-        "hard_tanh": ("np.clip(v, -1, 1)", "np.maximum(-1.0, np.minimum(1.0, v))", "(abs(v + 1) - abs(v - 1)) / 2"),
-        "hard_sigmoid": (
-            "np.clip(v / 6 + 0.5, 0, 1)",
-            "np.clip((v + 3) / 6, 0, 1)",
-            "np.minimum(np.maximum(v + 3, 0), 6) / 6",
-        ),
-        "hard_swish": ("v * np.clip(v / 6 + 0.5, 0, 1)", "v * np.minimum(np.maximum(v + 3, 0), 6) / 6"),
-        "mish": (
-            "v * np.tanh(np.log1p(np.exp(v)))",
-            "v * np.tanh(np.logaddexp(0, v))",
-            "v * ((1 + np.exp(v)) ** 2 - 1) / ((1 + np.exp(v)) ** 2 + 1)",
-        ),
-        "selu": (
-            f"{_LAMBDA} * np.where(v > 0, v, {_ALPHA} * (np.exp(np.minimum(v, 0)) - 1))",
-            f"np.where(v > 0, {_LAMBDA} * v, {_LAMBDA} * {_ALPHA} * np.expm1(np.minimum(v, 0)))",
-        ),
-        "celu": (
-            f"np.where(v > 0, v, {constants.celu!r} * np.expm1(np.minimum(v, 0) / {constants.celu!r}))",
-            f"np.where(v > 0, v, {constants.celu!r} * (np.exp(np.minimum(v, 0) / {constants.celu!r}) - 1))",
-        ),
-        "prelu": (
-            f"np.where(v > 0, v, {constants.prelu!r} * v)",
-            f"np.maximum(0, v) + {constants.prelu!r} * np.minimum(0, v)",
-        ),
-        "softsign": ("v / (1 + np.abs(v))", "v * (1 / (1 + abs(v)))", "np.sign(v) * abs(v) / (abs(v) + 1)"),
-        "log_sigmoid": (
-            "np.log(1 / (1 + np.exp(-v)))",
-            "-np.log1p(np.exp(-v))",
-            "-np.logaddexp(0, -v)",
-            "v - np.logaddexp(0, v)",
-        ),
-        "silu": ("v / (1 + np.exp(-v))", "v * (1 / (1 + np.exp(-v)))", "v * 0.5 * (1 + np.tanh(v / 2))"),
+        **more_curves.functions(f"{constants.celu!r}", f"{constants.prelu!r}"),
     }
 
 
 def slopes(constants: Constants) -> Mapping[str, tuple[str, ...]]:
     """Activation -> forms of f′, in v, or in z = f(v) where books have it so."""
     g, alpha, beta = (f"{c!r}" for c in (constants.leaky, constants.elu, constants.swish))
-    sigma = "(1 / (1 + np.exp(-v)))"
     s, c = f"(1 / (1 + np.exp(-{beta} * v)))", "(1 / (1 + np.exp(-1.702 * v)))"
     return {
         "relu": RELU_SLOPE,
@@ -207,39 +174,7 @@ def slopes(constants: Constants) -> Mapping[str, tuple[str, ...]]:
         ),
         "gelu_sigmoid": (f"{c} + 1.702 * v * {c} * (1 - {c})", f"{c} * (1 + 1.702 * v * (1 - {c}))"),
         "identity": ("np.ones_like(v)", "1.0", "v * 0 + 1"),
-        "relu6": ("((v > 0) & (v < 6)) * 1.0", "np.where((v <= 0) | (v >= 6), 0.0, 1.0)", "(z > 0) * 1.0 * (z < 6)"),
-        "hard_tanh": ("(abs(v) < 1) * 1.0", "np.where((v > -1) & (v < 1), 1.0, 0.0)", "(np.abs(z) < 1).astype(float)"),
-        "hard_sigmoid": ("(abs(v) < 3) / 6", "np.where((v > -3) & (v < 3), 1 / 6, 0.0)"),
-        "hard_swish": (
-            "np.where(v <= -3, 0.0, np.where(v < 3, v / 3 + 0.5, 1.0))",
-            "(2 * v + 3) / 6 * (abs(v) < 3) + (v >= 3)",
-            "np.clip(v / 6 + 0.5, 0, 1) + v * (abs(v) < 3) / 6",
-        ),
-        "mish": (
-            f"np.tanh({_SOFTPLUS}) + v * (1 - np.tanh({_SOFTPLUS}) ** 2) / (1 + np.exp(-v))",
-            f"np.tanh({_SOFTPLUS}) + v / np.cosh({_SOFTPLUS}) ** 2 / (1 + np.exp(-v))",
-        ),
-        "selu": (
-            f"{_LAMBDA} * np.where(v > 0, 1.0, {_ALPHA} * np.exp(np.minimum(v, 0)))",
-            f"np.where(v > 0, {_LAMBDA}, z + {_LAMBDA} * {_ALPHA})",
-        ),
-        "celu": (
-            f"np.where(v > 0, 1.0, np.exp(np.minimum(v, 0) / {constants.celu!r}))",
-            f"np.where(v > 0, 1.0, z / {constants.celu!r} + 1)",
-        ),
-        "prelu": (f"np.where(v > 0, 1.0, {constants.prelu!r})", f"(v > 0) + {constants.prelu!r} * (v <= 0)"),
-        "softsign": ("1 / (1 + np.abs(v)) ** 2", "(1 - abs(z)) ** 2", "1 / np.square(1 + abs(v))"),
-        "log_sigmoid": (
-            "1 / (1 + np.exp(v))",
-            "np.exp(-v) / (1 + np.exp(-v))",
-            "1 - np.exp(z)",
-            "1 - 1 / (1 + np.exp(-v))",
-        ),
-        "silu": (
-            f"{sigma} + v * {sigma} * (1 - {sigma})",
-            f"z + {sigma} * (1 - z)",
-            f"{sigma} * (1 + v * (1 - {sigma}))",
-        ),
+        **more_curves.slopes(f"{constants.celu!r}", f"{constants.prelu!r}"),
     }
 
 

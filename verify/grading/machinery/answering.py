@@ -11,9 +11,11 @@ from torch import Tensor
 from verify.grading.answers import Answer, Sorting, describe
 from verify.grading.lesson import Contract, Lesson
 from verify.grading.machinery.posing import Posed
+from verify.grading.machinery.texts import said
 from verify.grading.machinery.working import Case
-from verify.grading.sentence import count
+from verify.grading.sentence import said as told
 from verify.isolation import Call, Outcome, Reply, Run
+from verify.said import Said
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def answers(posed: Posed, run: Run) -> dict[str, list[Answer]]:
     for at, asked in enumerate(plan(posed)):
         reply = run.replies[at] if at < len(run.replies) else None
         made = (
-            Answer(failed=Outcome.NOT_RUN.value)
+            Answer(failed=told("not-run"))
             if reply is None
             else answer_of(posed.lesson, asked.contract, posed.cases[asked.case], reply)
         )
@@ -63,10 +65,11 @@ def answers(posed: Posed, run: Run) -> dict[str, list[Answer]]:
 def answer_of(lesson: Lesson, contract: Contract, case: Case, reply: Reply) -> Answer:
     """What one call gave: its lines, or why there are none."""
     if reply.outcome is not Outcome.RETURNED:
-        return Answer(failed=reply.message or reply.outcome.value, place=reply.place)
-    values, more = _parts(contract, reply.value)
-    if values is None:
-        return Answer(failed=more["failed"], inputs_changed=reply.inputs_changed)
+        return Answer(failed=_why(reply), place=reply.place)
+    parts = _parts(contract, reply.value)
+    if isinstance(parts, Said):
+        return Answer(failed=parts, inputs_changed=reply.inputs_changed)
+    values, more = parts
     sorting = Sorting()
     for name, value in zip(contract.returns, values, strict=True):
         sorting.take(name, value)
@@ -79,14 +82,22 @@ def answer_of(lesson: Lesson, contract: Contract, case: Case, reply: Reply) -> A
     return sorting.answer(reply.inputs_changed)
 
 
-def _parts(contract: Contract, value: Any) -> tuple[Sequence[Any] | None, Mapping[str, Any]]:
-    """The values of the lines that a function returns, and further lines by name; or None and why not."""
+def _why(reply: Reply) -> Said:
+    """Why a call gave nothing."""
+    if reply.outcome is Outcome.NOT_RUN:
+        return told("not-run")
+    return told("raised", message=reply.message) if reply.message else told("ended", state=reply.outcome.value)
+
+
+def _parts(contract: Contract, value: Any) -> tuple[Sequence[Any], Mapping[str, Any]] | Said:
+    """The values of the lines that a function returns, and further lines by name; or what is wrong with the form."""
     names = contract.returns
+    wanted = f"{', '.join(names)} or {', '.join(names)}, {{lines}}"
     if isinstance(value, dict):
-        if all(name in value for name in names):
-            return [value[name] for name in names], value
-        missing = next(name for name in names if name not in value)
-        return None, {"failed": f"{contract.name} returned a dict without {missing}; it returns {_wanted(names)}"}
+        missing = next((name for name in names if name not in value), None)
+        if missing is not None:
+            return said("lesson-dict", function=contract.name, line=missing, wanted=wanted)
+        return [value[name] for name in names], value
     if len(names) == 1:
         if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], dict):
             return [value[0]], value[1]
@@ -95,9 +106,6 @@ def _parts(contract: Contract, value: Any) -> tuple[Sequence[Any] | None, Mappin
         return list(value), {}
     if isinstance(value, list | tuple) and len(value) == len(names) + 1 and isinstance(value[-1], dict):
         return list(value[:-1]), value[-1]
-    came = count(len(value), "value") if isinstance(value, list | tuple) else describe(value)
-    return None, {"failed": f"{contract.name} returned {came}; it returns {_wanted(names)}"}
-
-
-def _wanted(names: Sequence[str]) -> str:
-    return f"{', '.join(names)} or {', '.join(names)}, {{lines}}"
+    if isinstance(value, list | tuple):
+        return said("lesson-values", function=contract.name, values=len(value), wanted=wanted)
+    return said("lesson-returned", function=contract.name, value=describe(value), wanted=wanted)

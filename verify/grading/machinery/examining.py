@@ -23,12 +23,14 @@ from verify.grading.machinery.judging import judged
 from verify.grading.machinery.marking import Heard, absent, marks
 from verify.grading.machinery.posing import JUDGED, Posed, posed
 from verify.grading.machinery.smallest import smallest_case
-from verify.grading.message import message_of, said_records
+from verify.grading.message import advise, ended, said_records, tell, tell_result
 from verify.grading.passed_over import passed_over
 from verify.grading.record import GradeRecord, LessonRecord, LineRecord, without_run
+from verify.grading.sentence import said as told
 from verify.grading.state import state_of
 from verify.isolation import Calls, Limits, Run, Sandbox
 from verify.isolation import run as run_isolated
+from verify.said import Said
 from verify.submissions.submission import Submission
 
 _PARTIAL = ("ok", "timeout", "memory")
@@ -53,13 +55,14 @@ class Examination:
         """Run one submission in its sandbox and grade what comes back. Raises IsolationError where that fails."""
         a = self.assignment
         limits = Limits(time_limit=a.time_limit, cpu_limit=a.cpu_limit, memory_mib=a.memory_mib)
-        ran = run_isolated(submission, self.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
+        prepared = replace(submission, files={**submission.files, **a.files.contents})
+        ran = run_isolated(prepared, self.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
         record = grade(submission.name, ran, self)
-        record.advice += passed_over(submission, ran)
+        advise(record, passed_over(submission, ran))
         record.digests = {"submission": submission.digest, "assignment": a.digest()}
         return record
 
-    def ungradable(self, name: str, reason: str) -> GradeRecord:
+    def ungradable(self, name: str, reason: Said) -> GradeRecord:
         """The record of what cannot be read as Python."""
         return without_run(name, "ungradable", reason, self.assignment, self.posed.seed)
 
@@ -96,13 +99,11 @@ def _without_answers(
     record: GradeRecord, exam: Examination, run: Run, came: Mapping[str, Sequence[Answer]], missing: Sequence[str]
 ) -> None:
     record.score = 0.0
-    record.message = run.message or run.state
     if run.state != "ok":
+        tell(record, ended(run))
         return
     record.state = "incomplete" if missing and not came else "error"
-    sentences = telling.nothing_came(exam.lesson, run, came, missing)
-    record.message_said = said_records(sentences)
-    record.message = " ".join(s.text for s in sentences)
+    tell(record, telling.nothing_came(exam.lesson, run, came, missing))
 
 
 def _judge(
@@ -118,19 +119,20 @@ def _judge(
     found = {f.mistake: f for f in (*(f for h in heard for f in h.explanation.findings), *others)}
     named = sorted(found.values(), key=lambda f: _rank(exam.lesson, f))
     record.diagnosis = [telling.finding_record(exam.lesson, f) for f in named if marked.prices[f.mistake] > 0]
-    record.raised = telling.raised_on(made, came)
+    failures = telling.raised_on(made, {h.contract.name: h.answers for h in heard})
+    record.raised, record.raised_said = [s.text for s in failures], said_records(failures)
     record.detection_limit = telling.detection_limit(made, heard, float32=float32)
-    record.advice, record.advice_said = telling.advice(named, marked.prices, float32=float32)
+    advise(record, telling.advice(named, marked.prices, float32=float32))
     state = state_of(record, missing)
     if state in ("wrong", "incomplete"):
         record.first_wrong_line = telling.first_wrong(record, exam.lesson)
-        said = [s for h in heard for s in (*h.explanation.fails, *h.explanation.known)]
-        record.known, record.known_said = [s.text for s in said], said_records(said)
+        known = [s for h in heard for s in (*h.explanation.fails, *h.explanation.known)]
+        record.known, record.known_said = [s.text for s in known], said_records(known)
         record.counterexample = _smallest(made, heard)  # type: ignore[assignment]
     else:
-        record.advice += telling.of_free_lines(heard, record.lines)
+        advise(record, telling.of_free_lines(record.lines))
     record.state = state if run.state == "ok" else run.state
-    record.message = message_of(record, run, missing)
+    tell_result(record, run, missing, failures)
 
 
 def _rank(lesson: Lesson, finding: Finding) -> int:
@@ -182,6 +184,8 @@ def _without_infinite(made: Posed, contract: Contract, rows: Sequence[Answer]) -
     if len(bad) == sum(rows[i].returned for i, _ in made.of(*JUDGED)):
         return list(rows)
     return [
-        Answer(failed=f"{bad[i]} is not finite", inputs_changed=answer.inputs_changed) if i in bad else answer
+        Answer(failed=told("line-not-finite", line=bad[i]), inputs_changed=answer.inputs_changed)
+        if i in bad
+        else answer
         for i, answer in enumerate(rows)
     ]

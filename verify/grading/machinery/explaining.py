@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
 from verify.grading.answers import Answer
-from verify.grading.known_numbers import entries, factor, numerical, shape, turned
+from verify.grading.known_numbers import Factor, entries, factor, numerical, shape, turned
 from verify.grading.lesson import Contract
 from verify.grading.machinery.decoding import Decoder, Forms, Observed, finite, usable
 from verify.grading.machinery.posing import GRADED, Posed
+from verify.grading.machinery.texts import said
 from verify.grading.machinery.working import Case
-from verify.grading.sentence import Said, listed, said
+from verify.said import Said
 
 
 @dataclass(frozen=True)
@@ -174,32 +176,36 @@ def _same(first: Answer, again: Answer) -> bool:
     return all(torch.equal(v.nan_to_num(7.0), again.lines[k].nan_to_num(7.0)) for k, v in first.lines.items())
 
 
-def _factors(cases: Sequence[Case]) -> list:
-    made = [("−1", lambda c: -1.0), ("2", lambda c: 2.0), ("½", lambda c: 0.5)]
+def _factors(cases: Sequence[Case]) -> list[Factor]:
+    sentence = partial(said, "factor")
+    made: list[Factor] = [
+        (sentence, "−1", lambda c: -1.0), (sentence, "2", lambda c: 2.0), (sentence, "½", lambda c: 0.5)
+    ]  # fmt: skip
     for letter in cases[0].sizes if cases else ():
-        made += [(letter, lambda c, k=letter: float(c.sizes[k])), (f"1/{letter}", lambda c, k=letter: 1 / c.sizes[k])]
+        made.append((sentence, letter, lambda c, k=letter: float(c.sizes[k])))
+        made.append((sentence, f"1/{letter}", lambda c, k=letter: 1 / c.sizes[k]))
     return made
 
 
-def conditions(cases: Sequence[Case]) -> Iterator[tuple[str, list[bool]]]:
+def conditions(cases: Sequence[Case]) -> Iterator[tuple[Said, list[bool]]]:
     """Conditions on sizes and plain numbers in words, each with where it holds; those that hold on some problems."""
     for letter in cases[0].sizes if cases else ():
         for text, at in (
-            (f"with {letter} > 1", [c.sizes[letter] > 1 for c in cases]),
-            (f"with {letter} = 1", [c.sizes[letter] == 1 for c in cases]),
+            (said("size-more", letter=letter), [c.sizes[letter] > 1 for c in cases]),
+            (said("size-one", letter=letter), [c.sizes[letter] == 1 for c in cases]),
         ):
             if any(at) and not all(at):
                 yield text, at
     for name in [n for n, v in cases[0].inputs.items() if isinstance(v, float)] if cases else ():
         values = sorted({c.inputs[name] for c in cases})
         for value in values if len(values) > 1 else ():
-            yield f"with {name} = {value:g}", [c.inputs[name] == value for c in cases]
+            yield said("number-is", name=name, value=value), [c.inputs[name] == value for c in cases]
         if 0.0 in values and len(values) > 2:
-            yield f"with {name} other than 0", [c.inputs[name] != 0 for c in cases]
+            yield said("number-not-zero", name=name), [c.inputs[name] != 0 for c in cases]
     letters = list(cases[0].sizes) if cases else []
     equal = [len(set(c.sizes.values())) == 1 for c in cases]
     if len(letters) > 1 and any(equal) and not all(equal):
-        yield f"where {listed(letters)} are not all equal", [not e for e in equal]
+        yield said("sizes-differ", letters=letters), [not e for e in equal]
 
 
 def _places(cases: Sequence[Case], wrong: Sequence[bool]) -> Iterator[Said]:
@@ -217,10 +223,11 @@ def _fails(asked: Sequence[Observed]) -> Iterator[Said]:
         failing = [not a.returned if key == "fails-only" else not finite(a) for _, a in of]
         if not any(failing):
             continue
-        where = next((text for text, at in conditions([c for c, _ in of]) if at == failing), "")
+        where = next((text for text, at in conditions([c for c, _ in of]) if at == failing), None)
         if key == "not-finite":
-            yield said(key, failed=sum(failing), asked=len(of), where=f": {where}" if where else "")
-        elif where:
+            values = {"failed": sum(failing), "asked": len(of)}
+            yield said(key, **values) if where is None else said("not-finite-where", **values, where=where)
+        elif where is not None:
             yield said(key, where=where)
         elif not all(failing):
             yield said("fails-on-some", failed=sum(failing), asked=len(of))

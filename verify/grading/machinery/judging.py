@@ -16,8 +16,11 @@ from verify.grading.answers import Answer
 from verify.grading.judged import Judged, worst_entry
 from verify.grading.lesson import Contract, Line, parameters
 from verify.grading.machinery.posing import GRADED, Posed, shows
+from verify.grading.machinery.texts import said
 from verify.grading.machinery.working import FLOAT32, FLOAT64, FORMS, RAISES, Case, as_bounded, bound, worked
 from verify.grading.record import Worst
+from verify.grading.sentence import said as told
+from verify.said import Said
 
 Observed = tuple[Case, Answer]
 
@@ -36,7 +39,7 @@ def _line(posed: Posed, contract: Contract, answers: Sequence[Answer], name: str
         return None
     wrong = carried = undecided = 0
     worst: tuple[float, Worst] | None = None
-    reason = ""
+    reason: Said | None = None
     for case, answer in handed:
         if name in answer.faults:
             wrong, undecided, reason = wrong + 1, undecided + 1, reason or answer.faults[name]
@@ -56,14 +59,16 @@ def _line(posed: Posed, contract: Contract, answers: Sequence[Answer], name: str
     )  # fmt: skip
 
 
-def _form(case: Case, name: str, value: Tensor) -> str:
+def _form(case: Case, name: str, value: Tensor) -> Said | None:
     """What is wrong with a value before its size is asked: shape, finiteness."""
     truth = case.truth[name]
     if value.shape != truth.shape:
-        return f"{name} has shape {tuple(value.shape)} where {tuple(truth.shape)} is expected, for {case.described}"
+        yours, expected = str(tuple(value.shape)), str(tuple(truth.shape))
+        return said("lesson-shape", line=name, yours=yours, expected=expected, problem=case.described)
     if not bool(torch.isfinite(value).all()):
-        return f"{name} is not finite: {int((~torch.isfinite(value)).sum())} of {value.numel()} entries"
-    return ""
+        bad = int((~torch.isfinite(value)).sum())
+        return told("entries-not-finite", line=name, bad=bad, entries=value.numel())
+    return None
 
 
 # Carried forward -----------------------------------------------------------------------------------------------------
@@ -98,42 +103,42 @@ def on_own(case: Case, line: Line, own: Mapping[str, Tensor], u: float) -> Bound
         return None
 
 
-def blindness(posed: Posed, contract: Contract, answers: Sequence[Answer], name: str) -> str:
-    """Why the values upstream could not have shown this line wrong, in a sentence; "" where they could.
+def blindness(posed: Posed, contract: Contract, answers: Sequence[Answer], name: str) -> Said | None:
+    """Why the values upstream could not have shown this line wrong, in a sentence; None where they could.
 
     They must be finite, not 0, not one number in every entry and no input, and every mistake of the line that the right
     values show must change it on them too, on one problem at least.
     """
     rows = [(case, answers[i]) for i, case in posed.of(*GRADED) if name in answers[i].lines]
-    said = [(row, _void(*row, contract, name)) for row in rows]
-    telling = [row for row, void in said if not void]
+    voids = [(row, _void(*row, contract, name)) for row in rows]
+    telling = [row for row, void in voids if void is None]
     if not telling:
-        return said[0][1] if said else ""
+        return voids[0][1] if voids else None
     for mistake in posed.lesson.mistakes:
         if set(mistake.replaced) != {name} or not any(shows(mistake, c, (contract.name,)) for c, _ in rows):
             continue
         if not any(_changes(case, contract, answer, mistake.replaced[name], name) for case, answer in telling):
-            return f"the values that it was given do not show the mistake {mistake.id} in it"
-    return ""
+            return told("blind-mistake", mistake=mistake.id)
+    return None
 
 
-def _void(case: Case, answer: Answer, contract: Contract, name: str) -> str:
-    """What is wrong with the student's values that the line is computed from, in a sentence; "" for nothing."""
+def _void(case: Case, answer: Answer, contract: Contract, name: str) -> Said | None:
+    """What is wrong with the student's values that the line is computed from; None for nothing."""
     for source in upstream_of(case, contract, name):
         value = answer.lines.get(source)
         if value is None or not value.numel():
             continue
         inputs = [v for v in case.inputs.values() if isinstance(v, Tensor) and v.shape == value.shape]
         what = (
-            "not finite" if not bool(torch.isfinite(value).all())
-            else "0 in every entry" if not bool(value.any())
-            else "one of the inputs" if value.numel() > 1 and any(torch.equal(v.double(), value) for v in inputs)
-            else "one number in every entry" if value.numel() > 2 and bool((value == value.flatten()[0]).all())
+            "source-not-finite" if not bool(torch.isfinite(value).all())
+            else "source-zero" if not bool(value.any())
+            else "source-input" if value.numel() > 1 and any(torch.equal(v.double(), value) for v in inputs)
+            else "source-constant" if value.numel() > 2 and bool((value == value.flatten()[0]).all())
             else ""
         )  # fmt: skip
         if what:
-            return f"{source}, from which it is computed, is {what}"
-    return ""
+            return (said if what == "source-input" else told)(what, line=source)
+    return None
 
 
 def _changes(case: Case, contract: Contract, answer: Answer, wrong: Line, name: str) -> bool:
@@ -160,7 +165,7 @@ def _at_kinks(
 
 
 def _wrong_at_kink(j: Judged, case: Case, answer: Answer) -> Judged:
-    reason = "at a kink it is none of the subgradients: the derivative there may be any number between both sides'"
+    reason = said("lesson-kink")
     worst = worst_entry(case.truth[j.name], case.allowed(j.name), answer.lines[j.name], case.label)[1]
     return replace(j, asked=j.asked + 1, wrong=1, worst=worst, reason=reason)
 

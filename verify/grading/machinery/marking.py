@@ -17,11 +17,12 @@ from verify.grading.lesson import Contract
 from verify.grading.machinery.explaining import Explanation, Finding
 from verify.grading.machinery.judging import blindness
 from verify.grading.machinery.posing import GRADED, Posed
-from verify.grading.record import LineRecord
-from verify.grading.sentence import listed
+from verify.grading.machinery.texts import said
+from verify.grading.record import LineRecord, said_record
+from verify.grading.sentence import said as told
+from verify.said import Said
 
-EXPLAINED = "follows from an earlier error; right on the values it was given"
-_UNDECIDED = "no problem decides it: rounding alone may move every entry by more than a thousandth of the largest"
+EXPLAINED = told("follows")
 
 
 @dataclass
@@ -32,7 +33,7 @@ class Marked:
     worth: float
     state: str
     carried: str | None = None
-    reason: str = ""
+    reason: Said | None = None
     points: float = 0.0
 
     @property
@@ -115,13 +116,13 @@ def _with_absent(posed: Posed, h: Heard) -> list[Judged]:
     known = {j.name for j in h.judged}
     worth = worths(posed, h.contract)
     absent = [
-        Judged(n, 0, reason="it has points in this assignment and was not handed over", function=h.contract.name,
+        Judged(n, 0, reason=told("asked-for"), function=h.contract.name,
                everywhere=False)
         for n, w in worth.items() if w > 0 and n not in known
     ]  # fmt: skip
     known |= {j.name for j in absent}
     blamed = [
-        Judged(n, 0, wrong=1, reason="the diagnosis finds the mistake here", function=h.contract.name)
+        Judged(n, 0, wrong=1, reason=told("found-here"), function=h.contract.name)
         for n in dict.fromkeys(n for f in h.explanation.findings for n in f.lines)
         if n not in known
     ]
@@ -137,7 +138,7 @@ def _marked(posed: Posed, h: Heard, j: Judged) -> Marked:
     return Marked(j, worths(posed, h.contract)[j.name], state, carried, reason)
 
 
-def _state(posed: Posed, h: Heard, j: Judged) -> tuple[str, str | None, str]:
+def _state(posed: Posed, h: Heard, j: Judged) -> tuple[str, str | None, Said | None]:
     """right | undecided | wrong | blocked | absent, carried forward or not, and why."""
     if not j.wrong:
         return _not_wrong(h, j)
@@ -148,30 +149,30 @@ def _state(posed: Posed, h: Heard, j: Judged) -> tuple[str, str | None, str]:
     if h.explanation.findings:
         blamed = any(j.name in f.lines for f in h.explanation.findings)
         if not blamed and _is_zero(posed, h, j.name):
-            return "wrong", None, "it is 0 on every problem"
+            return "wrong", None, said("lesson-void")
         return "wrong", "right", EXPLAINED
     if j.carried == j.wrong:
         blind = blindness(posed, h.contract, h.answers, j.name)
-        if not blind:
+        if blind is None:
             return "wrong", "right", EXPLAINED
-        return "blocked", "blocked", f"{blind}; so it cannot be said whether its own equation is right"
+        return "blocked", "blocked", told("blind", why=blind)
     if j.undecided == j.wrong and not j.reason and _follows(posed, h, j.name):
-        before = listed([n for n in posed.lesson.sources(j.name)[:-1] if n not in h.contract.arguments])
-        reason = f"an earlier error makes this line undecidable; hand over {before} to have it marked"
+        before = [n for n in posed.lesson.sources(j.name)[:-1] if n not in h.contract.arguments]
+        reason = said("lesson-open", lines=before)
         return "blocked", "blocked", reason
     return "wrong", "wrong" if j.undecided < j.wrong else None, j.reason or _wrong_in(j)
 
 
-def _wrong_in(j: Judged) -> str:
-    return f"wrong in {j.wrong} of {j.asked} problems"
+def _wrong_in(j: Judged) -> Said:
+    return told("wrong-in", wrong=j.wrong, problems=j.asked)
 
 
-def _not_wrong(h: Heard, j: Judged) -> tuple[str, str | None, str]:
+def _not_wrong(h: Heard, j: Judged) -> tuple[str, str | None, Said | None]:
     if not j.everywhere:
-        return "absent", None, j.reason or "it was not handed over on every problem"
+        return "absent", None, j.reason or told("not-everywhere")
     if not j.decided:
-        return "undecided", None, _UNDECIDED
-    return "right", None, j.reason or (f"the program failed on {h.lost:.0%} of the problems" if h.lost else "")
+        return "undecided", None, told("undecided")
+    return "right", None, j.reason or (told("failed-on", share=h.lost) if h.lost else None)
 
 
 def _is_zero(posed: Posed, h: Heard, name: str) -> bool:
@@ -224,12 +225,17 @@ def absent(posed: Posed, missing: Sequence[str]) -> list[LineRecord]:
     """The lines of functions that have points and are not there."""
     return [
         LineRecord(
-            name=n, function=function, state="absent", max_points=worth, reason=f"the function {function} is missing",
+            name=n, function=function, state="absent", max_points=worth, reason=_missing(function).text,
+            reason_said=said_record(_missing(function)),
             place=posed.lesson.place_of(n), equation=posed.lesson.lines[n].equation,
         )
         for function in missing
         for n, worth in worths(posed, posed.lesson.contract(function)).items() if worth > 0
     ]  # fmt: skip
+
+
+def _missing(function: str) -> Said:
+    return told("function-missing", function=function)
 
 
 def _record(posed: Posed, h: Heard, m: Marked) -> LineRecord:
@@ -239,12 +245,14 @@ def _record(posed: Posed, h: Heard, m: Marked) -> LineRecord:
         paid = m.worth * (1 - h.lost) - m.points > 1e-9
         if named:
             carried = "wrong"
-            reason = f"its own equation is wrong ({listed(named)}){', charged once' if m.points > 0 else ''}"
+            reason = told("own-equation-once" if m.points > 0 else "own-equation", mistakes=named)
         elif paid:
-            reason += "; the mistake above is charged here"
+            reason = told("follows-charged")
     return LineRecord(
         name=m.judged.name, function=h.contract.name, state=m.state, carried_forward=carried, points=m.points,
-        max_points=m.worth, wrong_problems=m.judged.wrong, problems=m.judged.asked, reason=reason,
+        max_points=m.worth, wrong_problems=m.judged.wrong, problems=m.judged.asked,
+        reason=reason.text if reason is not None else "",
+        reason_said=said_record(reason) if reason is not None else None,
         place=posed.lesson.place_of(m.judged.name), equation=posed.lesson.lines[m.judged.name].equation,
         worst=m.judged.worst,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from verify.grading.lesson import Contract
 from verify.grading.machinery.explaining import Explanation
 from verify.grading.machinery.posing import Posed, shows
 from verify.grading.machinery.working import Case
-from verify.grading.record import LessonCase, Value, WorkingLine
+from verify.grading.record import LessonCase, LessonInput, WorkingLine
 from verify.grading.values import as_lists, handed
 
 
@@ -51,12 +51,12 @@ def _shown(posed: Posed, contract: Contract, case: Case, answer: Answer, line: s
     return LessonCase(
         title=f"{lesson.title}: {case.described}",
         function=contract.name,
-        inputs=[Value(name=n, value=_plain(v)) for n, v in case.inputs.items()],
+        inputs=[LessonInput(name=n, value=_plain(v)) for n, v in case.inputs.items()],
         line=line,
         yours=None if yours is None else handed(yours),
         expected=as_lists(case.truth[line]),
         label=case.label,
-        message=answer.faults.get(line, ""),
+        message=answer.faults[line].text if line in answer.faults else "",
         formulas=list(lesson.notes),
         working=[_working_line(lesson, case, answer, n) for n in lesson.lines if n not in contract.arguments],
     )

@@ -13,11 +13,13 @@ from verify.grading.lesson_assignment import LessonAssignment
 from verify.grading.machinery.explaining import Finding
 from verify.grading.machinery.marking import Heard
 from verify.grading.machinery.posing import GRADED, JUDGED, Posed
+from verify.grading.machinery.texts import said
 from verify.grading.machinery.working import Case
 from verify.grading.message import raised, said_records
-from verify.grading.record import FindingRecord, GradeRecord, LessonTask, LineRecord, SaidRecord
-from verify.grading.sentence import Said, count, said
+from verify.grading.record import FindingRecord, GradeRecord, LessonTask, LineRecord
+from verify.grading.sentence import said as told
 from verify.isolation import Run
+from verify.said import Said, joined
 
 
 def task_of(lesson: Lesson, a: LessonAssignment) -> LessonTask:
@@ -60,35 +62,31 @@ def detection_limit(posed: Posed, heard: Sequence[Heard], *, float32: bool) -> f
     return float(np.median(np.concatenate(limits))) if limits else None
 
 
-def raised_on(posed: Posed, came: Mapping[str, Sequence[Answer]]) -> list[str]:
+def raised_on(posed: Posed, came: Mapping[str, Sequence[Answer]]) -> list[Said]:
     """What was raised, each message once, with on how many problems and on which of them first."""
-    groups: dict[str, list[Case]] = {}
+    groups: dict[str, tuple[Said, list[Case]]] = {}
     for answers in came.values():
         for i, case in posed.of(*JUDGED):
             if not answers[i].returned:
-                groups.setdefault(raised(answers[i]).replace("\\n", " "), []).append(case)
+                what = raised(answers[i])
+                groups.setdefault(what.text, (what, []))[1].append(case)
     return [
-        f"{message} (on {count(len(cases), 'problem')}, the first with {cases[0].described})"
-        for message, cases in groups.items()
+        said("lesson-raised-on", what=what, problems=len(cases), first=cases[0].described)
+        for what, cases in groups.values()
     ][:5]
 
 
-def advice(
-    named: Sequence[Finding], prices: Mapping[str, float], *, float32: bool
-) -> tuple[list[str], list[SaidRecord]]:
+def advice(named: Sequence[Finding], prices: Mapping[str, float], *, float32: bool) -> list[Said]:
     """What costs nothing and is worth knowing: mistakes of price 0, single precision that passes."""
     free = [f for f in named if not prices[f.mistake]]
-    said_ = [s for f in free for s in f.sentences] + ([said("float32-passes")] if float32 else [])
-    texts = [f"{f.mistake}: {f.says}" for f in free] + ([said("float32-passes").text] if float32 else [])
-    return texts, said_records(said_)
+    found = [told("free-mistake", mistake=f.mistake, says=joined(f.sentences)) for f in free]
+    return [*found, *([told("float32-passes")] if float32 else [])]
 
 
-def of_free_lines(heard: Sequence[Heard], lines: Sequence[LineRecord]) -> list[str]:
+def of_free_lines(lines: Sequence[LineRecord]) -> list[Said]:
     """A sentence where lines that were handed over, and have no points, are wrong."""
     wrong = [line.name for line in lines if line.wrong_problems and line.max_points == 0]
-    if not wrong:
-        return []
-    return [f"What you hand over as {', '.join(dict.fromkeys(wrong))} is not what is expected. It has no points."]
+    return [told("handed-over-wrong", lines=", ".join(dict.fromkeys(wrong)))] if wrong else []
 
 
 # Where nothing came --------------------------------------------------------------------------------------------------
@@ -98,17 +96,16 @@ def nothing_came(lesson: Lesson, run: Run, came: Mapping[str, Sequence[Answer]],
     """Which function is missing, how it is called, what may be meant; or what the first call raised."""
     if came:
         function, answers = next(iter(came.items()))
-        what = raised(answers[0]).replace("\\n", " ")
-        return [said("nothing-returned", function=function, what=what)]
+        return [said("nothing-returned", function=function, what=raised(answers[0]))]
     contract = lesson.contract(missing[0])
     found = sorted(run.functions)
     shapes = "; ".join(_shape(lesson, contract, name) for name in contract.arguments)
     sentences = [
-        said("function-missing", function=contract.name, found=", ".join(found) or "no function",
+        said("lesson-function-missing", function=contract.name, found=", ".join(found) or "no function",
              contract=str(contract), shapes=shapes)
     ]  # fmt: skip
     close = next(iter(get_close_matches(contract.name, found, 1)), None)
-    return [*sentences, *([said("did-you-mean", name=close)] if close else [])]
+    return [*sentences, *([told("did-you-mean", name=close)] if close else [])]
 
 
 def _shape(lesson: Lesson, contract: Contract, name: str) -> str:

@@ -14,7 +14,6 @@ from verify.bounds import operations  # noqa: F401 - brings torch's functions to
 from verify.bounds.bounded import Bounded, unit_roundoff
 from verify.bounds.kinks import Kinks, watched
 from verify.grading.lesson import NUMBER, Lesson, Line, parameters
-from verify.grading.sentence import count
 
 FLOAT64, FLOAT32 = unit_roundoff(torch.float64), unit_roundoff(torch.float32)
 # A lesson has no list of textbook forms: each rounding of its own form stands for as many of another one.
@@ -169,8 +168,3 @@ class Case:
 def bound(value: Any, u: float) -> Any:
     """An input as a Bounded number, if it is an array of floats."""
     return Bounded.exact(value, u) if isinstance(value, Tensor) and value.is_floating_point() else value
-
-
-def problems_of(number: int) -> str:
-    """'3 problems'."""
-    return count(number, "problem")

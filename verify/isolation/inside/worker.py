@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.isolation.inside import confine, engine, imports, noautograd, program, standins, syscalls
+from verify.isolation.inside import adapting, confine, engine, imports, noautograd, program, standins, syscalls
 from verify.isolation.inside.codec import (
     PREFIX_BYTES,
     TOKEN_BYTES,
@@ -153,6 +153,7 @@ class _Program:
         self.name = os.path.basename(job["entry"])
         self.source = job["source"]
         self.parts = job["parts"]
+        self.adapter, self.needs = job["adapter"], job["needs"]
         self.seconds = job["limits"]["time_limit"] * _SHARE_OF_IMPORT
         self.backend = backend
         self.refused = refused
@@ -165,11 +166,14 @@ class _Program:
     def run(self, header: dict[str, Any], payload: bytes) -> None:
         """Sends the import's outcome, an answer to every call, and the last word."""
         calls = header["calls"]
-        running = self._program(calls[0]["function"] if calls else "")
+        running = self._program(self.needs or (calls[0]["function"] if calls else ""))
         module = running.module
         with self._spoken({"imported": "returned"}) as said:
             running.run()
         said |= self._outcome(running)
+        if self.adapter:
+            with self._spoken(said):
+                module = adapting.adapted(self.adapter, module, defined=running.defined)
         self.send({**said, "functions": _functions(module), "failed": self._failed(running)})
         if said["imported"] == "returned":
             for number, call in enumerate(calls):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -13,33 +12,34 @@ from manual import work
 from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
 from verify.grading.fixtures import Case
-from verify.grading.sentence import Said, count, said
 from verify.lessons.network.findings import Finding, finding
 from verify.lessons.network.right import is_finite
+from verify.lessons.network.texts import said
 from verify.problems.problem import Problem
+from verify.said import Said
 
 Observed = tuple[Case, Answer]
 
-CONDITIONS: tuple[tuple[str, Callable[[Problem], bool]], ...] = (
-    ("with more than one sample (N > 1)", lambda p: p.N > 1),
-    ("with one sample (N = 1)", lambda p: p.N == 1),
-    ("with λ > 0", lambda p: p.lam > 0),
-    ("with λ = 0", lambda p: p.lam == 0),
-    ("where the layers have different numbers of units", lambda p: len(set(p.layers)) > 1),
+CONDITIONS: tuple[tuple[Said, Callable[[Problem], bool]], ...] = (
+    (said("with-more-samples"), lambda p: p.N > 1),
+    (said("with-one-sample"), lambda p: p.N == 1),
+    (said("with-penalty"), lambda p: p.lam > 0),
+    (said("without-penalty"), lambda p: p.lam == 0),
+    (said("with-different-widths"), lambda p: len(set(p.layers)) > 1),
 )
 
 
-def conditions(problems: Sequence[Problem]) -> Iterator[tuple[str, list[bool]]]:
+def conditions(problems: Sequence[Problem]) -> Iterator[tuple[Said, list[bool]]]:
     """Conditions in words, each with where it holds; those that hold on some of the problems and not on others."""
     depths = sorted({p.L for p in problems})
-    made: list[tuple[str, Callable[[Problem], bool]]] = [
+    made: list[tuple[Said, Callable[[Problem], bool]]] = [
         *CONDITIONS,
-        *((f"in networks of {count(d, 'layer')}", lambda p, d=d: d == p.L) for d in depths),
-        *((f"in networks of any depth but {d}", lambda p, d=d: d != p.L) for d in depths),
-        *((f"in networks of {d} layers and more", lambda p, d=d: d <= p.L) for d in depths[1:-1]),
-        *((f"with {N} samples (N = {N})", lambda p, N=N: p.N == N) for N in sorted({p.N for p in problems} - {1})),
+        *((said("with-depth", depth=d), lambda p, d=d: d == p.L) for d in depths),
+        *((said("with-other-depth", depth=d), lambda p, d=d: d != p.L) for d in depths),
+        *((said("with-depth-from", depth=d), lambda p, d=d: d <= p.L) for d in depths[1:-1]),
+        *((said("with-samples", N=N), lambda p, N=N: p.N == N) for N in sorted({p.N for p in problems} - {1})),
         *(
-            (f"with {name}", lambda p, name=name: p.L > 1 and p.activation == name)
+            (said("with-activation", names=[name]), lambda p, name=name: p.L > 1 and p.activation == name)
             for name in sorted({p.activation for p in problems})
         ),
     ]
@@ -56,13 +56,13 @@ def fails(asked: Sequence[Observed]) -> Iterator[Said]:
         failing = [bad(a) for _, a in rows]
         if not any(failing):
             continue
-        where = next((text for text, at in conditions([c.problem for c, _ in rows]) if at == failing), "")
-        if key == "not-finite":
-            yield said(key, failed=sum(failing), asked=len(rows), where=f": {where}" if where else "")
-        elif where:
+        where = next((text for text, at in conditions([c.problem for c, _ in rows]) if at == failing), None)
+        if key == "fails-only" and where is not None:
             yield said(key, where=where)
+        elif where is not None:
+            yield said("not-finite-where", failed=sum(failing), asked=len(rows), where=where)
         else:
-            yield said("fails-on-some", failed=sum(failing), asked=len(rows))
+            yield said(key.replace("fails-only", "fails-on-some"), failed=sum(failing), asked=len(rows))
 
 
 def _failed(answer: Answer) -> bool:
@@ -95,11 +95,12 @@ def layers_hard_coded(asked: Sequence[Observed]) -> bool:
     others = {c.problem.L for c, a in asked} - answered
     if len(answered) != 1 or not others or max(others) < (depth := max(answered)) or depth < 2:
         return False
-    counts = {int(m[1]) for c, a in asked if c.problem.L in others and (m := _ENTRIES.search(a.failed))}
+    counts = {
+        a.failed.values["entries"]
+        for c, a in asked
+        if c.problem.L in others and a.failed is not None and a.failed.key == "kind-has"
+    }
     return counts <= {depth}
-
-
-_ENTRIES = re.compile(r"(\d+) entr")
 
 
 def other_way_round(a: Assignment, asked: Sequence[Observed]) -> bool:

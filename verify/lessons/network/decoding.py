@@ -231,8 +231,7 @@ class Decoder(Candidates):
         for form, slope in product(forms, slopes):
             eta = self._fit(form, top, {case.problem.activation: slope} if slope else {}, case, answer)
             if eta is not None:
-                said = " ".join(part for part in (form.form, f"η = {eta:.6g}.") if part)
-                found.setdefault((form.form, eta), replace(form.with_number(eta), form=said))
+                found.setdefault((form.form, eta), form.with_number(eta))
         return list(found.values())
 
     def _fit(self, form: Variant, top: Slots, slopes: Slots, case: Case, answer: Answer) -> float | None:

@@ -16,13 +16,15 @@ from verify.grading.assignment import Assignment
 from verify.grading.fixtures import GRADED, Case, Fixture
 from verify.lessons.network.arranged import arranged, fails, views
 from verify.lessons.network.decoding import Decoder, Observed
-from verify.lessons.network.findings import Diagnosis, Finding, finding, findings_of, lines_of_mistake, told
+from verify.lessons.network.findings import Diagnosis, Finding, finding, findings_of, lines_of_mistake
 from verify.lessons.network.fitted import Throughout
 from verify.lessons.network.known import known
+from verify.lessons.network.logarithms import epsilon_in_log
 from verify.lessons.network.order import is_stale, kept_calls, unpiled
 from verify.lessons.network.precision import in_single, inputs_in_single, is_cut_off, rounded_in_the_middle
-from verify.lessons.network.read import epsilon_in_log, throughouts
+from verify.lessons.network.read import throughouts
 from verify.lessons.network.right import gradients_are_right, is_finite, line_is_right, what_came_is_right
+from verify.lessons.network.texts import said
 from verify.lessons.network.walking import stepped_each_sample
 
 __all__ = ["Diagnosis", "Finding", "diagnose", "finding", "line_is_right", "lines_of_mistake"]
@@ -36,7 +38,7 @@ def diagnose(fixture: Fixture, answers: Sequence[Answer]) -> Diagnosis:
     said_of_failing = tuple(fails(asked))
     if all(what_came_is_right(c, answer, a.biases) for c, answer in usable(asked)):
         return replace(_of_error(a, asked), fails=said_of_failing).joined(form)
-    found = _named(a, asked) or told(known(a, asked))
+    found = _named(a, asked) or Diagnosis(known=tuple(known(a, asked)))
     return replace(found, fails=said_of_failing).joined(form)
 
 
@@ -76,9 +78,7 @@ def _of_error(a: Assignment, asked: Sequence[Observed]) -> Diagnosis:
     if found is None:
         return Diagnosis()
     epsilon, form = found
-    return Diagnosis(
-        (finding("epsilon-in-log", a.layers[1], form=f"E has {form} with ε = {epsilon:g}.", number=epsilon),)
-    )
+    return Diagnosis((finding("epsilon-in-log", a.layers[1], form=[said(form, epsilon=epsilon)], number=epsilon),))
 
 
 # State ---------------------------------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ def _walking(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None:
     if walked is None:
         return None
     eta, rest = walked
-    early = finding("updated-weights-in-backward", a.layers[1], form="W is stepped after each sample.", number=eta)
+    early = finding("updated-weights-in-backward", a.layers[1], form=[said("stepped-each-sample")], number=eta)
     others = [f for f in findings_of(rest, (), a.layers[1]) if f.mistake != early.mistake]
     return Diagnosis((*others, early), hypothesis=rest if rest.mistakes else None)
 
@@ -142,12 +142,12 @@ def _decoded(a: Assignment, observed: Sequence[Observed], *, slack: bool = False
     if is_cut_off(observed):
         return Diagnosis((finding("integer-arrays", depth),))
     if inputs_in_single(a, observed):
-        return Diagnosis((finding("precision-float32", depth, form="The arguments are rounded on the way in."),))
+        return Diagnosis((finding("precision-float32", depth, form=[said("arguments-rounded")]),))
     float32 = all(in_single(answer) for _, answer in observed)
     if float32 and all(gradients_are_right(c, answer, a.biases, float32=True) for c, answer in observed):
         return Diagnosis((finding("precision-float32", depth),))
     if (where := rounded_in_the_middle(a, observed)) is not None:
-        return Diagnosis((finding("precision-float32", depth, form=f"It is {where} that is rounded."),))
+        return Diagnosis((finding("precision-float32", depth, form=[said(where)]),))
     asked = decoder(a, observed, float32, slack)
     found = None if asked.nearly_right() else asked.accepted()
     if found is None:

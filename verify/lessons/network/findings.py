@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from verify.grading.sentence import Said, listed, said
 from verify.lessons.network.fitted import Throughout
 from verify.lessons.network.hypothesis import Hypothesis
 from verify.lessons.network.mistakes import CATALOGUE, Variant, rank
+from verify.lessons.network.texts import form_of, mistake_text, said
+from verify.said import Said
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,6 @@ class Finding:
     wrong: str
     right: str
     only: tuple[str, ...] = ()  # the activations to which it is confined
-    form: str = ""
     number: float | None = None
     also: tuple[str, ...] = ()  # mistakes that give the same numbers
 
@@ -36,9 +36,8 @@ class Diagnosis:
     """Findings, or none and what is known of the error; where the program fails, in either case."""
 
     findings: tuple[Finding, ...] = ()
-    known: tuple[str, ...] = ()
+    known: tuple[Said, ...] = ()
     hypothesis: Hypothesis | None = None
-    known_said: tuple[Said, ...] = ()
     fails: tuple[Said, ...] = ()
 
     def blames(self, name: str, L: int) -> bool:
@@ -56,39 +55,35 @@ class Diagnosis:
         return frozenset(kind for f in self.findings for kind in CATALOGUE[f.mistake].kinds)
 
 
-def told(known: Sequence[Said], **rest) -> Diagnosis:
-    """A diagnosis of what is known alone."""
-    return Diagnosis(known=tuple(s.text for s in known), known_said=tuple(known), **rest)
-
-
 def finding(
     id: str,
     depth: int,
     *,
     only: tuple[str, ...] = (),
-    form: str = "",
+    form: Sequence[Said] = (),
     number: float | None = None,
     also: tuple[str, ...] = (),
     variants: Sequence[Variant] = (),
+    says: Said | None = None,
 ) -> Finding:
-    """A mistake of the catalogue as a finding; form: a sentence on the form it has here."""
+    """A mistake of the catalogue as a finding; form: what is said of the form it has here; says: in place of its text.
+
+    A mistake in two slots has the sentence of each.
+    """
     m = CATALOGUE[id]
     first = variants[0] if variants else None
-    special = next((v for v in variants if v.says), None)
-    key = f"mistake-{id}" + (f"-{special.form}" if special is not None else "")
-    text = special.says if special is not None else m.says
-    sentences = [Said(key, {}, text)]
+    texts = [says] if says is not None else [mistake_text(id, v) for v in variants] or [mistake_text(id)]
+    sentences = [*{one.key: one for one in texts}.values()]
     if only:
-        sentences.append(said("only-under", names=listed(only)))
-    if form:
-        sentences.append(Said(f"form-of-{id}", {"form": form}, form))
-    if number is not None and f"{number:.6g}" not in form:
-        sentences.append(said("number", number=float(f"{number:.6g}")))
+        sentences.append(said("only-under", names=only))
+    sentences += form
+    if number is not None and not any(f"{number:.6g}" in one.text for one in form):
+        sentences.append(said("number", number=number))
     return Finding(
         id, lines_of_mistake(id, depth, variants), tuple(sentences),
         first.wrong if first is not None and first.wrong else m.wrong,
         first.right if first is not None and first.right else m.right,
-        only, form, number, (*m.also, *also),
+        only, number, (*m.also, *also),
     )  # fmt: skip
 
 
@@ -124,29 +119,20 @@ def findings_of(hypothesis: Hypothesis, others: Sequence[Hypothesis], depth: int
             made.append(finding_throughout(hypothesis.throughout, depth))
             continue
         only = tuple(n for n, v in hypothesis.slopes.items() if v.mistake == id) if id in hypothesis.confined else ()
-        forms = dict.fromkeys(v.form for v in chosen if v.form and not v.says)
+        number = next((v.number for v in chosen if v.number is not None), None)
+        forms = {v.at: form_of(v) for v in chosen if v.form and not v.says}
+        form = [*forms.values(), *([said("eta", number=number)] if number is not None else [])]
         rest = set(hypothesis.mistakes) - {id}
         also = {o for h in others for o in set(h.mistakes) - rest if rest <= set(h.mistakes)} - {id}
-        one = finding(id, depth, only=only, form=" ".join(forms), also=tuple(sorted(also, key=rank)), variants=chosen)
-        made.append(_with_all_says(one, chosen))
+        made.append(
+            finding(
+                id, depth, only=only, form=form, number=number, also=tuple(sorted(also, key=rank)), variants=chosen
+            )
+        )  # fmt: skip
     return made
-
-
-def _with_all_says(one: Finding, chosen: Sequence[Variant]) -> Finding:
-    """A mistake in two slots has the sentence of each."""
-    m = CATALOGUE[one.mistake]
-    texts = dict.fromkeys(v.says or m.says for v in chosen)
-    if len(texts) < 2:
-        return one
-    first, *rest = one.sentences
-    said_ = [Said(f"mistake-{one.mistake}" + ("" if t == m.says else "-output"), {}, t) for t in texts]
-    del first
-    return replace(one, sentences=(*said_, *rest))
 
 
 def finding_throughout(t: Throughout, depth: int) -> Finding:
     """What a program does throughout, with its number."""
-    made = finding(t.mistake, depth, form=t.form, number=t.number, only=())
-    if t.says:
-        made = replace(made, sentences=(Said(made.sentences[0].key, {}, t.says), *made.sentences[1:]))
+    made = finding(t.mistake, depth, form=[t.form] if t.form is not None else [], number=t.number, says=t.says)
     return replace(made, wrong=t.wrong or made.wrong, right=t.right or made.right, only=t.only)

@@ -20,6 +20,7 @@ from verify.bounds.curves import bounded
 from verify.grading.fixtures import Case
 from verify.lessons.network.mistake import Equation
 from verify.lessons.network.rows_slope import of_output
+from verify.said import Said
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,10 @@ class Throughout:
 
     mistake: str
     number: float | None
-    form: str = ""  # a sentence
+    form: Said | None = None
     wrap: Wrap | None = None
     functions: Mapping[str, Function] = field(default_factory=dict)
-    says: str = ""
+    says: Said | None = None  # in place of the mistake's own text
     wrong: str = ""
     right: str = ""
     only: tuple[str, ...] = ()

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from verify.grading.answers import Answer
+from verify.grading.answers import Answer, shapes_of
 from verify.grading.assignment import Assignment
 from verify.grading.fixtures import Case
 from verify.grading.known_numbers import entries, factor, numerical, shape, turned
-from verify.grading.sentence import Said, listed, said
 from verify.lessons.network.arranged import conditions
 from verify.lessons.network.order import same
 from verify.lessons.network.right import is_finite, line_is_right
+from verify.lessons.network.texts import said
 from verify.problems.lines import gradient_names, kind_and_layer
+from verify.said import Said
 
 Observed = tuple[Case, Answer]
 Wrong = tuple[Case, Tensor, Tensor]  # the case, yours, expected
@@ -35,7 +37,19 @@ def known(assignment: Assignment, asked: Sequence[Observed]) -> list[Said]:
     both = [w for w in both if deepest == w[0].problem.L]
     ways = (shape, partial(factor, factors=_FACTORS), _parts, turned, numerical)
     found = next((s for way in ways for s in way(name, both)), None)
+    if found is not None and "yours" in found.values:
+        found = replace(found, values={**found.values, **_shapes(name, asked, deepest)})
     return [*kept, *([found] if found is not None else []), *_places(name, both)]
+
+
+def _shapes(name: str, asked: Sequence[Observed], deepest: int) -> dict[str, str]:
+    """The first two shapes that differ, as the assignment's convention has them."""
+    yours, expected = next(
+        shapes_of(a, name, a.lines[name], c.truth[name])
+        for c, a in asked
+        if deepest == c.problem.L and name in a.lines and a.lines[name].shape != c.truth[name].shape
+    )
+    return {"yours": yours, "expected": expected}
 
 
 def first_wrong_gradient(assignment: Assignment, asked: Sequence[Observed]) -> str | None:
@@ -50,14 +64,15 @@ def first_wrong_gradient(assignment: Assignment, asked: Sequence[Observed]) -> s
     return None
 
 
-_FACTORS: tuple[tuple[str, Callable[[Case], float]], ...] = (
-    ("−1", lambda c: -1.0),
-    ("2", lambda c: 2.0),
-    ("½", lambda c: 0.5),
-    ("N, the size of the batch,", lambda c: c.problem.N),
-    ("1/N", lambda c: 1 / c.problem.N),
-    ("K, the number of outputs,", lambda c: c.problem.t.shape[1]),
-    ("1/K", lambda c: 1 / c.problem.t.shape[1]),
+# The sentence, the factor as it is written, and the factor.
+_FACTORS: tuple[tuple[Callable[..., Said], str, Callable[[Case], float]], ...] = (
+    (partial(said, "factor"), "−1", lambda c: -1.0),
+    (partial(said, "factor"), "2", lambda c: 2.0),
+    (partial(said, "factor"), "½", lambda c: 0.5),
+    (partial(said, "factor-N"), "N", lambda c: c.problem.N),
+    (partial(said, "factor-1/N"), "1/N", lambda c: 1 / c.problem.N),
+    (partial(said, "factor-K"), "K", lambda c: c.problem.t.shape[1]),
+    (partial(said, "factor-1/K"), "1/K", lambda c: 1 / c.problem.t.shape[1]),
 )
 
 
@@ -76,9 +91,8 @@ def _parts(name: str, both: Sequence[Wrong]) -> Iterator[Said]:
     data, decay = (f"{v:.4g}" for v in (alpha, beta))
     if float(residual) > 1e-11 * float(target.abs().max()) or (data, decay) == ("1", "1"):
         return
-    off = [word for word, value in (("the first factor", data), ("the second factor", decay)) if value != "1"]
-    should = f"{listed(off)} should be 1" if len(off) == 1 else "both factors should be 1"
-    yield said("parts", line=name, data=_bare_zero(data), decay=_bare_zero(decay), should=should)
+    key = "parts-decay" if data == "1" else "parts-data" if decay == "1" else "parts"
+    yield said(key, line=name, data=_bare_zero(data), decay=_bare_zero(decay))
 
 
 def _bare_zero(number: str) -> str:
@@ -98,4 +112,4 @@ def _activations(both: Sequence[Wrong], wrong: Sequence[bool]) -> Iterator[Said]
     deep = [(c.problem.activation, w) for (c, _, _), w in zip(both, wrong, strict=True) if c.problem.L > 1]
     guilty = {name for name, w in deep if w}
     if guilty and guilty < {name for name, _ in deep} and all(w == (name in guilty) for name, w in deep):
-        yield said("shows-only", where=f"with {listed(sorted(guilty))}")
+        yield said("shows-only", where=said("with-activation", names=sorted(guilty)))

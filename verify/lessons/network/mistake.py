@@ -70,11 +70,13 @@ class Variant:
     wrong: str = ""  # the formula of this form, where it is not the mistake's
     right: str = ""
     says: str = ""  # the text of this form, where it is not the mistake's
+    at: int = 0  # which form of its mistake it is
+    number: float | None = None  # the program's own number, once it is fitted
 
     def with_number(self, number: float) -> Variant:
         """The variant with its number fixed."""
         equation = self.equation
-        return replace(self, equation=lambda net, l: equation(net, l, number), fitted=False)
+        return replace(self, equation=lambda net, l: equation(net, l, number), fitted=False, number=number)
 
     def concerns(self, activation_name: str, output: str, loss: str) -> bool:
         """Whether the variant can differ from the slides under that activation, output and loss."""
@@ -110,7 +112,9 @@ def mistake(
     id: str, wrong: str, right: str, says: str, *forms: Form, kinds: tuple[str, ...] = (), also: tuple[str, ...] = ()
 ) -> Mistake:
     """A row of the catalogue with its forms, each (slot, equation) or (slot, equation, {what else a variant has})."""
-    made = tuple(Variant(id, form[0], form[1], **(form[2] if len(form) > 2 else {})) for form in forms)
+    made = tuple(
+        Variant(id, form[0], form[1], at=at, **(form[2] if len(form) > 2 else {})) for at, form in enumerate(forms)
+    )
     return Mistake(id, wrong, right, says, kinds or _kinds(made), also, made)
 
 

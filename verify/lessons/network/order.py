@@ -16,6 +16,7 @@ from torch import Tensor
 from manual import Equations, backward, step, work
 from verify.grading.answers import Answer
 from verify.grading.fixtures import Case
+from verify.grading.sentence import said
 from verify.lessons.network.mistakes import Variant, replaced
 from verify.lessons.network.walking import Online, agree
 
@@ -118,7 +119,7 @@ def _without_piles(part: Part, case: Case, answer: Answer, before: dict[str, tup
         if pile is None:
             continue
         if not answer.returned or name not in pile[1].lines or pile[1].lines[name].shape != lines[name].shape:
-            return Answer(failed="follows a call that failed")
+            return Answer(failed=said("follows-a-failure"))
         lines[name] = _less(part, name, (case, answer), pile)
     return Answer(lines, failed=answer.failed)
 

@@ -71,7 +71,7 @@ def _decay(case: Case, name: str, decays: bool) -> Tensor | float:
 
 
 def rounded_in_the_middle(assignment: Assignment, observed: Sequence[Observed]) -> str | None:
-    """What a program rounds to float32 before one of its products, in words; None where it rounds nothing so."""
+    """The key of what a program rounds to float32 before one of its products; None where it rounds nothing so."""
     if not all(gradients_are_right(c, answer, assignment.biases, float32=True) for c, answer in observed):
         return None
     for where, equations in _ROUNDED.items():
@@ -104,19 +104,19 @@ def _terms(z: bool, delta: bool, *, first: bool) -> Callable[[Working, int], Any
 
 
 _ROUNDED = {
-    "x in a(1) = x W(1) + b(1)": replace(SLIDES, affine=_affine(True, False)),
-    "x in dW(1) = xᵀ δ(1)": replace(SLIDES, weight_terms=_terms(True, False, first=True)),
-    "z(l−1) in dW(l) = z(l−1)ᵀ δ(l)": replace(SLIDES, weight_terms=_terms(True, False, first=False)),
-    "δ(l) in dW(l) = z(l−1)ᵀ δ(l)": replace(SLIDES, weight_terms=_terms(False, True, first=False)),
-    "W(l) in a(l) = z(l−1) W(l) + b(l)": replace(SLIDES, affine=_affine(False, True)),
-    "δ(L)": replace(SLIDES, delta_output=lambda net, l: short(SLIDES.delta_output(net, l))),
-    "δ of every layer": replace(
+    "rounded-x-forward": replace(SLIDES, affine=_affine(True, False)),
+    "rounded-x-in-dW": replace(SLIDES, weight_terms=_terms(True, False, first=True)),
+    "rounded-z-in-dW": replace(SLIDES, weight_terms=_terms(True, False, first=False)),
+    "rounded-delta-in-dW": replace(SLIDES, weight_terms=_terms(False, True, first=False)),
+    "rounded-W-forward": replace(SLIDES, affine=_affine(False, True)),
+    "rounded-delta-output": replace(SLIDES, delta_output=lambda net, l: short(SLIDES.delta_output(net, l))),
+    "rounded-delta": replace(
         SLIDES,
         delta_output=lambda net, l: short(SLIDES.delta_output(net, l)),
         delta_hidden=lambda net, l: short(SLIDES.delta_hidden(net, l)),
     ),
-    "y": replace(SLIDES, output=lambda net, l: short(SLIDES.output(net, l))),
-    "z of every hidden layer": replace(SLIDES, activated=lambda net, l: short(SLIDES.activated(net, l))),
+    "rounded-y": replace(SLIDES, output=lambda net, l: short(SLIDES.output(net, l))),
+    "rounded-z": replace(SLIDES, activated=lambda net, l: short(SLIDES.activated(net, l))),
 }
 
 

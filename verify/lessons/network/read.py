@@ -20,6 +20,7 @@ from verify.grading.fixtures import Case
 from verify.lessons.network import fitted
 from verify.lessons.network.fitted import Cut, Function, Throughout
 from verify.lessons.network.rows_slope import SHORT_FORMULAS
+from verify.lessons.network.texts import said
 
 Observed = tuple[Case, Answer]
 Pairs = tuple[Tensor, Tensor]  # pre-activations, and what the program made of them
@@ -28,7 +29,7 @@ _ALIKE = 1e-9
 _FLOOR = 1e-11
 _CONSTANTS = {"leaky_relu": "slope γ", "elu": "γ", "swish": "β"}
 _GELU = ("gelu", "gelu_tanh", "gelu_sigmoid")
-_EPSILONS = tuple(10.0**-k for k in range(3, 17))
+EPSILONS = tuple(10.0**-k for k in range(3, 17))
 
 
 def throughouts(observed: Sequence[Observed]) -> Iterator[Throughout]:
@@ -119,14 +120,14 @@ def _ignored(off: Mapping[str, Pairs], seen: Mapping[str, Pairs], constants: Con
         functions = {other: fitted.another(other, f) for other in off}
         if all(other in _GELU and name in _GELU for other in off):
             yield Throughout(
-                "constant-of-another-library", None, f"It is the form {name}.", functions=functions,
-                says="The GELU is another form than the assignment's, in f and f′ alike.",
+                "constant-of-another-library", None, said("it-is-the-form", name=name), functions=functions,
+                says=said("another-gelu"),
                 wrong=f"{name} for {', '.join(off)}", right=", ".join(off), only=tuple(off),
             )  # fmt: skip
         else:
             for made in (functions, *_with_their_slopes(off, f)):
                 yield Throughout(
-                    "activation-ignored", None, f"It is {name}.", functions=made, only=tuple(off),
+                    "activation-ignored", None, said("it-is", name=name), functions=made, only=tuple(off),
                     wrong=f"{name} for {', '.join(off)}", right=", ".join(off),
                 )  # fmt: skip
 
@@ -148,7 +149,7 @@ def _other_constants(off: Mapping[str, Pairs], constants: Constants) -> Iterator
         if _is(other, off[name]):
             own = getattr(constants, name)
             yield Throughout(
-                "constant-of-another-library", number, f"{word} is {number:g} here; the assignment's is {own:g}.",
+                "constant-of-another-library", number, said(f"constant-of-{name}", number=number, own=own),
                 functions={name: fitted.another(name, other)}, wrong=f"{word} = {number:g}", right=f"{word} = {own:g}",
                 only=(name,),
             )  # fmt: skip
@@ -190,14 +191,14 @@ def _cut_at(cut: Mapping[str, tuple[float, float]], slope: str, constants: Const
     numbers = {number for found in cut.values() for number in found if math.isfinite(number)}
     largest = max(abs(number) for number in numbers)
     pair = len(numbers) == 2 and sum(numbers) == 0
-    said = f"±{largest:g}" if pair else " and ".join(f"{number:g}" for number in sorted(numbers)).replace("-", "−")
+    at = f"±{largest:g}" if pair else " and ".join(f"{number:g}" for number in sorted(numbers)).replace("-", "−")
     if largest > 0:
         functions: dict[str, Function] = {
             name: Cut(activation(name, constants), low, high, slope).function() for name, (low, high) in cut.items()
         }
         yield Throughout(
-            "activation-clipped", largest, f"The limit is {said}.", functions=functions, only=tuple(cut),
-            wrong=f"f of a held at {said}", right="f(a)",
+            "activation-clipped", largest, said("limit", limit=at), functions=functions, only=tuple(cut),
+            wrong=f"f of a held at {at}", right="f(a)",
         )  # fmt: skip
 
 
@@ -240,18 +241,18 @@ def _clipped_gradients(observed: Sequence[Observed]) -> Iterator[Throughout]:
         limit = _met_often([v.abs().flatten() for v in returned])
         if limit is not None:
             yield Throughout(
-                "gradient-clipped", limit, f"Every entry of {name} stays within ±{limit:g}.",
+                "gradient-clipped", limit, said("limit-of-entries", what=name, limit=limit),
                 fitted.gradients_clipped(limit, kinds), wrong=f"clip({name}, ±{limit:g})", right=name,
             )  # fmt: skip
         norm = _met_often([torch.linalg.vector_norm(v).reshape(1) for v in returned])
         if norm is not None:
             yield Throughout(
-                "gradient-clipped", norm, f"Every {name} is scaled to the norm {norm:g}.",
+                "gradient-clipped", norm, said("limit-of-norm", what=name, limit=norm),
                 fitted.gradients_of_norm(norm, kinds), wrong=f"{name} · {norm:g}/norm", right=name,
             )  # fmt: skip
     for limit in _limits_of_delta(observed):
         for what, wrap in fitted.DELTA_CLIPS.items():
-            yield Throughout("gradient-clipped", limit, f"Every entry of {what} stays within ±{limit:g}.",
+            yield Throughout("gradient-clipped", limit, said("limit-of-entries", what=what, limit=limit),
                              wrap(limit), wrong=f"clip({what}, ±{limit:g})", right=what)  # fmt: skip
 
 
@@ -318,9 +319,9 @@ def _clipped_outputs(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughout
         if float(case.truth["y"][0, k]) < 0.5 * float(y[k]) and float(y[k]) < 0.1
     ]
     for limit in _near(min(found) if found else None):
-        for high, said in ((1 - limit, f"clip(y, {limit:g}, 1 − {limit:g})"), (1.0, f"max(y, {limit:g})")):
-            yield Throughout("probability-clipped", limit, f"The limit is {limit:g}.",
-                             fitted.output_clipped(limit, high), wrong=said)  # fmt: skip
+        for high, wrong in ((1 - limit, f"clip(y, {limit:g}, 1 − {limit:g})"), (1.0, f"max(y, {limit:g})")):
+            yield Throughout("probability-clipped", limit, said("limit", limit=limit),
+                             fitted.output_clipped(limit, high), wrong=wrong)  # fmt: skip
 
 
 def _softmax_epsilons(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughout]:
@@ -332,7 +333,7 @@ def _softmax_epsilons(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughou
             if 0 < total < 1 - 1e-12 and size > 0:
                 found.append(((1 - total), size * (1 / total - 1)))
         for epsilon in _near(max(found)[1] if found else None):
-            yield Throughout("epsilon-in-denominator", epsilon, f"ε is {epsilon:g}.",
+            yield Throughout("epsilon-in-denominator", epsilon, said("epsilon", epsilon=epsilon),
                              fitted.epsilon_in_softmax(epsilon, shifted=shifted))  # fmt: skip
 
 
@@ -348,13 +349,13 @@ def _loss_epsilons(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughout]:
     _, added, limit = max(found) if found else (0.0, None, None)
     for epsilon in _near(added):
         yield Throughout(
-            "epsilon-in-denominator", epsilon, f"ε is {epsilon:g}.",
+            "epsilon-in-denominator", epsilon, said("epsilon", epsilon=epsilon),
             fitted.through_loss(lambda own, e=epsilon: own / (own + e)), wrong="−t / (y + ε) through the softmax",
             right="−t / y, which gives δ(L) = y − t",
         )  # fmt: skip
     for epsilon in _near(limit):
         yield Throughout(
-            "probability-clipped", epsilon, f"The limit is {epsilon:g}.",
+            "probability-clipped", epsilon, said("limit", limit=epsilon),
             fitted.through_loss(lambda own, e=epsilon: own / fitted.clamped(own, e, 1.0)),
             wrong=f"−t / max(y, {epsilon:g}) through the softmax", right="−t / y, which gives δ(L) = y − t",
         )  # fmt: skip
@@ -364,37 +365,5 @@ def _near(number: float | None) -> list[float]:
     """The number that was read off, and the power of ten that it probably is."""
     if number is None or not 0 < number < 1:
         return []
-    power = min(_EPSILONS, key=lambda e: abs(math.log(e / number)))
+    power = min(EPSILONS, key=lambda e: abs(math.log(e / number)))
     return list(dict.fromkeys([*([power] if abs(power - number) <= 0.2 * number else []), rounded(number)]))
-
-
-# E alone -------------------------------------------------------------------------------------------------------------
-
-_LOGS = {
-    "ln(y + ε)": lambda y, e: y + e,
-    "ln(max(y, ε))": lambda y, e: torch.clamp(y, min=e),
-    "ln(clip(y, ε, 1 − ε))": lambda y, e: torch.clamp(y, e, 1 - e),
-}
-
-
-def epsilon_in_log(rows: Sequence[tuple[Case, Tensor]]) -> tuple[float, str] | None:
-    """The ε in the logarithm of a cross-entropy E, and where it stands; rows: cases with the program's E."""
-    rows = [(c, E.reshape(())) for c, E in rows if E.numel() == 1 and bool(torch.isfinite(E).all())]
-    if not rows or rows[0][0].problem.loss == "squared-error":
-        return None
-    for epsilon in _EPSILONS:
-        for form, inside in _LOGS.items():
-            if all(_is_log(case, E, lambda y, e=epsilon, inside=inside: inside(y, e)) for case, E in rows):
-                return epsilon, form
-    return None
-
-
-def _is_log(case: Case, E: Tensor, inside) -> bool:
-    net, t = case.working, case.problem.t
-    y = net.y
-    terms = t * torch.log(inside(y))
-    if case.problem.loss == "binary-cross-entropy":
-        terms = terms + (1 - t) * torch.log(inside(1 - y))
-    penalty = case.problem.lam / 2 * sum(float((w**2).sum()) for w in case.problem.W)
-    made = -torch.nan_to_num(terms).sum() / case.problem.N + penalty
-    return bool((made - E).abs() <= 1e-13 * (1 + made.abs()) + case.allowed("E"))

@@ -102,26 +102,24 @@ def _slope_of_error(net: Working, l: int) -> Any:
 
 
 def _output_delta(net: Working, l: int) -> Any:
-    return _as_wide(net, net.delta[net.L], l) * net.equations.slope(net, l)
+    """Of layers with different numbers of units it raises, or gives wrong shapes where one of them has one unit."""
+    return net.delta[net.L] * net.equations.slope(net, l)
 
 
 def _output_delta_alone(net: Working, l: int) -> Any:
-    return _as_wide(net, net.delta[net.L], l)
+    return net.delta[net.L] * 1.0
 
 
 def _output_error(net: Working, l: int) -> Any:
-    return _as_wide(net, bare_error(net), l) * net.equations.slope(net, l)
+    return bare_error(net) * net.equations.slope(net, l)
+
+
+def _output_error_alone(net: Working, l: int) -> Any:
+    return bare_error(net) * 1.0
 
 
 def _delta_above(net: Working, l: int) -> Any:
-    return _as_wide(net, net.delta[l + 1], l) * net.equations.slope(net, l)
-
-
-def _as_wide(net: Working, delta: Any, l: int) -> Any:
-    """δ as it stands, in a layer of as many units, or of one output for all of them. RuntimeError elsewhere."""
-    if delta.shape[1] not in (1, net.a[l].shape[1]):
-        raise RuntimeError("the layers have different numbers of units")
-    return delta + net.a[l] * 0.0
+    return net.delta[l + 1] * net.equations.slope(net, l)
 
 
 # Matrices that meet --------------------------------------------------------------------------------------------------
@@ -171,6 +169,9 @@ HANDED_DOWN = [
         ("delta_hidden", _output_delta_alone, {"form": "f′ is missing too.", "wrong": "δ(L)"}),
         ("delta_hidden", _output_error,
          {"losses": SQUARED, "form": "It is the error y − t, without σ′(a(L)).", "wrong": "(y − t) ⊙ f′(a(l))"}),
+        ("delta_hidden", _output_error_alone,
+         {"losses": SQUARED, "form": "It is the error y − t, without σ′(a(L)), and f′ is missing too.",
+          "wrong": "y − t"}),
         ("delta_hidden", _delta_above, {"form": "It is that of the layer above.", "wrong": "δ(l+1) ⊙ f′(a(l))"}),
     ),
 ]  # fmt: skip

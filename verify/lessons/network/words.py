@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 
 from verify.grading.assignment import Assignment
-from verify.grading.sentence import Said
+from verify.grading.record import Task
+from verify.said import Said
 
 _GROUP = r"\((?:[^()]|\([^()]*\))*\)ᵀ"
 _FACTOR = rf"(?:(?:∂E/∂)?[A-Za-zδ]\([^()]*\)ᵀ?|xᵀ|\(∂E/∂y\)|{_GROUP})"
@@ -30,8 +31,8 @@ class Words:
     columns: bool = False
 
     @classmethod
-    def of(cls, assignment: Assignment) -> Words:
-        """The words of an assignment."""
+    def of(cls, assignment: Assignment | Task) -> Words:
+        """The words of an assignment, or of what a record keeps of one."""
         entropy = assignment.loss != "squared-error"
         return cls("y − t" if entropy else "(y − t) ⊙ σ′(a(L))", assignment.convention == "columns")
 
@@ -41,9 +42,8 @@ class Words:
         return in_columns(text) if self.columns else text
 
     def said(self, sentence: Said) -> Said:
-        """A sentence, and what of its values are words."""
-        values = {k: self.text(v) if isinstance(v, str) else v for k, v in sentence.values.items()}
-        return Said(sentence.key, values, self.text(sentence.text))
+        """A sentence, and those within it; its values stay as they are."""
+        return sentence.turned(self.text)
 
 
 def in_columns(text: str) -> str:

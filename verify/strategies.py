@@ -1,4 +1,7 @@
-"""Hypothesis strategies for problems; they shrink towards one sample, one unit and small whole numbers."""
+"""Hypothesis strategies for problems; they shrink towards one sample, one unit and small whole numbers.
+
+They need Hypothesis, which is not among this package's own requirements.
+"""
 
 from __future__ import annotations
 

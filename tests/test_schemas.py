@@ -1,0 +1,72 @@
+"""The schemas in verify/schemas: made from the types, kept up to date, and what real records and assignments fit."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.classes import CLASS, grade_class, write_class
+from tests.test_assignment import DEFAULT
+from verify.commands.schemas import FOLDER, schemas, text_of
+from verify.errors import BadInput
+from verify.grading.assignment import assignment_from
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("name", schemas())
+def test_the_files_are_what_the_types_say(name: str) -> None:
+    assert (FOLDER / name).read_text(encoding="utf-8") == text_of(schemas()[name]), "python -m verify.commands.schemas"
+    jsonschema.Draft202012Validator.check_schema(schemas()[name])
+
+
+def fits(value: Any, name: str) -> bool:
+    return jsonschema.Draft202012Validator(schemas()[f"{name}.schema.json"]).is_valid(value)
+
+
+def test_records_of_a_class_fit(tmp_path: Path) -> None:
+    few = {name: CLASS[name] for name in ("bob.py", "dora.py")}
+    grade_class(write_class(tmp_path / "class", few), tmp_path / "out")
+    for name in few:
+        record = json.loads((tmp_path / "out" / f"{name}.json").read_bytes())
+        assert fits(record, "grade")
+        for spoilt in ({"schema": "backproof.grade/0"}, {"lines": [{}]}, {"score": "10"}):
+            assert not fits(record | spoilt, "grade")
+    summary = json.loads((tmp_path / "out" / "class.json").read_bytes())
+    assert fits(summary, "class")
+    assert not fits(summary | {"students": [{}]}, "class")
+
+
+def as_editors_read(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in table.items()}
+
+
+ALLOWED = [
+    "", DEFAULT, 'program = "hw3.ipynb"', "due = 2026-11-20T23:59:00+01:00", "[points.lines]\ndelta3 = 2\ny = 1",
+    "[points.mistakes]\nmean-missing = 2", 'seed = "secret"', "seed = 7",
+]  # fmt: skip
+REFUSED = [
+    "layer = [1, 2]", "layers = [1]", "layers = [0, 3]", "activations = []", 'activations = ["relu", "relu"]',
+    "seed = -1", 'seed = "open"', "time_limit = 0", "biases = 1", "[late]\nper_day = 2", '[show]\nbefore = "all"',
+    "[points.lines]\nx = 1", "[points.mistakes]\nnothing = 1", 'program = "a/b.py"', 'program = "hw3.txt"',
+    'lesson = "none"',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [*ALLOWED, (ROOT / "docs" / "assignment.toml").read_text(encoding="utf-8")])
+def test_what_an_assignment_may_say_fits(text: str) -> None:
+    assignment_from(tomllib.loads(text), "t")
+    assert fits(as_editors_read(tomllib.loads(text)), "assignment")
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_it_may_not_say_does_not(text: str) -> None:
+    with pytest.raises(BadInput):
+        assignment_from(tomllib.loads(text), "t")
+    assert not fits(tomllib.loads(text), "assignment")

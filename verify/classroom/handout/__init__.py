@@ -1,0 +1,1 @@
+"""What students get of an assignment: STUDENT.md, a starter file and notebook, a self-check. Start with making.py."""

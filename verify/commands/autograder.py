@@ -1,0 +1,102 @@
+"""Build an autograder for Gradescope: a folder with all that it needs, to be zipped and uploaded.
+
+The class gets the problems of one seed: the assignment's, or where that is "secret" the one that --gradebook keeps, or
+one that is drawn and kept in the folder. Exit code 2 for a bad command or assignment.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from packaging.requirements import Requirement
+
+from verify.classroom.gradebook import Gradebook
+from verify.commands.command_line import OneLineCommand
+from verify.commands.new_folder import new_folder
+from verify.grading.assignment import Assignment, read_assignment
+
+app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
+_SOURCES = ("manual", "torch_ref", "verify")
+_FROM_TORCH = ("torch", "torchvision")
+_LEFT_OUT = shutil.ignore_patterns("__pycache__", "benchmarks")
+
+AssignmentFile = Annotated[Path | None, typer.Option(metavar="FILE", help="the TOML; without it deck 000's network")]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="a new folder; zip what is in it")]
+GradebookFolder = Annotated[
+    Path | None, typer.Option("--gradebook", metavar="DIR", help="the class's gradebook, for the same problems")
+]
+
+SETUP = """#!/usr/bin/env bash
+# Runs once, as root, when Gradescope builds the image.
+set -e
+root="${AUTOGRADER_ROOT:-/autograder}"
+apt-get update
+apt-get install -y python3 python3-venv bubblewrap
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo 'Python 3.11 or newer is needed: choose a newer base image (Ubuntu 24.04 has 3.12)' >&2
+    exit 1
+}
+python3 -m venv "$root/venv"
+"$root/venv/bin/pip" install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu {torch}
+"$root/venv/bin/pip" install --no-cache-dir -r "$root/source/requirements.txt"
+"""
+RUN = """#!/usr/bin/env bash
+# Runs for each submission; writes results/results.json.
+root="${AUTOGRADER_ROOT:-/autograder}"
+export PYTHONPATH="$root/source/packages"
+exec "$root/venv/bin/python" -P -m verify.commands.gradescope "$root"
+"""
+
+
+@app.command(cls=OneLineCommand, help=__doc__)
+def autograder(out: Out, assignment: AssignmentFile = None, gradebook: GradebookFolder = None) -> int:
+    asked = read_assignment(assignment)
+    seed = _seed(asked, gradebook)
+    with new_folder("--out", out) as folder:
+        build(folder, assignment, seed)
+    typer.echo(
+        f"{out} holds an autograder: zip what is in it (not the folder itself) and upload the zip to Gradescope."
+    )
+    typer.echo(f"{out}/seed is the class's secret: whoever has it can work the problems out.")
+    return 0
+
+
+def _seed(asked: Assignment, gradebook: Path | None) -> int:
+    if isinstance(asked.seed, int):
+        return asked.seed
+    if gradebook is None:
+        return secrets.randbits(62)
+    with Gradebook(gradebook) as kept:
+        return kept.seed()
+
+
+def build(folder: Path, assignment: Path | None, seed: int) -> None:
+    """All that Gradescope unpacks into /autograder/source."""
+    text = "" if assignment is None else assignment.read_text(encoding="utf-8-sig")
+    (folder / "assignment.toml").write_text(text, encoding="utf-8")
+    (folder / "seed").write_text(f"{seed}\n")
+    root = Path(__file__).parents[2]
+    for name in _SOURCES:
+        shutil.copytree(root / name, folder / "packages" / name, ignore=_LEFT_OUT)
+    pinned = dict(sorted(_needed("backproof")))
+    torch = [f"{name}=={pinned[name]}" for name in _FROM_TORCH if name in pinned]
+    others = [f"{name}=={version}\n" for name, version in pinned.items() if name not in _FROM_TORCH]
+    (folder / "requirements.txt").write_text("".join(others))
+    for name, script in (("setup.sh", SETUP.replace("{torch}", " ".join(torch))), ("run_autograder", RUN)):
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
+
+
+def _needed(name: str) -> Iterator[tuple[str, str]]:
+    """The packages that this one needs, with the exact versions that are installed here; theirs pip finds itself."""
+    for text in metadata.requires(name) or ():
+        wanted = Requirement(text)
+        if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
+            # Without what stands after +, as +cu130: Gradescope has no GPU.
+            yield wanted.name, metadata.version(wanted.name).split("+")[0]
