@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from verify import strategies
+    from verify.backward.lesson import lesson_of
     from verify.bounds.kinks import positive
     from verify.commands.checking import check_backward, check_gradients, check_submission, grade
     from verify.grading.lesson import Key, Lesson, Line, Mistake
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Key", "Lesson", "Line", "Mistake", "Problem", "check_backward", "check_gradients", "check_submission", "grade",
-    "positive", "strategies",
+    "lesson_of", "positive", "strategies",
 ]  # fmt: skip
 
 _CHECKING = "verify.commands.checking"
@@ -28,6 +29,7 @@ _HOMES = {
     "check_gradients": _CHECKING,
     "check_submission": _CHECKING,
     "grade": _CHECKING,
+    "lesson_of": "verify.backward.lesson",
     "positive": "verify.bounds.kinks",
 }
 

@@ -196,8 +196,8 @@ def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
 def taking(names: tuple[str, ...], function: Callable[[Mapping[str, Any]], Any]) -> Callable[..., Any]:
     """A function of arguments with those names, which gets them by name."""
 
-    def made(*values: Any) -> Any:
-        return function(dict(zip(names, values, strict=True)))
+    def made(*values: Any, **named: Any) -> Any:
+        return function({**dict(zip(names, values, strict=False)), **named})
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     made.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in names])

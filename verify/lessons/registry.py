@@ -31,8 +31,18 @@ if TYPE_CHECKING:
 
 NETWORK = "network"
 GROUP = "backproof.lessons"
-# The lessons that come with backproof: name -> module, whose LESSON it is.
-BUILT_IN: dict[str, str] = {}
+# The lessons that come with backproof: name -> module, whose LESSON it is, or in whose LESSONS it stands.
+BUILT_IN: dict[str, str] = {
+    **{name: f"verify.lessons.{name}" for name in ("regression", "logistic", "perceptron", "svm")},
+    "descent": "verify.lessons.descent",
+    "momentum": "verify.lessons.momentum",
+    "adam": "verify.lessons.adam",
+    "clipping": "verify.lessons.clipping",
+    **{f"graph-{name}": "verify.lessons.graphs" for name in (
+        "chain", "square", "logistic", "product", "squares", "square-of-sum", "sum-times", "neuron", "several-paths",
+        "arrays",
+    )},
+}  # fmt: skip
 
 
 class Examination(Protocol):
@@ -151,7 +161,8 @@ def _checked(found: Any, where: str) -> Lesson:
 def lesson_named(name: Any, where: str) -> Lesson:
     """A lesson by its name. Raises BadInput with the names that are known."""
     if isinstance(name, str) and name in BUILT_IN:
-        return _checked(import_module(BUILT_IN[name]).LESSON, BUILT_IN[name])
+        module = import_module(BUILT_IN[name])
+        return _checked(module.LESSONS[name] if hasattr(module, "LESSONS") else module.LESSON, BUILT_IN[name])
     offered = {point.name: point for point in metadata.entry_points(group=GROUP)}
     if name not in offered:
         known = ", ".join((NETWORK, *BUILT_IN, *sorted(offered)))

@@ -9,15 +9,17 @@ one problem; what survives must reproduce every number of every problem within t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations
-from typing import Any
+from itertools import combinations, product
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
+from verify.bounds.bounded import Bounded
+from verify.bounds.kinks import Kinks, watched
 from verify.grading.answers import Answer
 from verify.grading.lesson import Contract, Lesson, Line, Mistake, parameters, taking
 from verify.grading.machinery.posing import shows
@@ -25,10 +27,12 @@ from verify.grading.machinery.working import FLOAT32, FLOAT64, FORMS, RAISES, Ca
 
 MOST_MISTAKES = 3
 _MOST_KEPT = 80
+_MOST_KINKS = 4  # whose sides are tried one by one
 _SCREEN, _FLOOR = 1e-7, 1e-13  # relative to a line's largest entry; acceptance is by budget
 _SCREEN32, _FLOOR32 = 1e-4, 1e-5
 Observed = tuple[Case, Answer]
 Forms = tuple[Mistake, ...]
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -168,11 +172,14 @@ class Decoder:
             return True
         wanted = tuple({line for name in names for line in self.lesson.sources(name, self.fixed)})
         given = {**case.given, **{name: case.truth[name] for name in self.fixed}}
+        lines = {**self.lesson.lines, **choice.replaced(self.lesson.lines)}
         try:
-            made = worked({**self.lesson.lines, **choice.replaced(self.lesson.lines)}, given, wanted, as_line)
+            return any(
+                all(self._close(made[name], answer.lines[name]) for name in names)
+                for made in _sides(lambda: worked(lines, given, wanted, as_line))
+            )
         except RAISES:
             return False
-        return all(self._close(made[name], answer.lines[name]) for name in names)
 
     def _close(self, made: Tensor, yours: Tensor) -> bool:
         if made.shape != yours.shape:
@@ -186,10 +193,14 @@ class Decoder:
 
     def _reproduces(self, choice: Choice, case: Case, answer: Answer) -> bool:
         """Whether every returned line lies within the mistaken equations' budget, and that tells it from right."""
+        replaced = choice.replaced(self.lesson.lines)
         try:
-            made = case.bounded_mistaken(choice.replaced(self.lesson.lines), self.u, self.fixed)
+            runs = _sides(lambda: case.bounded_mistaken(replaced, self.u, self.fixed))
+            return any(self._within(made, case, answer) for made in runs)
         except RAISES:
             return False
+
+    def _within(self, made: Mapping[str, Bounded], case: Case, answer: Answer) -> bool:
         for name in self.contract.returns:
             if name not in answer.lines:
                 continue
@@ -200,6 +211,20 @@ class Decoder:
             if yours.shape == case.truth[name].shape and not _tells(yours, case.truth[name], allowed):
                 return False
         return True
+
+
+def _sides(work: Callable[[], Made]) -> Iterator[Made]:
+    """What wrong equations give: where they come to a kink, as a problem that lies at none may, on either side."""
+    met = Kinks()
+    with watched(met):
+        first = work()
+    yield first
+    every = product((0.0, 1.0), repeat=met.count) if met.count <= _MOST_KINKS else ((1.0,) * met.count,)
+    for chosen in every:
+        if any(chosen):
+            with watched(Kinks(torch.tensor(chosen, dtype=torch.float64, device="cpu"))):
+                made = work()
+            yield made
 
 
 def _tells(yours: Tensor, truth: Tensor, allowed: Tensor) -> bool:
