@@ -21,6 +21,7 @@ from verify.commands.command_line import OneLineCommand
 from verify.commands.new_folder import new_folder
 from verify.grading.assignment import Assignment, read_assignment
 from verify.grading.beside import HERE
+from verify.isolation.packages import check_offered
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 _SOURCES = ("manual", "torch_ref", "verify")
@@ -91,7 +92,8 @@ def build(folder: Path, assignment: Path | None, asked: Assignment, seed: int) -
     root = Path(__file__).parents[2]
     for name in _SOURCES:
         shutil.copytree(root / name, folder / "packages" / name, ignore=_LEFT_OUT)
-    pinned = dict(sorted(_needed("backproof")))
+    check_offered(asked.packages)
+    pinned = dict(sorted([*_needed("backproof"), *((name, metadata.version(name)) for name in asked.packages)]))
     torch = [f"{name}=={pinned[name]}" for name in _FROM_TORCH if name in pinned]
     others = [f"{name}=={version}\n" for name, version in pinned.items() if name not in _FROM_TORCH]
     (folder / "requirements.txt").write_text("".join(others))

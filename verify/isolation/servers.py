@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from verify.isolation import places
 from verify.isolation.inside.cleaning import remove
-from verify.isolation.packages import packages_for
+from verify.isolation.packages import backend_of, packages_for
 from verify.isolation.protocol import IsolationError, Job, sealed_file
 from verify.isolation.start import bundle, environment, python
 from verify.isolation.supervision import End
@@ -129,7 +129,7 @@ def _config(kind: Kind) -> dict[str, Any]:
     packages = packages_for(kind.backend)
     common = {
         "with_device": kind.device != "cpu",
-        "preload": _PRELOADED[kind.backend],
+        "preload": _PRELOADED[backend_of(kind.backend)],
         "switch_user": kind.own_user and not kind.user_namespace and os.geteuid() == 0 and hasattr(os, "setresuid"),
     }
     if kind.rooms:
