@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from verify.benchmarks.tables import BACKWARD, GRADING, NAMES, VERDICTS, Settings, Table, run
+from verify.benchmarks.tables import BACKWARD, GRADING, NAMES, ODD, VERDICTS, Settings, Table, run
 from verify.commands.command_line import OneLineCommand, check_picture, check_writable, whole, write_text
 
 if TYPE_CHECKING:  # torch takes seconds to import: bad input and --help need it not
@@ -22,7 +22,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 Names = Annotated[
     list[str] | None,
-    typer.Option("--table", metavar="NAME", help=f"one of {', '.join(NAMES + VERDICTS + GRADING + BACKWARD)}; again"),
+    typer.Option(
+        "--table", metavar="NAME", help=f"one of {', '.join(NAMES + VERDICTS + GRADING + BACKWARD + ODD)}; again"
+    ),
 ]
 Budget = Annotated[bool, typer.Option("--budget", help="the same as --table budget")]
 Diagnosis = Annotated[bool, typer.Option("--diagnosis", help="the same as --table diagnosis --table checkers")]

@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from verify import check_backward
-from verify.benchmarks.planted import everywhere, single
+from verify.benchmarks.kernels import kernels
+from verify.benchmarks.planted import everywhere, function, single
 from verify.benchmarks.sound import sound
+from verify.errors import BadInput
 
 PLANTED = {p.name: p for p in (*everywhere(), *single())}
 SOUND = {s.name: s for s in sound()}
@@ -60,3 +62,54 @@ def test_one_percent_is_seen(dtype):
     s = SOUND[f"layer norm, {str(dtype).removeprefix('torch.')}"]
     report = check_backward(s.function, s.inputs, s.reference, shapes=False)
     assert all(power.seen["1 % off"] > 0.9 for power in report.power.values())
+
+
+def test_whole_numbers_of_the_reference_stay_whole():
+    """Indices that the reference clamps, or takes the larger of."""
+    t = torch.tensor([1, -100, 2, 0])
+
+    def pick(x):
+        at = torch.maximum(t.clamp(min=0), torch.zeros_like(t))
+        return x.gather(1, at[:, None])
+
+    inputs = [torch.randn(4, 3, generator=torch.Generator().manual_seed(0))]
+    assert check_backward(pick, inputs, pick, shapes=False, probes="upstream").verdict == "right"
+
+
+def test_at_a_tie_of_two_all_of_the_gradient_is_a_subgradient():
+    x = torch.tensor([1.0, -2.0, 0.5, 3.0])
+    for share in (0.0, 0.3, 1.0):
+        back = lambda g, a, b, s=share: (g * s, g * (1 - s))
+        for f in (torch.maximum, torch.minimum):
+            report = check_backward(function(f, back), [x, x.clone()], f, shapes=False, probes="upstream random")
+            assert report.verdict in ("right", "inconclusive"), report
+            if share == 1:
+                outside = lambda g, a, b: (1.2 * g, -0.2 * g)
+                wrong = check_backward(function(f, outside), [x, x], f, shapes=False, probes="upstream random")
+                assert wrong.verdict == "wrong"
+
+
+def test_a_transform_that_loses_digits_of_the_largest_is_doubtful_and_a_wrong_one_wrong():
+    k = next(k for k in kernels() if "FFT" in k.name)
+    for f, verdict in ((k.right(), "doubtful"), (k.faulty(), "wrong")):
+        assert check_backward(f, k.inputs, k.reference, shapes=False, probes="upstream").verdict == verdict
+
+
+def test_a_staircase_is_exact_away_from_its_steps():
+    steps = lambda x: torch.round(x * 3) + torch.floor(x * 2) + torch.ceil(x) + x
+    report = check_backward(steps, [torch.tensor([0.3, 1.3, -2.1])], steps, shapes=False, probes="upstream")
+    assert report.verdict == "right"
+
+
+def test_a_reference_that_cannot_be_differentiated_is_bad_input():
+    class Once(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, *g):
+            raise RuntimeError("no way back")
+
+    with pytest.raises(BadInput, match="reference cannot be differentiated here: no way back"):
+        check_backward(torch.tanh, [torch.ones(3)], Once.apply, probes="upstream")

@@ -154,6 +154,8 @@ def _first(asked: Asked, checker: Checker, case: Case, seen: Seen) -> Looked | N
         looked = checker.look(_RANDOM, case)
     except BadInput:
         raise
+    except Refused as error:
+        raise BadInput(f"{asked.against()} cannot be differentiated here: {error}") from error
     except Mismatch as error:
         raise BadInput(str(error)) from error
     except Exception as error:

@@ -16,12 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map_only
 
 from verify.backward.bound import Bound
 from verify.backward.precision import DTYPES, Precision
+from verify.backward.rewritten import Rewritten
 from verify.backward.rules import arithmetic, choices, functions, moves, pools, products, sums
 from verify.backward.rules.formulas import FORMULAS
 from verify.backward.rules.table import RULES
@@ -178,7 +178,9 @@ class Trace(TorchDispatchMode):
             return self._ruled(RULES[name], func, args, options)
         if name in FORMULAS:
             with self:
-                return FORMULAS[name](*args, **options)
+                found = FORMULAS[name](*args, **options)
+            if found is not NotImplemented:
+                return found
         if name in _CREATES or not any(isinstance(v, Tensor) for v in tree_flatten((args, options))[0]):
             return _widened(func(*args, **options))
         written = _decomposition(func)
@@ -242,26 +244,10 @@ def _decomposition(func: Any) -> Callable[..., Any] | None:
     return func.decompose if func._can_decompose() else None
 
 
-class _OwnEpsilon(TorchFunctionMode):
-    """torch.rms_norm without an ε takes that of the dtype: of the one that is judged (float32 for halves)."""
-
-    def __init__(self, precision: Precision) -> None:
-        super().__init__()
-        self.eps = torch.finfo(torch.float32 if precision.half else precision.storage).eps
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        options = dict(kwargs or {})
-        if func in (torch.rms_norm, torch.nn.functional.rms_norm):
-            given = dict(zip(("input", "normalized_shape", "weight", "eps"), args, strict=False)) | options
-            given["eps"] = self.eps if given.get("eps") is None else given["eps"]
-            args, options = (), given
-        return func(*args, **options)
-
-
 @contextmanager
 def tracing(mode: Trace) -> Iterator[Trace]:
     """The mode, with fused kernels off, so that attention, norms and convolutions show their terms."""
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    with sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=False), _OwnEpsilon(mode.p), mode:
+    with sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=False), Rewritten(mode.p), mode:
         yield mode

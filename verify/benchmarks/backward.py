@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 from verify.backward.expected import ByReference
 from verify.backward.precision import Precision
 from verify.backward.subject import Case
+from verify.benchmarks.kernels import kernels
 from verify.benchmarks.planted import Planted, planted, single
 from verify.benchmarks.sound import sound
 from verify.benchmarks.tables import Goal, Settings, Table, at_most, none_of
@@ -66,6 +67,27 @@ def sound_table(settings: Settings) -> Table:
     return Table(
         "sound", "Right backward passes under all probes", ("verdict", "functions", "which"), rows, record=verdicts,
         goals=[none_of(f"right backward passes called wrong or inconclusive, of {len(every)}", count)],
+    )  # fmt: skip
+
+
+def kernels_table(settings: Settings) -> Table:
+    """Kernels written for the check: right and with one fault, in four dtypes, all probes but other sizes."""
+    every = list(kernels())[:: 8 if settings.quick else 1]
+    rows, odd = [], 0
+    for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+        missed, alarms = [], []
+        for k in every:
+            inputs, options = k.at(dtype), {"declared": k.declared, "shapes": False}
+            if check_backward(k.faulty(), inputs, k.reference, **options).verdict != "wrong":
+                missed.append(k.name)
+            if check_backward(k.right(), inputs, k.reference, **options).verdict not in ("right", k.known):
+                alarms.append(k.name)
+        odd += len(missed) + len(alarms)
+        rows.append((str(dtype).removeprefix("torch."), str(len(every)), "; ".join(missed), "; ".join(alarms)))
+    return Table(
+        "kernels", "Kernels, right and with one fault",
+        ("dtype", "kernels", "fault not seen", "right, otherwise called"),
+        rows, goals=[none_of(f"kernels misjudged, of {2 * len(every) * len(rows)}", odd)],
     )  # fmt: skip
 
 

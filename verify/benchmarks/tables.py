@@ -70,14 +70,17 @@ def _makers() -> dict[str, Maker]:
         course_table,
         general,
         grading,
+        guided,
         memory,
         naming,
+        neighbours,
         odd,
         sensitivity,
         soundness,
         speed,
         step,
         verdicts,
+        walls,
     )
 
     return {
@@ -96,10 +99,14 @@ def _makers() -> dict[str, Maker]:
         "grading": grading.grading_table,
         "class-memory": grading.class_memory_table,
         "killed": grading.killed_table,
+        "neighbours": neighbours.neighbours_table,
+        "walls": walls.walls_table,
         "odd": odd.odd_table,
+        "guided": guided.guided_table,
         "course": course_table.course_table,
         "planted": backward.planted_table,
         "sound": backward.sound_table,
+        "kernels": backward.kernels_table,
         "programs": backward.violations_table,
         "backward-time": backward.timing_table,
         "general": general.general_table,
@@ -112,11 +119,11 @@ NAMES: tuple[str, ...] = (
 # They draw and grade a thousand programs: minutes, and only where they are named.
 VERDICTS: tuple[str, ...] = ("verdicts", "names")
 # check_backward's and the general engine's: minutes, and only where they are named.
-BACKWARD: tuple[str, ...] = ("planted", "sound", "programs", "backward-time", "general")
+BACKWARD: tuple[str, ...] = ("planted", "sound", "kernels", "programs", "backward-time", "general")
 # They grade whole classes, for minutes each, and need both cores to themselves: only where they are named.
-GRADING: tuple[str, ...] = ("grading", "class-memory", "killed", "course")
-# A hundred thousand odd answers, ten thousand damaged files: a minute or more.
-ODD: tuple[str, ...] = ("odd",)
+GRADING: tuple[str, ...] = ("grading", "class-memory", "killed", "course", "neighbours", "walls")
+# A hundred thousand odd answers, ten thousand damaged files, and as many as coverage leads to: minutes.
+ODD: tuple[str, ...] = ("odd", "guided")
 
 
 def run(names: Iterable[str], settings: Settings) -> list[Table]:

@@ -190,6 +190,8 @@ def grade(name: str, run: Run, exam: Examination) -> GradeRecord:
         problems=len(drawn.of(*JUDGED)), hidden_mistakes=list(drawn.hidden),
         output=run.output, sandbox=run.sandbox, timings={"seconds": run.seconds, "cpu": run.cpu},
     )  # fmt: skip
+    if run.waited is not None:
+        record.timings["waited"] = run.waited
     answers = _answers(drawn, run)
     missing = _missing(exam.assignment, run)
     returned = any(a.returned for a in answers)

@@ -64,6 +64,7 @@ TEXTS = {
     "not-everywhere": "it was not handed over on every problem",
     "undecided": "no problem decides it: rounding alone may move every entry by more than a thousandth of the largest",
     "follows": "follows from an earlier error; right on the values it was given",
+    "stood-still": "it steps along gradients of 0, where a step that does nothing would be right too",
     "follows-charged": "follows from an earlier error; right on the values it was given; the mistake above is charged "
                        "here",
     "own-equation": "its own equation is wrong ({mistakes})",

@@ -43,7 +43,7 @@ def other_findings(
     """Mistakes of the step, and arguments written to."""
     found = []
     state = {f.mistake for f in diagnosis.findings} & STATEFUL or any(a.inputs_changed for a in answers)
-    if not state and any(j.function == "step" and j.wrong > j.carried for j in judged):
+    if not state and any(j.function == "step" and j.wrong > j.carried + j.undecided for j in judged):
         known = {*OF_STEPS, *(f.mistake for f in diagnosis.findings)}
         of_step = step_findings(drawn, heard["step"])
         found += of_step if all(f.mistake in known for f in of_step) else []

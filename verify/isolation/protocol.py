@@ -108,7 +108,8 @@ class Run:
 
     state: ok, or error, timeout, memory, crashed, forbidden, ungradable. replies: one a call, whatever happened.
     functions: the public names that the program defines and that can be called. output: what it printed, cut, with
-    control characters escaped. seconds, cpu: how long it ran by the clock, and the processor time that it used.
+    control characters escaped. seconds, cpu: how long it ran by the clock, and the processor time that it used. waited:
+    seconds in which it could have gone on and had no processor, all its tasks together; None where that is not known.
     sandbox: which mode was in force. failed: the parts that were passed over.
     """
 
@@ -120,6 +121,7 @@ class Run:
     output: str = ""
     seconds: float = 0.0
     cpu: float = 0.0
+    waited: float | None = None
     sandbox: str = ""
     failed: tuple[Failed, ...] = ()
     told: Said | None = None  # the message with its key and values

@@ -102,7 +102,18 @@ def steps(func: Any, parts: list[Bound], *args: Any, **options: Any) -> Bound:
     return Bound(value, proof, proof, any(b.derived for b in parts))
 
 
-@rule("floor_divide", "remainder", "fmod", "floor", "ceil", "round", "trunc", "frac")
+@rule("floor", "ceil", "round", "trunc")
+def _staircase(p: Precision, func: Any, a: Bound, **options: Any) -> Bound:
+    """A staircase that never falls: exact where the argument's error meets no step, else as high as the steps met."""
+    value = func(a.value, **options)
+    if a.proof is None:
+        return Bound(value, derived=a.derived)
+    low, high = (func(v, **options) for v in (a.value - a.proof, a.value + a.proof))
+    proof = torch.nan_to_num(torch.maximum(high - value, value - low), nan=torch.inf, posinf=torch.inf)
+    return Bound(value, proof, proof * proof, a.derived)
+
+
+@rule("floor_divide", "remainder", "fmod", "frac")
 def _steps(p: Precision, func: Any, *args: Any, **options: Any) -> Bound:
     return steps(func, [v for v in args if isinstance(v, Bound)], *map(plain, args), **options)
 

@@ -28,8 +28,11 @@ def _compare(p: Precision, func: Any, a: Any, b: Any) -> Bound:
         return Bound(value, derived=derived)
     x, y = pair(p, a, b)
     near = _near(x, y)
-    if func._schema.name.split("::")[1] in ("eq", "ne") and len(parts) == 2:
+    equality = func._schema.name.split("::")[1] in ("eq", "ne")
+    if equality and len(parts) == 2:
         unsure = _shared(near, x, y)  # equal to the last bit is equal: a maximum is itself
+    elif equality and x.proof is None and y.proof is None:
+        unsure = None  # a special case of the program, as for a factor of 0, and no kink
     else:
         unsure = _unsure(near)
     return Bound(value, unsure, unsure, True)
@@ -141,6 +144,10 @@ def _clamp(p: Precision, func: Any, x: Bound, *args: Any, **options: Any) -> Bou
     ends = dict(zip(("max",) if name == "clamp_max" else ("min", "max"), args, strict=False)) | options
     low = ends.get("min", -1.0 if name == "hardtanh" else None)
     high = ends.get("max", 1.0 if name == "hardtanh" else None)
+    if not x.floating and all(end is None or whole(end) for end in (low, high)):
+        return Bound(
+            func(x.value, *map(plain, args), **{key: plain(v) for key, v in options.items()}), derived=x.derived
+        )
     found = x
     for end, pick in ((low, _maximum), (high, _minimum)):
         if isinstance(end, Bound):
@@ -163,12 +170,16 @@ def _bent(x: Bound, value: Tensor, low: float, high: float) -> Bound:
 
 @rule("maximum", "fmax")
 def _maximum(p: Precision, func: Any, a: Any, b: Any) -> Bound:
+    if whole(a, b):
+        return Bound(torch.maximum(plain(a), plain(b)), derived=a.derived or b.derived)
     x, y = pair(p, a, b)
     return _one_of(x, y, torch.maximum(*torch.broadcast_tensors(x.value, y.value)), x.value > y.value)
 
 
 @rule("minimum", "fmin")
 def _minimum(p: Precision, func: Any, a: Any, b: Any) -> Bound:
+    if whole(a, b):
+        return Bound(torch.minimum(plain(a), plain(b)), derived=a.derived or b.derived)
     x, y = pair(p, a, b)
     return _one_of(x, y, torch.minimum(*torch.broadcast_tensors(x.value, y.value)), x.value < y.value)
 

@@ -121,3 +121,47 @@ def _rms_norm(x: Tensor, shape: Any, weight: Tensor | None, eps: float) -> Any:
 def _sinc(x: Tensor) -> Tensor:
     a = x * math.pi
     return torch.where(x == 0, torch.ones_like(x), torch.sin(a) / a)
+
+
+def _corners(x: Tensor, grid: Tensor, corners: bool) -> tuple[list[float], list[tuple[Any, ...]]]:
+    """Half the sizes, and of each of a place's four corners: its index, 1 where it is inside, weights, and signs."""
+    sizes = x.shape[-1], x.shape[-2]
+    scales = [(n - 1) / 2 if corners else n / 2 for n in sizes]
+    px, py = (grid[..., d] * s + (n - 1) / 2 for d, (s, n) in enumerate(zip(scales, sizes, strict=True)))
+    left, top = px.detach().floor(), py.detach().floor()
+    samples, found = torch.arange(len(x), device=x.device)[:, None, None], []
+    for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        column, row = (left + i).long(), (top + j).long()
+        there = ((column >= 0) & (column < sizes[0]) & (row >= 0) & (row < sizes[1])).to(x.dtype)
+        at = (samples, row.clamp(0, sizes[1] - 1), column.clamp(0, sizes[0] - 1))
+        wx, wy = (px - left if i else left + 1 - px), (py - top if j else top + 1 - py)
+        found.append((at, there, wx, wy, 2 * i - 1, 2 * j - 1))
+    return scales, found
+
+
+@formula("grid_sampler_2d")
+def _grid_sampler_2d(x: Tensor, grid: Tensor, mode: int, padding: int, corners: bool) -> Any:
+    """Bilinear, zeros outside. x (N, C, H, W), grid (N, h, w, 2) -> (N, C, h, w)."""
+    if mode != 0 or padding != 0:
+        return NotImplemented
+    last = x.movedim(1, -1)
+    terms = [last[at] * (wx * wy * there)[..., None] for at, there, wx, wy, _, _ in _corners(x, grid, corners)[1]]
+    return (terms[0] + terms[1] + terms[2] + terms[3]).movedim(-1, 1)
+
+
+@formula("grid_sampler_2d_backward")
+def _grid_sampler_2d_backward(
+    grad: Tensor, x: Tensor, grid: Tensor, mode: int, padding: int, corners: bool, mask: Any
+) -> Any:
+    """grad (N, C, h, w) -> dx, dgrid."""
+    if mode != 0 or padding != 0:
+        return NotImplemented
+    scales, every = _corners(x, grid, corners)
+    last, g = x.movedim(1, -1), grad.movedim(1, -1)
+    dx = torch.zeros_like(last)
+    along, down = torch.zeros_like(grid[..., 0]), torch.zeros_like(grid[..., 1])
+    for at, there, wx, wy, right, below in every:
+        dx = dx.index_put(at, g * (wx * wy * there)[..., None], accumulate=True)
+        reached = (g * last[at]).sum(-1) * there
+        along, down = along + right * reached * wy, down + below * reached * wx
+    return dx.movedim(-1, 1), torch.stack([along * scales[0], down * scales[1]], -1)

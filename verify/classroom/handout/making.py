@@ -99,8 +99,6 @@ def context(asked: Assignment) -> dict[str, Any]:
         "weights": _weights(asked),
         "shown": {"before": _shown(asked.show.before), "after": _shown(asked.show.after)},
         "offered": ", ".join(_offered(asked)),
-            [*(["PyTorch"] if asked.backend == "torch" else []), "NumPy", "matplotlib", *asked.packages]
-        ),
         "files": list(asked.files.contents),
         "range": _range,
     }
