@@ -113,13 +113,9 @@ def ground(sitting: Sitting) -> Ground:
 
     if sitting.device == "cuda" and not torch.cuda.is_available():
         raise BadInput("--device cuda: torch finds no CUDA device there; allowed is cpu")
-<<<<<<< HEAD
     check_offered(sitting.assignment.packages)
-    return Ground(choose(sitting.sandbox).mode, version(sitting.device))
-=======
     chosen = choose(sitting.sandbox)
     return Ground(chosen.mode, version(sitting.device), chosen.notes)
->>>>>>> main
 
 
 def grade(work: Work) -> Graded:
