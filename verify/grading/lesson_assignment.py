@@ -51,6 +51,7 @@ class LessonAssignment(msgspec.Struct, frozen=True):
     cpu_limit: float = 0.0
     memory_mib: int = 1024
     program: str = ""
+    packages: tuple[str, ...] = ()
     adapter: Adapter = Adapter()
     files: Offered = Offered()
     name: str = ""
@@ -63,6 +64,11 @@ class LessonAssignment(msgspec.Struct, frozen=True):
     def entry(self) -> str:
         """The function by which the program is known where several lie side by side."""
         return next(iter(self.points.functions))
+
+    @property
+    def offer(self) -> str:
+        """The backend, and behind + the packages that are offered besides, as the sandbox takes them."""
+        return "+".join((self.backend, *self.packages))
 
     @property
     def practice_seed(self) -> int:
@@ -132,6 +138,7 @@ def _keys(lesson: Lesson) -> dict[str, checks.Check | checks.Table]:
         "cpu_limit": checks.number(0, MAX_SECONDS),
         "memory_mib": checks.whole(64, MAX_MEMORY_MIB),
         "program": checks.file_name,
+        "packages": checks.packages,
         "files": checks.paths,
         "points": checks.Table(points, _points(lesson)),
         **COURSE,

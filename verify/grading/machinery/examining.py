@@ -56,7 +56,7 @@ class Examination:
         a = self.assignment
         limits = Limits(time_limit=a.time_limit, cpu_limit=a.cpu_limit, memory_mib=a.memory_mib)
         prepared = replace(submission, files={**submission.files, **a.files.contents})
-        ran = run_isolated(prepared, self.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
+        ran = run_isolated(prepared, self.calls, limits=limits, backend=a.offer, device=device, sandbox=sandbox)
         record = grade(submission.name, ran, self)
         advise(record, passed_over(submission, ran))
         record.digests = {"submission": submission.digest, "assignment": a.digest()}
