@@ -8,31 +8,38 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
+import secrets
 import shutil
+import socket
 import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tests.classes import RIGHT
+from tests.hostile_kinds import HOSTILE, KINDS, LIMITS, Kind, Place, program
+from verify import isolation
 from verify.errors import BadInput
-from verify.isolation import Call, Calls, IsolationError, Limits, Sandbox, choose, run, servers
+from verify.grading.assignment import Assignment
+from verify.grading.grade import Examination, calls, examination, grade, grade_submission
+from verify.grading.record import encode
+from verify.isolation import Call, Calls, IsolationError, Run, Sandbox, choose, run, servers
 from verify.isolation.inside import syscalls
+from verify.reports.graded_pages import as_markdown
 from verify.submissions.reading import read_submission
 from verify.submissions.submission import Submission
 
-HOSTILE = Path(__file__).parent / "hostile"
 ROOT = Path(__file__).resolve().parents[1]
-# One that owns nothing on any system.
-ORDINARY = 54321
-LIMITS = Limits(time_limit=20.0, cpu_limit=10.0, memory_mib=256, output_bytes=16 << 20, disk_bytes=32 << 20, files=2000)
-SHORT = Limits(time_limit=1.5, memory_mib=256, output_bytes=16 << 20, disk_bytes=32 << 20, files=2000)
-BUSY = Limits(time_limit=20.0, cpu_limit=1.0, memory_mib=256, output_bytes=16 << 20, disk_bytes=32 << 20, files=2000)
+# Users that own nothing on any system; one for each run, since the kernel counts what all of one user's have together.
+FIRST_ORDINARY, ORDINARY_USERS = 2_100_000_000, 1_000_000
 HONEST = Submission(
     "honest.py",
     "def gradients(W, b, x, t, activation, lam):\n    return [2 * w for w in W], [2 * v for v in b]\n",
@@ -52,11 +59,13 @@ CALLS = Calls([problem(1), problem(2), problem(1)])
 
 def right(value: Any, call: Call) -> bool:
     """Whether dW and db are twice W and b, as the honest program's are, to the last bit."""
+    if not isinstance(value, tuple) or len(value) < 2 or not all(type(part) is list for part in value[:2]):
+        return False
     W, b = call.arguments[:2]
     dW, db = value[:2]
     return all(
         type(got) is np.ndarray and got.dtype == np.float64 and np.array_equal(got, 2 * given)
-        for got, given in zip([*dW, *db], [*W, *b], strict=True)
+        for got, given in itertools.zip_longest([*dW, *db], [*W, *b])
     )
 
 
@@ -67,99 +76,6 @@ def all_right(result: Any) -> bool:
     )
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A hostile program and what must come of it: a state, words of the message, or answers that are right.
-
-    elsewhere: mode -> (state, words) where they differ there.
-    """
-
-    state: str
-    says: str = ""
-    limits: Limits = LIMITS
-    right: bool = False
-    elsewhere: dict[str, tuple[str, str]] = field(default_factory=dict)
-
-    def expected(self, mode: str) -> tuple[str, str]:
-        """State and words in a mode."""
-        return self.elsewhere.get(mode, (self.state, self.says))
-
-
-_FILLED = ("crashed", "filled its folder: 32 MiB or 2000 files")
-RIGHT = Kind("ok", right=True)
-KINDS: dict[str, Kind] = {
-    # ending early
-    "exit_on_import.py": Kind("crashed", "ended early with exit status 0, on import"),
-    "exit_in_call.py": Kind("crashed", "ended early with exit status 0, in gradients, call 2 of 3"),
-    "sys_exit_on_import.py": Kind("crashed", "on import, line 5: SystemExit: 0"),
-    "sys_exit_in_call.py": Kind("crashed", "gradients, line 5: SystemExit: 0"),
-    "atexit_then_raise.py": Kind("error", "on import, line 7: ValueError: nothing here"),
-    "atexit_hook.py": RIGHT,
-    "signal_sigkill.py": Kind("crashed", "ended by SIGKILL, on import"),
-    "signal_sigterm.py": Kind("crashed", "ended by SIGTERM, on import"),
-    "signal_sigabrt.py": Kind("crashed", "ended by SIGABRT, on import"),
-    "signal_sigstop.py": Kind("timeout", "did not finish within 1.5 s, on import", SHORT),
-    "segfault.py": Kind("crashed", "ended by SIGSEGV, in gradients, call 1 of 3"),
-    "recursion.py": Kind("error", "gradients, line 5: RecursionError"),
-    "hostile_message.py": Kind("error", "<script>alert(1)</script>\\n# [x](javascript:1)\\x1b[31m\\u202eyyy"),
-    "hostile_exception.py": Kind("error", "Odd"),
-    # the way back
-    "writes_to_descriptors.py": Kind("crashed", "wrote to the grader's own channel"),
-    "writes_and_goes_on.py": Kind("crashed", "wrote to the grader's own channel"),
-    "closes_descriptors.py": Kind("crashed", limits=SHORT),
-    "forges_the_end.py": Kind("crashed", "ended early, in gradients, call 1 of 3"),
-    "forges_answers.py": Kind("crashed", "wrote to the grader's own channel"),
-    "forged_output.py": RIGHT,
-    "writes_into_inputs.py": RIGHT,
-    "changes_lists.py": RIGHT,
-    # not doing the work
-    "imports_torch.py": RIGHT,
-    "imports_tensorflow.py": RIGHT,
-    "imports_jax.py": Kind("forbidden", "gradients, line 7: ModuleNotFoundError: No module named 'jax' (autograd is"),
-    "imports_autograd.py": Kind("forbidden", "gradients, line 8: ModuleNotFoundError: No module named 'autograd'"),
-    "imports_torch_late.py": Kind(
-        "error", "gradients, line 7: ModuleNotFoundError: No module named 'torch' (it is not"
-    ),
-    "imports_torch_maybe.py": RIGHT,
-    # time
-    "endless_loop.py": Kind("timeout", "did not finish within 1.5 s, on import", SHORT),
-    "endless_in_call.py": Kind("timeout", "did not finish within 1.5 s, in gradients, call 2 of 3", SHORT),
-    "endless_numpy.py": Kind("timeout", "in gradients, call 1 of 3", SHORT),
-    "sleeps.py": Kind("timeout", "on import", SHORT),
-    "deaf_to_time.py": Kind("timeout", "on import", SHORT),
-    "busy_children.py": Kind("timeout", "used more than 1 s of processor time, on import", BUSY),
-    # processes
-    "fork_bomb.py": Kind("timeout", "on import", SHORT),
-    "fork_bomb_once.py": Kind("error", "line 6: BlockingIOError"),
-    "forks_and_answers.py": RIGHT,
-    "daemon.py": RIGHT,
-    "subprocesses.py": RIGHT,
-    "kill_everyone.py": RIGHT,
-    "ten_thousand_threads.py": Kind("error", "RuntimeError: can't start new thread"),
-    # memory, of one process and of all
-    "memory_lists.py": Kind("memory", "MemoryError"),
-    "memory_numpy.py": Kind("memory", "gradients, line 9"),
-    "memory_shared.py": Kind("memory", "on import, line"),
-    "memory_signal.py": Kind("memory", "needed more than 256 MiB, on import"),
-    "memory_children.py": Kind("memory", "needed more than 256 MiB, on import"),
-    "memory_children_shared.py": Kind("memory", "needed more than 256 MiB, on import"),
-    "shared_memory.py": RIGHT,
-    # the disk
-    "huge_file.py": Kind("error", "OSError"),
-    "many_descriptors.py": Kind("error", "line 5: OSError"),
-    "full_disk.py": Kind("error", "No space left", elsewhere={"process": _FILLED}),
-    "many_files.py": Kind("error", "No space left", elsewhere={"process": _FILLED, "bubblewrap": _FILLED}),
-    "unlinked_files.py": Kind("error", "No space left", elsewhere={"process": _FILLED}),
-    "preallocated_files.py": Kind("error", "No space left", elsewhere={"process": _FILLED}),
-    "deep_folders.py": RIGHT,
-    # output
-    "floods_stdout.py": Kind("crashed", "printed more than 16 MiB, on import"),
-    "floods_stderr.py": Kind("crashed", "printed more than 16 MiB, on import"),
-    "prints_much.py": RIGHT,
-    # what an honest program may do, and does
-    "uses_what_it_may.py": RIGHT,
-}
-
 # Running them --------------------------------------------------------------------------------------------------------
 
 
@@ -169,30 +85,88 @@ def ran(mode: str, names: list[str]) -> dict[str, Any]:
         sandbox = choose(mode)
     except BadInput as reason:
         return {"skip": f"{reason}{' (apt-get install bubblewrap)' if mode == 'bubblewrap' else ''}"}
-    # Where all are one user, the kernel counts the processes of two that run beside each other together.
-    with ThreadPoolExecutor(1 if mode == "process" and os.geteuid() != 0 else 2) as pool:
-        found = dict(zip(names, pool.map(lambda name: _one(name, sandbox), names), strict=True))
-    tried = _tried(sandbox)
-    servers.pool.close()
-    return {"kinds": found, "tried": tried, "left": left()}
+    names = [name for name in names if mode in KINDS[name].modes]
+    with _noted_users() as users, _place() as place:
+        harness = Harness(sandbox, place)
+        # Where all are one user, the kernel counts the processes of two that run beside each other together.
+        with ThreadPoolExecutor(1 if mode == "process" and os.geteuid() != 0 else 2) as pool:
+            found = dict(zip(names, pool.map(harness.outcome, names), strict=True))
+        tried = _tried(sandbox)
+        servers.pool.close()
+    return {"kinds": found, "tried": tried, "left": left(users)}
 
 
-def _one(name: str, sandbox: Sandbox) -> dict[str, Any]:
-    try:
-        result = run(read_submission(HOSTILE / name), CALLS, limits=KINDS[name].limits, sandbox=sandbox)
-        neighbour = run(HONEST, CALLS, limits=LIMITS, sandbox=sandbox)
-    except IsolationError as error:
-        return {"state": "grader-error", "message": str(error), "right": False, "neighbour": False}
-    texts = [result.message, *(reply.message for reply in result.replies)]
-    printable = all(map(str.isprintable, texts)) and all(c.isprintable() or c in "\n\t" for c in result.output)
-    return {
-        "state": result.state,
-        "message": result.message,
-        "right": all_right(result),
-        "neighbour": all_right(neighbour),
-        "printable": printable,
-        "seconds": result.seconds,
-    }
+@contextlib.contextmanager
+def _place() -> Iterator[Place]:
+    """A word in a file that every user of this machine can read, and a port on which somebody listens."""
+    word = "the-expected-", secrets.token_hex(8)
+    with (
+        tempfile.TemporaryDirectory(prefix="open-", dir="/tmp") as folder,
+        socket.create_server(("127.0.0.1", 0)) as at,
+    ):
+        Path(folder).chmod(0o755)
+        path = Path(folder, "answers.txt")
+        path.write_text("".join(word))
+        yield Place(str(path), word, *at.getsockname())
+
+
+class Harness:
+    """Runs kinds in a sandbox, and grades an honest program after each."""
+
+    def __init__(self, sandbox: Sandbox, place: Place) -> None:
+        self.sandbox, self.place = sandbox, place
+        self._records: dict[str, list[Any]] = {}
+        whole = examination(Assignment(), 0)
+        some = replace(whole.fixture, cases=(*whole.fixture.cases[:3], *whole.fixture.cases[3::20]))
+        self.exam = Examination(some, Calls(calls(some)))
+        self.honest = self._honest_record()
+        assert b'"state":"correct"' in self.honest.replace(b'": ', b'":'), self.honest
+
+    def _honest_record(self) -> bytes:
+        """The honest program's record, but for its timings."""
+        record = grade_submission(Submission("honest.py", RIGHT, "honest.py"), self.exam, self.sandbox)
+        record.timings = {}
+        return encode(record)
+
+    def outcome(self, name: str) -> dict[str, Any]:
+        """What came of a kind, for the tests."""
+        kind = KINDS[name]
+        try:
+            result = self._run(name, kind)
+            neighbour = self._honest_record()
+        except IsolationError as error:
+            return {"state": "grader-error", "message": str(error)}
+        texts = [result.message, *(reply.message for reply in result.replies)]
+        printable = all(map(str.isprintable, texts)) and all(c.isprintable() or c in "\n\t" for c in result.output)
+        return {
+            "state": result.state,
+            "message": result.message,
+            "right": kind.arguments is None and all_right(result),
+            "holds": kind.holds(result),
+            "answers": repr([reply.value for reply in result.replies])[:500],
+            "neighbour": neighbour == self.honest,
+            "printable": printable,
+            # A record depends on the run alone: in one sandbox is enough.
+            "record": self._record(result) if self.sandbox.mode == "process" and not own_user() else None,
+            "seconds": result.seconds,
+        }
+
+    def _record(self, result: Run) -> list[Any]:
+        """State and score of a run's record, and whether its page is printable; judged once for equal answers."""
+        key = repr((result.state, result.functions, result.replies))
+        if key not in self._records:
+            record = grade("hostile.py", result, self.exam)
+            printable = all(c.isprintable() or c == "\n" for c in as_markdown(record))
+            self._records[key] = [record.state, record.score, printable]
+        return self._records[key]
+
+    def _run(self, name: str, kind: Kind) -> Run:
+        asked = CALLS if kind.arguments is None else Calls([Call("gradients", kind.arguments(self.place))])
+        results = [
+            run(program(name), asked, limits=kind.limits, backend=kind.backend, sandbox=self.sandbox)
+            for _ in range(kind.times)
+        ]
+        return results[-1]
 
 
 def _tried(sandbox: Sandbox) -> dict[str, Any]:
@@ -212,10 +186,39 @@ def tries(folders: int = 0, only: tuple[str, ...] = ()) -> Call:
     return Call("gradients", ({**numbers, "tomorrow": 480, "folders": folders, "only": list(only)},))
 
 
-def left() -> list[str]:
+@contextlib.contextmanager
+def _noted_users() -> Iterator[set[int]]:
+    """The users that submissions are run as meanwhile: of each server, and of each wrapped worker."""
+    users: set[int] = {os.getuid()} if own_user() else set()
+    begin, single = servers._Zygote.__init__, isolation.user_for
+
+    def noted(self: servers._Zygote, kind: servers.Kind) -> None:
+        begin(self, kind)
+        users.add(self.told["user"] or 0)
+        with contextlib.suppress(OSError):
+            users.add(Path(f"/proc/{self.process.pid}").stat().st_uid)
+
+    def noted_single(sandbox: Sandbox) -> int | None:
+        user = single(sandbox)
+        users.add(user or 0)
+        return user
+
+    servers._Zygote.__init__, isolation.user_for = noted, noted_single
+    try:
+        yield users
+    finally:
+        servers._Zygote.__init__, isolation.user_for = begin, single
+
+
+def own_user() -> bool:
+    """Whether this process is of the user that these tests alone have."""
+    return FIRST_ORDINARY <= os.getuid() < FIRST_ORDINARY + ORDINARY_USERS
+
+
+def left(users: set[int]) -> list[str]:
     """What submissions left on this machine: processes, files, what has a key."""
-    own = os.getuid()
-    ours = (lambda user: user == own) if own == ORDINARY else (lambda user: user >= 1_880_000_000)
+    others = users - {0} if own_user() else users - {0, os.getuid()}
+    ours = others.__contains__
     return [*_processes(ours), *_files(ours), *_with_keys(ours)]
 
 
@@ -279,7 +282,7 @@ def as_ordinary_user(command: list[str]) -> list[str] | str:
     shut = next((path for path in reversed(base.parents) if not path.stat().st_mode & 1), None)
     if any(not path.stat().st_mode & 1 for path in (ROOT, *ROOT.parents)):
         return f"the folder {ROOT} is one that only root can enter"
-    script = _OPEN.replace("USER", str(ORDINARY))
+    script = _OPEN.replace("USER", str(FIRST_ORDINARY + secrets.randbelow(ORDINARY_USERS)))
     return ["unshare", "--mount", "sh", "-c", script, "sh", str(shut or ""), str(base), *command]
 
 

@@ -51,6 +51,7 @@ ASSIGNMENTS = {
     "no penalty": "l2 = false\n",
     "deep": "layers = [1, 6]\n",
 }
+WITH_STEP = {"a step": "[points]\ngradients = 5.0\nstep = 5.0\n"}
 # What is returned in place of the gradients; the true forward lines are handed over with each.
 IDLE = {
     "zeros": "dW, db, back = nothing(dW), nothing(db), {}",
@@ -64,6 +65,9 @@ IDLE = {
     "the target for delta": "delta = t; OWN",
     "copies of the weights": "dW, db, back = [w.copy() for w in W], [v.copy() for v in b], {}",
     "not a number": "dW, db, back = [v * np.nan for v in dW], [v * np.nan for v in db], {}",
+    "infinite lines": "back = {k: v + np.inf for k, v in back.items()}; dW, db = nothing(dW), nothing(db)",
+    "infinite lines and gradients": "dW, db, back = [v + np.inf for v in dW], [v + np.inf for v in db], "
+    "{k: v - np.inf for k, v in back.items()}",
     "not a number for delta": "back = {k: v * np.nan for k, v in back.items()}; dW, db = nothing(dW), nothing(db)",
     "smallest numbers for delta": "back = {k: 0 * v + 5e-324 for k, v in back.items()}; "
     "dW, db = [lam * w for w in W], nothing(db)",
@@ -97,7 +101,7 @@ HONEST = {
 
 @cache
 def exam(name: str) -> Examination:
-    return examination(assignment_from(tomllib.loads(ASSIGNMENTS[name]), name), seed=3)
+    return examination(assignment_from(tomllib.loads((ASSIGNMENTS | WITH_STEP)[name]), name), seed=3)
 
 
 def graded(end: str, assignment: str = "default", change: tuple[str, str] = ("", "")) -> GradeRecord:
@@ -124,6 +128,22 @@ def test_no_work_earns_no_points(end: str, assignment: str) -> None:
     record = graded(IDLE[end], assignment)
     assert record.state != "correct"
     assert (record.score or 0) <= 0.05 * record.max_score
+
+
+STEP = """
+
+def step(W, b, x, t, activation, lam, eta):
+    return W, b
+"""
+
+
+@pytest.mark.parametrize("end", ["zeros", "zeros, and zeros for delta", "not a number"])
+def test_a_step_that_does_nothing_is_paid_nothing(end: str) -> None:
+    """Right by the program's own gradients, which are zero; a step counts where there is something to step along."""
+    record = graded(IDLE[end], "a step", ("import numpy as np", f"import numpy as np{STEP}"))
+    step = next(line for line in record.lines if line.name.startswith(("step", "W")))
+    assert (record.state, step.points) == ("wrong", 0.0)
+    assert (record.score or 0.0) <= 0.05 * record.max_score
 
 
 @pytest.mark.parametrize("end", ["zeros, and zeros for delta", "the target for delta"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.classes import HERE
+from tests.hostile_kinds import KINDS
 from verify.commands import compare
 from verify.commands import grade as grade_command
 from verify.grading.assignment import Assignment, assignment_from, read_assignment
@@ -73,3 +75,39 @@ def _toml(text: str) -> object:
     import tomllib
 
     return tomllib.loads(f"value = {text}")["value"]
+
+
+# What a sandbox stops -------------------------------------------------------------------------------------------------
+
+SECURITY = PAGE[PAGE.index("## Security") :]
+ROWS = [
+    [cell.strip() for cell in line.strip("| ").split(" | ")]
+    for line in SECURITY.splitlines()
+    if line.startswith("| ") and not line.startswith(("| --- ", "| a submission that", "| what is tried"))
+]
+
+
+def named(row: list[str]) -> list[str]:
+    """What the last column of a line names."""
+    return re.findall(r"`([^`]+)`", row[-1])
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0][:40])
+def test_every_line_names_what_tries_it_and_that_is_there(row: list[str]) -> None:
+    programs = {name.partition(" ")[0].removesuffix(".py") for name in KINDS} | {"tries"}
+    if row[-1] == "–":
+        assert "**not stopped**" in row[1], "what is stopped has a test"
+        return
+    assert named(row)
+    for name in named(row):
+        path, _, function = name.partition("::")
+        if function:
+            assert re.search(rf"^def {function}\(", (ROOT / path).read_text(encoding="utf-8"), re.M), name
+        else:
+            assert fnmatch.filter(programs, name), f"{name} is run by no test of every sandbox"
+
+
+def test_every_hostile_program_stands_in_a_line() -> None:
+    patterns = [name for row in ROWS for name in named(row)]
+    programs = [path.stem for path in (ROOT / "tests" / "hostile").glob("*.py")]
+    assert [p for p in programs if not any(fnmatch.fnmatch(p, pattern) for pattern in patterns)] == []

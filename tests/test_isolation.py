@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.hostile_runs import CALLS, HONEST, HOSTILE, LIMITS, all_right, right
+from tests.hostile_kinds import HOSTILE, LIMITS
+from tests.hostile_runs import CALLS, HONEST, all_right, right
 from verify import isolation
 from verify.errors import BadInput
 from verify.isolation import Call, Calls, IsolationError, Limits, Outcome, Run, Sandbox, Unusable, choose, run, servers

@@ -3,10 +3,12 @@
 import random
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from verify.benchmarks import odd
+from verify.benchmarks.odd_files import FORMS
 
 LATE = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -23,6 +25,18 @@ def test_damaged_files_are_read_or_told() -> None:
     assert 50 < found.taken < 350
 
 
+def test_classes_of_damaged_files_are_looked_through_or_told() -> None:
+    found = odd.count_classes(seed=5, cases=60)
+    assert found.failures == []
+    assert 10 < found.taken <= 60
+
+
+def test_odd_answers_are_graded_and_have_a_page() -> None:
+    found = odd.count_graded(seed=5, cases=4)
+    assert found.failures == []
+    assert found.cases == 4
+
+
 PARTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.complex_numbers() | st.text(max_size=5) | st.binary(),
     lambda inner: st.lists(inner, max_size=4) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=3), inner),
@@ -37,17 +51,22 @@ def test_any_value_is_an_answer_or_told(value: object, columns: bool, biases: bo
 
 
 @settings(LATE, max_examples=200)
-@given(st.sampled_from(sorted(odd.good_files())), st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=6))))
-def test_any_bytes_in_any_place_are_read_or_told(tmp_path: Path, name: str, edits: list[tuple[float, bytes]]) -> None:
-    data = bytearray(odd.good_files()[name])
+@given(
+    st.sampled_from(sorted(FORMS)), st.integers(0, 1 << 32), st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=6)))
+)
+def test_any_bytes_in_any_place_are_read_or_told(
+    tmp_path: Path, name: str, seed: int, edits: list[tuple[float, bytes]]
+) -> None:
+    data = bytearray(FORMS[name](random.Random(seed)))
     for place, content in edits:
         start = int(place * len(data))
         data[start : start + len(content)] = content
     assert odd.read_file(tmp_path, name, bytes(data)) in (True, False)
 
 
-def test_good_files_are_read(tmp_path: Path) -> None:
-    assert all(odd.read_file(tmp_path, name, content) for name, content in odd.good_files().items())
+@pytest.mark.parametrize("name", FORMS)
+def test_every_form_is_read_where_it_is_whole(tmp_path: Path, name: str) -> None:
+    assert any(odd.read_file(tmp_path, name, FORMS[name](random.Random(seed))) for seed in range(10))
 
 
 def test_an_exception_is_counted() -> None:

@@ -5,28 +5,32 @@
 
 from __future__ import annotations
 
-import io
 import json
 import random
-import tarfile
 import tempfile
 import traceback
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from verify.benchmarks.odd_files import damaged
 from verify.benchmarks.tables import Settings, Table, none_of
+from verify.errors import BadInput
 from verify.grading.answers import gradients_answer
+from verify.grading.assignment import Assignment
+from verify.grading.fixtures import Case
+from verify.grading.grade import Examination, calls, examination, grade
+from verify.isolation import Calls, Outcome, Reply, Run
 from verify.isolation.inside.codec import Decoder, Encoder
+from verify.reports import graded_pages
+from verify.submissions.finding import find
 from verify.submissions.reading import Entry, read_entry
 from verify.submissions.submission import Ungradable
 
 _MOST = 1 << 20
-_PROGRAM = "import numpy as np\n\ndef gradients(W, b, x, t, activation, lam):\n    return W, b\n"
 _DTYPES = ("f8", ">f8", "f4", "f2", "f16", "c16", "c8", "i8", "u1", "b1", "S3", "U2", "M8[s]", "O", "V4", "i4,f8")
 _SHAPES = ((), (0,), (1,), (3,), (2, 3), (3, 2), (1, 1), (0, 4), (2, 0, 2), (1,) * 32)
 _LEAVES = (
@@ -78,87 +82,69 @@ def _array(chance: random.Random) -> Any:
 
 def sort(value: Any, *, columns: bool = False, biases: bool = True) -> bool:
     """Sends an answer as a submission does, and sorts it; whether it has lines."""
+    return gradients_answer(_received(value), 2, columns=columns, biases=biases).returned
+
+
+def _received(value: Any) -> Any:
+    """What arrives of an answer that a submission sends."""
     encoder = Encoder(_MOST)
     structure = json.loads(json.dumps(encoder.encode(value)))
-    received = Decoder(b"".join(encoder.buffers)).decode(structure)
-    return gradients_answer(received, 2, columns=columns, biases=biases).returned
+    return Decoder(b"".join(encoder.buffers)).decode(structure)
+
+
+# Answers that are graded ---------------------------------------------------------------------------------------------
+
+
+class Graded:
+    """Grades odd answers to a few small problems, and writes their pages, with no sandbox between."""
+
+    def __init__(self) -> None:
+        whole = examination(Assignment(), 0)
+        some = replace(whole.fixture, cases=(*whole.fixture.cases[:3], *whole.fixture.cases[5:60:18]))
+        self.exam = Examination(some, Calls(calls(some)))
+
+    def submission(self, chance: random.Random) -> bool:
+        """Whether a submission's record is as a record must be: its page is written, and no points are free."""
+        seed, odd = chance.getrandbits(64), chance.random()
+        replies = [
+            Reply(Outcome.RETURNED, self._answer(case, random.Random(seed), odd)) for case in self.exam.fixture.cases
+        ]
+        record = grade("odd.py", Run("ok", tuple(replies), frozenset({"gradients"})), self.exam)
+        graded_pages.as_markdown(record)
+        graded_pages.as_html(record)
+        if record.score is None or not 0 <= record.score <= record.max_score:
+            raise AssertionError(f"score {record.score}")
+        return record.state in ("correct", "undecided")
+
+    def _answer(self, case: Case, chance: random.Random, odd: float) -> Any:
+        """The right lines, or what is odd in the same place on every problem."""
+        lines = {name: value.numpy().copy() for name, value in case.truth.items()}
+        dW, db = ([lines.pop(f"{kind}{l}") for l in range(1, case.problem.L + 1)] for kind in ("dW", "db"))
+        kept = {name: value for name, value in lines.items() if chance.random() < 0.5}
+        value = (dW, db, kept)
+        return _received(value if odd < 0.1 else _with_odd_numbers(chance, value, odd))
+
+
+def _with_odd_numbers(chance: random.Random, value: Any, odd: float) -> Any:
+    """The same structure with some of its arrays replaced, or with a few odd entries."""
+    if isinstance(value, dict):
+        return {key: _with_odd_numbers(chance, entry, odd) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_with_odd_numbers(chance, entry, odd) for entry in value)
+    how = chance.random()
+    if how > odd / 2:
+        return value
+    number = chance.choice([0.0, 1.0, -1.0, float("nan"), float("inf"), float("-inf"), 5e-324, 1e308])
+    if how < odd / 8 or np.ndim(value) == 0:
+        return chance.choice([_part(chance), np.full_like(value, number), np.empty((0, *np.shape(value)[1:]))])
+    if how < odd / 4:
+        return chance.choice([value.T, value[..., :0], value[:1], value[None], value.astype("f4"), value.astype("i8")])
+    changed = np.array(value)
+    changed.flat[chance.randrange(max(1, changed.size)) if changed.size else slice(0)] = number
+    return changed
 
 
 # Files ---------------------------------------------------------------------------------------------------------------
-
-
-def good_files() -> dict[str, bytes]:
-    """Name -> a submission of that form, as it should be."""
-    files = {"submission.py": _PROGRAM, "data/数据.txt": "1"}
-    tars = {f"hw.tar{suffix}": _tarred(files, mode) for suffix, mode in (("", "w"), (".gz", "w:gz"), (".xz", "w:xz"))}
-    text = f"---\ntitle: hw\n---\n\n```{{python}}\n{_PROGRAM}```\n"
-    return tars | {
-        "hw.zip": _zipped(files),
-        "hw.py": _PROGRAM.encode(),
-        "hw.ipynb": json.dumps(_notebook()).encode(),
-        "hw.qmd": text.encode(),
-    }
-
-
-def _notebook() -> dict[str, Any]:
-    cells = [
-        {"cell_type": "markdown", "metadata": {}, "source": ["# hw\n"]},
-        {"cell_type": "code", "metadata": {}, "execution_count": 1, "outputs": [], "source": _PROGRAM.splitlines(True)},
-        {"cell_type": "code", "metadata": {}, "execution_count": 2, "outputs": [], "source": "%time x = 1\n!ls"},
-    ]
-    return {"nbformat": 4, "nbformat_minor": 4, "metadata": {"kernelspec": {"name": "python3"}}, "cells": cells}
-
-
-def _zipped(files: Mapping[str, str]) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return packed.getvalue()
-
-
-def _tarred(files: Mapping[str, str], mode: Any) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode=mode) as archive:
-        for name, text in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(text.encode())
-            archive.addfile(member, io.BytesIO(text.encode()))
-    return packed.getvalue()
-
-
-def damaged(chance: random.Random) -> Iterator[tuple[str, bytes]]:
-    """Without end: a file's name and content, damaged as bytes, or, a notebook, as JSON."""
-    good = good_files()
-    while True:
-        name, content = chance.choice([*good.items()])
-        if name.endswith(".ipynb") and chance.random() < 0.7:
-            yield name, json.dumps(_changed(chance, json.loads(content))).encode()
-        else:
-            yield name, _bitten(chance, content)
-
-
-def _bitten(chance: random.Random, content: bytes) -> bytes:
-    data = bytearray(content)
-    for _ in range(chance.randint(1, 6)):
-        start, length = chance.randrange(len(data) + 1), chance.choice([0, 1, 1, 2, 8, 100])
-        data[start : start + length] = chance.choice([
-            chance.randbytes(length), b"", bytes(length), b"\xff" * length, bytes(data[:length]),
-        ])  # fmt: skip
-    return bytes(data[: chance.randrange(len(data) + 1)]) if chance.random() < 0.1 else bytes(data)
-
-
-def _changed(chance: random.Random, value: Any) -> Any:
-    """JSON with some of its values gone, doubled or replaced."""
-    if chance.random() < 0.06:
-        odd = [None, True, -1, 1e308, "", "\ud800", [], [[]], {}, {"cells": []}, "x" * 100, [None], "\0", "%%", "!"]
-        return chance.choice(odd)
-    if isinstance(value, dict):
-        return {key: _changed(chance, entry) for key, entry in value.items() if chance.random() > 0.04}
-    if isinstance(value, list):
-        kept = [_changed(chance, entry) for entry in value if chance.random() > 0.04]
-        return kept + kept[: chance.random() < 0.05]
-    return value
 
 
 def read_file(folder: Path, name: str, content: bytes) -> bool:
@@ -167,9 +153,27 @@ def read_file(folder: Path, name: str, content: bytes) -> bool:
     path.write_bytes(content)
     try:
         read_entry(Entry(name, path, ()))
-    except Ungradable:
+    except Ungradable as reason:
+        text = str(reason)
+        if len(text.splitlines()) != 1 or not text.isprintable():
+            raise AssertionError(f"not one line: {text!r}") from None
         return False
+    finally:
+        path.unlink()
     return True
+
+
+def find_files(folder: Path, files: Sequence[tuple[str, bytes]]) -> bool:
+    """Lets a class of such files be found, as grade.py does; whether it has submissions."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        for at, (file, content) in enumerate(files):
+            Path(name, f"{at}-{file}").write_bytes(content)
+        try:
+            return bool(find([Path(name)]).entries) and bool(find([next(Path(name).iterdir())]).entries)
+        except BadInput as reason:
+            if len(str(reason).splitlines()) != 1:
+                raise AssertionError(f"not one line: {reason}") from None
+            return False
 
 
 # The table -----------------------------------------------------------------------------------------------------------
@@ -210,10 +214,34 @@ def count_files(seed: int, cases: int) -> Count:
     return found
 
 
+def count_graded(seed: int, cases: int) -> Count:
+    """That many submissions whose answers are odd, graded."""
+    found, chance, grading = Count(), random.Random(seed), Graded()
+    for _ in range(cases):
+        found.add(lambda: grading.submission(chance))
+    return found
+
+
+def count_classes(seed: int, cases: int) -> Count:
+    """That many folders of some damaged files, looked through."""
+    found, chance = Count(), random.Random(seed)
+    files = damaged(chance)
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(cases):
+            some = [next(files) for _ in range(chance.randint(1, 4))]
+            found.add(lambda some=some: find_files(Path(folder), some))
+    return found
+
+
 def odd_table(settings: Settings) -> Table:
     """Odd answers and damaged files, and what of them was met with an exception."""
-    answers, files = (1000, 300) if settings.quick else (100_000, 10_000)
-    counts = {"odd answers": count_answers(settings.seed, answers), "damaged files": count_files(settings.seed, files)}
+    answers, files, graded, classes = (1000, 300, 3, 30) if settings.quick else (100_000, 10_000, 500, 1000)
+    counts = {
+        "odd answers, sorted": count_answers(settings.seed, answers),
+        "odd answers, graded, with their pages": count_graded(settings.seed, graded),
+        "damaged files, read": count_files(settings.seed, files),
+        "classes of damaged files, looked through": count_classes(settings.seed, classes),
+    }
     rows = [(name, f"{c.cases:,}", f"{c.taken:,}", str(len(c.failures))) for name, c in counts.items()]
     notes = [c.failures[0] for c in counts.values() if c.failures]
     record = {name: {"cases": c.cases, "taken": c.taken, "failures": c.failures[:20]} for name, c in counts.items()}

@@ -11,10 +11,14 @@ from verify.errors import BadInput
 
 @dataclass(frozen=True)
 class Settings:
-    """quick: small networks and few repetitions, to see that all works. progress takes a line of text."""
+    """quick: small networks and few repetitions, to see that all works. progress takes a line of text.
+
+    share (k, n): of the drawn programs and entries the k-th of n shares, each of which can run by itself.
+    """
 
     quick: bool = False
     seed: int = 0
+    share: tuple[int, int] = (1, 1)
     progress: Callable[[str], None] = lambda text: None
 
 
@@ -70,14 +74,17 @@ def _makers() -> dict[str, Maker]:
         course_table,
         general,
         grading,
+        guided,
         memory,
         naming,
+        neighbours,
         odd,
         sensitivity,
         soundness,
         speed,
         step,
         verdicts,
+        walls,
     )
 
     return {
@@ -96,7 +103,10 @@ def _makers() -> dict[str, Maker]:
         "grading": grading.grading_table,
         "class-memory": grading.class_memory_table,
         "killed": grading.killed_table,
+        "neighbours": neighbours.neighbours_table,
+        "walls": walls.walls_table,
         "odd": odd.odd_table,
+        "guided": guided.guided_table,
         "course": course_table.course_table,
         "planted": backward.planted_table,
         "sound": backward.sound_table,
@@ -115,9 +125,9 @@ VERDICTS: tuple[str, ...] = ("verdicts", "names")
 # check_backward's and the general engine's: minutes, and only where they are named.
 BACKWARD: tuple[str, ...] = ("planted", "sound", "kernels", "programs", "backward-time", "general")
 # They grade whole classes, for minutes each, and need both cores to themselves: only where they are named.
-GRADING: tuple[str, ...] = ("grading", "class-memory", "killed", "course")
-# A hundred thousand odd answers, ten thousand damaged files: a minute or more.
-ODD: tuple[str, ...] = ("odd",)
+GRADING: tuple[str, ...] = ("grading", "class-memory", "killed", "course", "neighbours", "walls")
+# A hundred thousand odd answers, ten thousand damaged files, and as many as coverage leads to: minutes.
+ODD: tuple[str, ...] = ("odd", "guided")
 
 
 def run(names: Iterable[str], settings: Settings) -> list[Table]:

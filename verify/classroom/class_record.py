@@ -131,6 +131,7 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
     due: str = ""
     shown: str = "case"
     sandbox: str
+    sandbox_notes: list[str] = []
     seed: int | None
     digests: dict[str, str]
 

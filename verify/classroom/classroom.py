@@ -233,6 +233,7 @@ class Classroom:
             due=self.sitting.assignment.due,
             shown=shown,
             sandbox=self._ground.sandbox,
+            sandbox_notes=list(self._ground.notes),
             seed=self.sitting.shown_seed,
             digests=self._digests(),
         )

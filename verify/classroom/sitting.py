@@ -39,6 +39,7 @@ _NOT_GRADING = frozenset({"__pycache__", "benchmarks"})
 _GRADING_SECONDS = 900.0
 # A processor that is shared with nobody gives a busy program all of its time but what the clocks differ by.
 _MOST_OF_IT = 0.9
+_LITTLE_OF_IT = 0.03
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,14 @@ class Graded:
 
 @dataclass(frozen=True)
 class Ground:
-    """Where submissions are graded: the sandbox that works there, and the version of the grader."""
+    """Where submissions are graded: the sandbox that works there, and the version of the grader.
+
+    notes: what the sandbox shuts out there, and which bounds hold.
+    """
 
     sandbox: str
     version: str
+    notes: tuple[str, ...] = ()
 
 
 def read(entry: Entry, asked: Assignment) -> Submission | Unread:
@@ -104,10 +109,13 @@ def ground(sitting: Sitting) -> Ground:
     import torch
 
     from verify.isolation import choose
+    from verify.isolation.packages import check_offered
 
     if sitting.device == "cuda" and not torch.cuda.is_available():
         raise BadInput("--device cuda: torch finds no CUDA device there; allowed is cpu")
-    return Ground(choose(sitting.sandbox).mode, version(sitting.device))
+    check_offered(sitting.assignment.packages)
+    chosen = choose(sitting.sandbox)
+    return Ground(chosen.mode, version(sitting.device), chosen.notes)
 
 
 def grade(work: Work) -> Graded:
@@ -150,11 +158,13 @@ def _said_of_second_run(record: GradeRecord) -> GradeRecord:
 
 
 def _starved(record: GradeRecord, sitting: Sitting) -> bool:
-    """Whether it ran out of time by the clock without having had the processor for most of it."""
+    """Whether it ran out of time by the clock without having had the processor for most of it, and wanted it."""
     if "wide_starved" in record.timings:
         return True
     limit = sitting.assignment.cpu_limit or sitting.assignment.time_limit
-    return record.state == "timeout" and record.timings.get("cpu", 0.0) < _MOST_OF_IT * limit
+    # Who slept has waited for nobody, and would sleep again.
+    wanted = record.timings.get("waited", limit) > _LITTLE_OF_IT * sitting.assignment.time_limit
+    return record.state == "timeout" and record.timings.get("cpu", 0.0) < _MOST_OF_IT * limit and wanted
 
 
 @functools.cache

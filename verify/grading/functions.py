@@ -43,6 +43,7 @@ class _Value:
     allowed: Tensor
     yours: Tensor | None
     on_own: Tensor | None = None  # what a step along the student's own gradients gives
+    start: Tensor | None = None  # what a step that does nothing gives
 
     @property
     def fits(self) -> bool:
@@ -53,6 +54,18 @@ class _Value:
         if self.yours is None or expected is None or not self.fits:
             return False
         return bool(((self.yours - expected).abs() <= factor * self.allowed).all())
+
+    @property
+    def carried(self) -> bool:
+        """Whether it is right on the student's own gradients."""
+        return self.agrees_with(self.on_own, 2)
+
+    @property
+    def blind(self) -> bool:
+        """Whether a step that does nothing would be right there too: along gradients of 0."""
+        if self.on_own is None or self.start is None:
+            return False
+        return bool(((self.start - self.on_own).abs() <= 2 * self.allowed).all())
 
 
 def judge_functions(fixture: Fixture, heard: dict[str, list[Heard]], *, float32: bool) -> list[Judged]:
@@ -66,7 +79,7 @@ def judge_functions(fixture: Fixture, heard: dict[str, list[Heard]], *, float32:
 
 
 def _judged(fixture: Fixture, function: str, name: str, rows: Sequence[Heard], float32: bool) -> Judged:
-    wrong = carried = 0
+    wrong = carried = blind = 0
     reason: Said | None = None
     worst = None
     for row in rows:
@@ -74,10 +87,12 @@ def _judged(fixture: Fixture, function: str, name: str, rows: Sequence[Heard], f
         if not bad:
             continue
         wrong += 1
-        carried += all(v.agrees_with(v.on_own, 2) for v in bad)
+        along_own = all(v.carried for v in bad)
+        blind += along_own and any(v.blind for v in bad)
+        carried += along_own and not any(v.blind for v in bad)
         reason = reason or (None if bad[0].fits else _form(fixture, function, bad[0], row.reply))
         worst = worst or _worst(bad[0], row.case.problem.label)
-    return Judged(name, len(rows), wrong, carried, 0, worst, reason, function)
+    return Judged(name, len(rows), wrong, carried, blind, worst, reason, function)
 
 
 def _form(fixture: Fixture, function: str, value: _Value, reply: Reply) -> Said:
@@ -123,7 +138,7 @@ def _stepped(row: Heard, line: str, start: Tensor, yours: Tensor | None, float32
     u = FLOAT32 if float32 else FLOAT64
     allowed = ETA * row.case.allowed(line, float32=float32) + 6 * u * (start.abs() + ETA * gradient.abs())
     on_own = start - ETA * own if own is not None and own.shape == start.shape else None
-    return _Value(start - ETA * gradient, allowed, yours, on_own)
+    return _Value(start - ETA * gradient, allowed, yours, on_own, start)
 
 
 def _as_rows(value: Any, columns: bool) -> Tensor | None:
@@ -137,12 +152,15 @@ def _as_rows(value: Any, columns: bool) -> Tensor | None:
 
 
 def step_findings(fixture: Fixture, rows: Sequence[Heard]) -> list[Finding]:
-    """The mistakes behind a wrong step: its sign, its number, or the weights that its gradients are computed from."""
+    """The mistakes behind a wrong step: its form, its number, or the weights that its gradients are computed from."""
+    depth = fixture.assignment.layers[1]
+    for id, made in _FORMS.items():
+        if all(_is_step(fixture, row, made) for row in rows):
+            return [finding(id, depth)]
     used = [(row, Answer(lines)) for row in rows if (lines := _implied(fixture, row)) is not None]
     if not used:
         return []
     a = fixture.assignment
-    depth = a.layers[1]
     factors: dict[str, Callable[[Case], float]] = {
         "step-sign": lambda c: -1.0, "step-repeated": lambda c: float(c.problem.N)
     }  # fmt: skip
@@ -157,6 +175,30 @@ def step_findings(fixture: Fixture, rows: Sequence[Heard]) -> list[Finding]:
     observed = [(row.case, answer) for row, answer in used]
     found = Decoder(observed, a.activations, a.output, a.loss, a.biases, float32=True).accepted()
     return [finding(id, depth) for id in found[0].mistakes] if found else []
+
+
+# A step by its parameter, its own gradient, and that of the parameter beside it.
+_FORMS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "step-without-weights": lambda start, own, other: -ETA * own,
+    "step-gradients-exchanged": lambda start, own, other: start - ETA * other,
+}
+
+
+def _is_step(fixture: Fixture, row: Heard, made: Callable[[Tensor, Tensor, Tensor], Tensor]) -> bool:
+    """Whether every parameter came back as that form makes it of the gradients that the program itself returns."""
+    p, own = row.case.problem, row.answer.lines
+    for name, starts in (("W", p.W), ("b", p.b))[: 1 + fixture.assignment.biases]:
+        other = "b" if name == "W" else "W"
+        for l, (start, value) in enumerate(zip(starts, _values(fixture, row, name, False), strict=True), 1):
+            if value.yours is None or f"d{name}{l}" not in own:
+                return False
+            try:
+                wanted = made(start, own[f"d{name}{l}"], own.get(f"d{other}{l}", start * torch.nan))
+            except RuntimeError:
+                return False
+            if value.yours.shape != wanted.shape or not torch.allclose(value.yours, wanted, rtol=1e-9, atol=1e-12):
+                return False
+    return True
 
 
 def _values_of(fixture: Fixture, row: Heard) -> list[Tensor]:

@@ -204,6 +204,8 @@ class Scoring:
         named = j.name in kinds or (j.name == "b" and "W" in kinds) or (j.name == "E" and "y" in kinds)
         if j.carried == j.wrong or named:
             return "wrong", "right", _EXPLAINED
+        if j.undecided and j.carried + j.undecided == j.wrong:
+            return "blocked", "blocked", said("stood-still")
         return "wrong", None, self._why(j)
 
     def _under_names(self, j: Judged) -> _State:

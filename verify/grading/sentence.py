@@ -64,6 +64,7 @@ TEXTS = {
     "not-everywhere": "it was not handed over on every problem",
     "undecided": "no problem decides it: rounding alone may move every entry by more than a thousandth of the largest",
     "follows": "follows from an earlier error; right on the values it was given",
+    "stood-still": "it steps along gradients of 0, where a step that does nothing would be right too",
     "follows-charged": "follows from an earlier error; right on the values it was given; the mistake above is charged "
                        "here",
     "own-equation": "its own equation is wrong ({mistakes})",
@@ -79,6 +80,7 @@ TEXTS = {
     "void": "it is 0, or λW alone, on every problem",
     "wrong-in": "wrong in {wrong} of {problems:problem}",
     "mean-inside": "δ holds the 1/N of the mean already, and the gradients use it so",
+    "off-own-lines": "rounding cannot explain it from your own lines before it",
     "loses-digits": "right, in a form that loses digits",
     "line-shape": "{line} has shape {yours} where {expected} is expected, in a network of {layers:layer}",
     "entries-not-finite": "{line} is not finite: {bad} of {entries:entry}",

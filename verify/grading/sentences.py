@@ -25,7 +25,9 @@ from verify.said import joined
 
 # What a program keeps from call to call, or cuts off, shows in its step as well, and is no mistake of the step.
 STATEFUL = frozenset(("gradients-accumulated", "cache-stale", "precision-float32", "integer-arrays"))
-OF_STEPS = ("step-sign", "step-repeated", "updated-weights-in-backward")
+OF_STEPS = (
+    "step-sign", "step-repeated", "step-without-weights", "step-gradients-exchanged", "updated-weights-in-backward"
+)  # fmt: skip
 
 
 def said_free(f: Finding, assignment: Assignment) -> Said:
@@ -43,7 +45,7 @@ def other_findings(
     """Mistakes of the step, and arguments written to."""
     found = []
     state = {f.mistake for f in diagnosis.findings} & STATEFUL or any(a.inputs_changed for a in answers)
-    if not state and any(j.function == "step" and j.wrong > j.carried for j in judged):
+    if not state and any(j.function == "step" and j.wrong > j.carried + j.undecided for j in judged):
         known = {*OF_STEPS, *(f.mistake for f in diagnosis.findings)}
         of_step = step_findings(drawn, heard["step"])
         found += of_step if all(f.mistake in known for f in of_step) else []

@@ -23,6 +23,7 @@ from verify.isolation.inside.codec import (
     parse_header,
     sizes,
 )
+from verify.isolation.packages import backend_of
 from verify.said import Said
 from verify.submissions.submission import Submission, shown
 
@@ -107,7 +108,8 @@ class Run:
 
     state: ok, or error, timeout, memory, crashed, forbidden, ungradable. replies: one a call, whatever happened.
     functions: the public names that the program defines and that can be called. output: what it printed, cut, with
-    control characters escaped. seconds, cpu: how long it ran by the clock, and the processor time that it used.
+    control characters escaped. seconds, cpu: how long it ran by the clock, and the processor time that it used. waited:
+    seconds in which it could have gone on and had no processor, all its tasks together; None where that is not known.
     sandbox: which mode was in force. failed: the parts that were passed over.
     """
 
@@ -119,6 +121,7 @@ class Run:
     output: str = ""
     seconds: float = 0.0
     cpu: float = 0.0
+    waited: float | None = None
     sandbox: str = ""
     failed: tuple[Failed, ...] = ()
     told: Said | None = None  # the message with its key and values
@@ -222,7 +225,7 @@ class Job:
             "parts": [[part.first_line, part.text] for part in self.submission.parts],
             "files": [[path, len(data)] for path, data in files.items()],
             "limits": asdict(self.limits),
-            "backend": self.backend,
+            "backend": backend_of(self.backend),
             "device": self.device,
             "refused": self.refused,
             "answer_bytes": self.answer_bytes,

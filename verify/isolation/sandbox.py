@@ -6,7 +6,7 @@ import os
 import secrets
 from dataclasses import dataclass
 
-from verify.isolation import servers, wrapped
+from verify.isolation import control_groups, servers, wrapped
 from verify.isolation.protocol import Job
 from verify.isolation.supervision import Running
 
@@ -60,10 +60,11 @@ def user_for(sandbox: Sandbox) -> int | None:
 def notes(sandbox: Sandbox) -> tuple[str, ...]:
     """What a sandbox shuts out on this machine, in words for the report."""
     if sandbox.mode == "bubblewrap":
-        return (*_APART, *_calls(wrapped.filters_calls()))
+        grouped = bool(control_groups.base()) and not (sandbox.user_namespace and os.geteuid() == 0)
+        return (*_APART, *_calls(wrapped.filters_calls()), _totals(grouped))
     told = _told(sandbox.kind())
     if sandbox.mode == "namespaces":
-        return (*_APART, *_calls(told["filtered"]))
+        return (*_APART, *_calls(told["filtered"]), _totals(told["group"]))
     return (
         "a user of its own" if told["user"] is not None else "the grader's own user",
         "no network"
@@ -73,6 +74,7 @@ def notes(sandbox: Sandbox) -> tuple[str, ...]:
         else "the machine's network",
         "no files but Python and numpy (Landlock)" if told["landlock"] else "files by their permissions",
         *_calls(told["filtered"]),
+        _totals(told["group"]),
     )
 
 
@@ -81,6 +83,11 @@ _APART = ("no network", "no files but Python and numpy", "its own process space"
 
 def _calls(filtered: bool) -> tuple[str]:
     return ("system calls filtered" if filtered else "system calls not filtered: this kernel or machine has no filter",)
+
+
+def _totals(grouped: bool) -> str:
+    looks = "memory and processes of all together by looks, ten a second"
+    return f"{looks}, and by a control group of the kernel" if grouped else looks
 
 
 def _told(kind: servers.Kind) -> dict:

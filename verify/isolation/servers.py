@@ -16,9 +16,9 @@ import threading
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from verify.isolation import places
+from verify.isolation import control_groups, places
 from verify.isolation.inside.cleaning import remove
-from verify.isolation.packages import packages_for
+from verify.isolation.packages import backend_of, packages_for
 from verify.isolation.protocol import IsolationError, Job, sealed_file
 from verify.isolation.start import bundle, environment, python
 from verify.isolation.supervision import End
@@ -57,12 +57,13 @@ class _Zygote:
         self.errors = (
             os.memfd_create("errors", os.MFD_CLOEXEC) if hasattr(os, "memfd_create") else os.open(os.devnull, os.O_RDWR)
         )
+        group = _group(kind)
         parcel = sealed_file(bundle(("zygote", "serve"), **_config(kind)))
         try:
             self.process = subprocess.Popen(
                 [*python(), str(parcel), str(inside.fileno())],
                 env=environment(),
-                pass_fds=(parcel, inside.fileno()),
+                pass_fds=(parcel, inside.fileno(), *(() if group is None else (group,))),
                 stdin=subprocess.DEVNULL,
                 stdout=self.errors,
                 stderr=self.errors,
@@ -124,12 +125,18 @@ def as_nobody(user_namespace: bool) -> dict[str, Any]:
     return {}
 
 
+def _group(kind: Kind) -> int | None:
+    """Below what a server makes control groups. One that starts as nobody in particular has no right to make any."""
+    return None if kind.user_namespace and os.geteuid() == 0 else control_groups.opened()
+
+
 def _config(kind: Kind) -> dict[str, Any]:
     """What a server is told of this machine."""
     packages = packages_for(kind.backend)
     common = {
         "with_device": kind.device != "cpu",
-        "preload": _PRELOADED[kind.backend],
+        "preload": _PRELOADED[backend_of(kind.backend)],
+        "group": _group(kind),
         "switch_user": kind.own_user and not kind.user_namespace and os.geteuid() == 0 and hasattr(os, "setresuid"),
     }
     if kind.rooms:
@@ -249,4 +256,4 @@ class Forked:
         pool.give(self.zygote, self.kind)
         itself = said["ended"] == "itself"
         excess = "" if itself or said["ended"] == "stopped" else said["ended"]
-        return End(said["status"] if itself else None, said["resident_kib"], said["cpu"], excess)
+        return End(said["status"] if itself else None, said["resident_kib"], said["cpu"], excess, said["waited"])

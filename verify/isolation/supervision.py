@@ -42,12 +42,14 @@ class End:
     """How a worker ended: exit status or minus its signal, its memory and processor time.
 
     excess: the total that it was ended for: "memory", "cpu", "processes", "overflow" (of its folder); "" for none.
+    waited: seconds in which it could have gone on and had no processor; None where that is not known.
     """
 
     status: int | None
     resident_kib: int = 0
     cpu: float = 0.0
     excess: str = ""
+    waited: float | None = None
 
 
 class Running(Protocol):
@@ -212,6 +214,7 @@ def conclude(submission: Submission, calls: Calls, watch: Watch, cause: Cause, e
         output=watch.output.text(),
         seconds=watch.seconds,
         cpu=end.cpu,
+        waited=end.waited,
         sandbox=sandbox,
         failed=heard.failed,
     )

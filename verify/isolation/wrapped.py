@@ -13,8 +13,8 @@ import signal
 import subprocess
 from dataclasses import asdict
 
-from verify.isolation import places
-from verify.isolation.inside import syscalls, totals
+from verify.isolation import control_groups, places
+from verify.isolation.inside import groups, syscalls, totals
 from verify.isolation.packages import packages_for
 from verify.isolation.protocol import IsolationError, Job, Limits, sealed_file
 from verify.isolation.servers import as_nobody
@@ -34,11 +34,21 @@ class Wrapped:
         self.limits = asdict(job.limits)
         self._inner: int | None = None
         self._first = 0
-        self._peak, self._excess = totals.Totals(), ""
+        self._peak, self._excess, self._bounded = totals.Totals(), "", False
         file = sealed_file(job.encoded())
         parcel = sealed_file(_bundle(job.backend))
         hear_info, say_info = os.pipe()
+        self._waits = totals.Waits()
+        self._group = groups.made(None if as_nobody(user_namespace) else control_groups.opened(), _tasks(job))
+        if self._group is not None:
+            # Until the worker has said what Python and its packages take.
+            self._group.bound_memory(self.limits, _PACKAGES_BYTES)
         command = [_program(), *_arguments(job.backend, job.device, job.limits, user_namespace)]
+        command = (
+            [*_ENTER, f"{control_groups.base()}/{self._group.name}/cgroup.procs", *command]
+            if self._group is not None
+            else command
+        )
         command += ["--info-fd", str(say_info), "--", *python(), *map(str, (parcel, file, calls, reply))]
         try:
             self.process = subprocess.Popen(
@@ -54,6 +64,7 @@ class Wrapped:
             )
         except OSError as error:
             os.close(hear_info)
+            self._leave()
             raise IsolationError(f"bwrap does not start: {error}") from None
         finally:
             for descriptor in (file, parcel, say_info):
@@ -72,8 +83,12 @@ class Wrapped:
     def look(self, base: int) -> str:
         if self._inner is None or self._excess:
             return self._excess
+        if self._group is not None and not self._bounded:
+            self._group.bound_memory(self.limits, base)
+            self._bounded = True
         members = totals.family(self._first)
         seen = totals.totals(members)
+        self._waits.look(members, seen)
         self._peak.resident = max(self._peak.resident, seen.resident)
         self._peak.cpu = max(self._peak.cpu, seen.cpu)
         totals.step_back(members, seen, ours=1)
@@ -95,7 +110,24 @@ class Wrapped:
         used = _waited(self.process)
         os.close(self._outer)
         status = _unwrapped(self.process.returncode) if itself else None
-        return End(status, self._peak.resident >> 10, max(self._peak.cpu, used), self._excess)
+        out_of_memory = self._leave() and itself and status != 0
+        excess = self._excess or ("memory" if out_of_memory else "")
+        return End(status, self._peak.resident >> 10, max(self._peak.cpu, used), excess, self._waits.seconds)
+
+    def _leave(self) -> bool:
+        """Ends the control group, if there is one; whether the kernel ended the worker for its memory."""
+        return self._group is not None and self._group.end()
+
+
+# Becomes what follows, in a control group.
+_ENTER = ("/bin/sh", "-c", 'echo 0 >"$0" && exec "$@"')
+_DEVICE_TASKS = 256
+_PACKAGES_BYTES = 8 << 30
+
+
+def _tasks(job: Job) -> int:
+    """Processes and threads: bwrap's own two, the submission's, and those of a device's driver."""
+    return job.limits.processes + 3 + (_DEVICE_TASKS if job.device != "cpu" else 0)
 
 
 def _waited(process: subprocess.Popen) -> float:

@@ -59,7 +59,7 @@ def rows(value: Any, digits: int = DIGITS) -> list[list[str]]:
     """A number, vector or matrix as rows of texts; of what is larger or deeper, its shape in words."""
     if not isinstance(value, list):
         return [[number(value, digits)]]
-    if len(shape(value)) > 2 or sum(1 for _ in entries(value)) > MOST_SHOWN or not value:
+    if len(shape(value)) > 2 or not 0 < sum(1 for _ in entries(value)) <= MOST_SHOWN:
         return [["an array of shape " + str(shape(value))]]
     table = value if isinstance(value[0], list) else [value]
     return [[number(v, digits) for v in row] if isinstance(row, list) else [number(row, digits)] for row in table]

@@ -31,6 +31,29 @@ class Totals:
     processes: int = 0
     resident: int = 0
     cpu: float = 0.0
+    stuck: int = 0  # processes that wait for a disk, or for memory that is not there
+
+
+class Waits:
+    """Seconds in which a family's tasks could have gone on and had no processor; None where the kernel does not say.
+
+    One task that waits for ten seconds and ten that wait for one count alike.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: float | None = None
+        self._of_tasks: dict[str, float] = {}
+        self._stuck = 0.0
+
+    def look(self, members: list[int], seen: Totals) -> None:
+        """Takes one look, LOOK_SECONDS after the one before."""
+        for process in members:
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                for task in os.listdir(f"/proc/{process}/task"):
+                    with open(f"/proc/{process}/task/{task}/schedstat", "rb") as stream:
+                        self._of_tasks[task] = int(stream.read().split()[1]) / 1e9
+        self._stuck += LOOK_SECONDS if seen.stuck else 0.0
+        self.seconds = sum(self._of_tasks.values()) + self._stuck if self._of_tasks else None
 
 
 def family(first: int) -> list[int]:
@@ -54,6 +77,7 @@ def totals(members: list[int]) -> Totals:
             found.cpu += sum(map(int, words[11:15])) / _TICKS
             found.resident += max(0, int(words[21])) * _PAGE
             found.processes += words[0] not in (b"Z", b"X")
+            found.stuck += words[0] == b"D"
     return found
 
 

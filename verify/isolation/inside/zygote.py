@@ -4,7 +4,7 @@ It knows no expected value and no submission: what a child runs, the child alone
 when it has ended everything that it started, wrote or left behind is gone before the grader hears of it.
 """
 
-# ruff: noqa: PTH116, PTH101, PTH110, PTH123
+# ruff: noqa: PTH101, PTH110, PTH123
 # os works on open folders, and pathlib would cost time before a student's clock starts.
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ import tempfile
 import time
 from typing import Any, NamedTuple
 
-from verify.isolation.inside import cleaning, confine, imports, landlock, rooms, syscalls, totals, worker
+from verify.isolation.inside import cleaning, confine, groups, imports, landlock, rooms, syscalls, totals, worker
+from verify.isolation.inside.looking import ROOM_TASKS, Look
 
 # Whole ranges of users that no system gives away; what a child starts has one of them, and so is found again.
 _FIRST_USER = 1_880_000_000
@@ -75,6 +76,9 @@ class _State:
         if self.landlock:
             self.reading = self.reading_rule()
             self.devices = [_open_path(path) for path in config["devices"] if os.path.exists(path)]
+        self.group = config["group"]
+        # A driver starts threads, before any limit counts them.
+        self.own_tasks = 256 if config["with_device"] else 0
         # Made here, once for all children.
         self.filtered = syscalls.filter_here() is not None
         gc.collect()
@@ -93,6 +97,7 @@ class _State:
             "user": self.user,
             "landlock": self.landlock,
             "filtered": self.filtered,
+            "group": self.group is not None,
         }
 
 
@@ -135,15 +140,19 @@ def _one(
     """Runs one job in a child and cleans up; how the child ended and what it used."""
     scratch = "" if state.rooms else tempfile.mkdtemp(prefix="submission-", dir=state.config["scratch"])
     hear, say = os.pipe()
+    group = groups.made(state.group, int(limits["processes"]) + ROOM_TASKS + 1 + state.own_tasks)
     began = time.monotonic()
     child = os.fork()
     if child == 0:
         start = _room if state.rooms else _child
+        _enter(group)
         start(state, scratch, descriptors, limits, say)
     for descriptor in (*descriptors, say):
         os.close(descriptor)
     try:
-        look = _Look(state, child, scratch, limits)
+        look = Look(child, scratch, limits, rooms=state.rooms, with_device=state.config["with_device"])
+        if group is not None:
+            group.bound_memory(limits, look.base)
         cause = _watch(control, wakeup, child, look)
     finally:
         # Before the child is reaped: its number stands for its session, and may be another's afterwards.
@@ -154,11 +163,14 @@ def _one(
     if state.rooms:
         ended = _told_of_room(hear)
     os.close(hear)
+    if group is not None and group.end() and cause == "itself":
+        cause = "memory"
     return {
         "ended": cause,
         "status": ended.status,
         "resident_kib": max(ended.resident_kib, look.resident >> 10),
         "cpu": min(max(ended.cpu, look.cpu), (time.monotonic() - began) * (os.cpu_count() or 1)),
+        "waited": look.waits.seconds,
     }
 
 
@@ -176,6 +188,16 @@ def _told_of_room(hear: int) -> _Ended:
     return _Ended(int(words[0]), int(words[1]), float(words[2])) if len(words) == 3 else _Ended(None, 0, 0.0)
 
 
+def _enter(group: groups.Group | None) -> None:
+    """The child's first step, before it starts anything."""
+    try:
+        if group is not None:
+            group.enter()
+    except OSError as error:
+        _failed(error)
+        os._exit(70)
+
+
 def _child(state: _State, scratch: str, descriptors: list[int], limits: dict[str, float], say: int) -> None:
     """The child's side: gives up everything, then works. Never returns."""
     job, calls, reply, output = descriptors
@@ -185,7 +207,7 @@ def _child(state: _State, scratch: str, descriptors: list[int], limits: dict[str
         token, header, files = worker.read_frame(job)
         _, described, arrays = worker.read_frame(calls)
         if state.rooms:
-            before = confine.usage(of_user=False) | {"tasks": 0 if state.user is not None else _ROOM_TASKS}
+            before = confine.usage(of_user=False) | {"tasks": 0 if state.user is not None else ROOM_TASKS}
             _confine_in_room(state)
         else:
             before = confine.usage(of_user=state.user is None)
@@ -230,9 +252,6 @@ def _confine(state: _State, scratch: str) -> None:
 
 
 # A child in a room ---------------------------------------------------------------------------------------------------
-
-# Where they are the same user's: the process that opened the room, and the first one in it.
-_ROOM_TASKS = 2
 
 
 def _room(state: _State, scratch: str, descriptors: list[int], limits: dict[str, float], say: int) -> None:
@@ -297,54 +316,10 @@ def _confine_in_room(state: _State) -> None:
     confine.gain_nothing(seen=state.user is None)
 
 
-# What it holds -------------------------------------------------------------------------------------------------------
+# Watching and cleaning up ---------------------------------------------------------------------------------------------
 
 
-# More than CUDA's driver and libraries hold in a process that has only begun.
-_DRIVER_BYTES = 4 << 30
-
-
-class _Look:
-    """Looks at a child's totals."""
-
-    def __init__(self, state: _State, child: int, scratch: str, limits: dict[str, float]) -> None:
-        self.state, self.child, self.scratch, self.limits = state, child, scratch, limits
-        self.device = os.stat(scratch or "/").st_dev
-        self.free = _free(scratch or "/")
-        self.resident, self.cpu = 0, 0.0
-        self.base = confine.usage(of_user=False)["resident"]
-        if state.config["with_device"]:
-            self.base += _DRIVER_BYTES
-
-    def excess(self) -> str:
-        """Which total is beyond its limit; "" for none."""
-        # Orphans come to the server, which has no other children while one runs.
-        members = totals.family(self.child if self.state.rooms else os.getpid())[0 if self.state.rooms else 1 :]
-        seen = totals.totals(members)
-        self.resident, self.cpu = max(self.resident, seen.resident), max(self.cpu, seen.cpu)
-        ours = _ROOM_TASKS if self.state.rooms else 0
-        totals.step_back(members, seen, ours=ours)
-        found = totals.excess(members, seen, self.limits, base=self.base, ours=ours)
-        if not found and not self.state.rooms:
-            most = int(self.limits["disk_bytes"])
-            if cleaning.overflows(self.scratch, most - self._hidden(members, most), int(self.limits["files"])):
-                return "overflow"
-        return found
-
-    def _hidden(self, members: list[int], most: int) -> int:
-        """Bytes of files that have no name. Looked for only where the disk has lost what they would take."""
-        if self.free - _free(self.scratch) < most // 2:
-            return 0
-        hidden = totals.nameless(members, self.device)
-        return most + 1 if hidden is None else hidden
-
-
-def _free(folder: str) -> int:
-    disk = os.statvfs(folder)
-    return disk.f_bavail * disk.f_frsize
-
-
-def _watch(control: socket.socket, wakeup: int, child: int, look: _Look) -> str:
+def _watch(control: socket.socket, wakeup: int, child: int, look: Look) -> str:
     """Waits for the first of three: the child ends, the grader says stop or hangs up, a total is exceeded."""
     poll = select.poll()
     poll.register(control, select.POLLIN)
@@ -363,9 +338,6 @@ def _watch(control: socket.socket, wakeup: int, child: int, look: _Look) -> str:
             if excess := look.excess():
                 return excess
     return "itself"
-
-
-# Cleaning up ---------------------------------------------------------------------------------------------------------
 
 
 def _kill(state: _State, child: int) -> None:
