@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import torch
 from torch import Tensor
 
 from verify.grading.answers import Answer, gradients_answer
