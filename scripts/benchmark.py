@@ -14,6 +14,7 @@ import typer
 
 from verify.benchmarks.tables import BACKWARD, GRADING, NAMES, ODD, VERDICTS, Settings, Table, run
 from verify.commands.command_line import OneLineCommand, check_picture, check_writable, whole, write_text
+from verify.errors import BadInput
 
 if TYPE_CHECKING:  # torch takes seconds to import: bad input and --help need it not
     from rich.console import Console
@@ -33,6 +34,9 @@ Verdicts = Annotated[bool, typer.Option("--verdicts", help="the same as --table 
 Wrong = Annotated[bool, typer.Option("--names", help="the same as --table names: wrong programs, drawn")]
 Backward = Annotated[bool, typer.Option("--backward", help=f"the same as --table {' --table '.join(BACKWARD)}")]
 Quick = Annotated[bool, typer.Option("--quick", help="small networks, few repetitions: to see that all works")]
+Share = Annotated[
+    str, typer.Option("--share", metavar="K/N", help="of --verdicts and --budget the K-th of N shares, to run in parts")
+]
 Seed = Annotated[int, typer.Option(parser=whole, metavar="N", help="of weights and batches")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="the record; - for standard output")]
 PictureFile = Annotated[
@@ -51,6 +55,7 @@ def benchmark(
     backward: Backward = False,
     quick: Quick = False,
     seed: Seed = 0,
+    share: Share = "1/1",
     json: JsonFile = None,
     picture: PictureFile = None,
 ) -> int:
@@ -60,10 +65,17 @@ def benchmark(
     asked = [*(table or []), *(["budget"] if budget else []), *(["diagnosis", "checkers"] if diagnosis else [])]
     asked += [*(GRADING if grading else ()), *(["verdicts"] if verdicts else []), *(["names"] if names else [])]
     asked += BACKWARD if backward else ()
-    settings = Settings(quick=quick, seed=seed, progress=_progress())
+    settings = Settings(quick=quick, seed=seed, share=_share(share), progress=_progress())
     tables = run(asked, settings)
     _write(tables, settings, json, picture)
     return 1 if any(goal.proof and not goal.reached for t in tables for goal in t.goals) else 0
+
+
+def _share(text: str) -> tuple[int, int]:
+    k, _, n = text.partition("/")
+    if not (k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
+        raise BadInput(f"--share {text}: allowed is K/N with whole numbers, K from 1 to N")
+    return int(k), int(n)
 
 
 def _progress() -> Callable[[str], None]:

@@ -16,8 +16,10 @@ from verify.benchmarks import memory, peers, picture, sensitivity, show, speed
 from verify.benchmarks.losses import array_loss, torch_loss
 from verify.benchmarks.networks import MIDDLE, RANDOM, REAL, SIZES, SMALL, network, parameters_of
 from verify.benchmarks.peers import JUDGES, PEERS, Peer, right_gradient
+from verify.benchmarks.programs.right import right_programs
 from verify.benchmarks.tables import NAMES, Settings, Table, at_least, at_most, none_of, number, run
 from verify.benchmarks.timing import Timing, extrapolate, interleaved, median_ratio
+from verify.benchmarks.verdicts import _of_share
 from verify.errors import BadInput
 
 QUICK = Settings(quick=True)
@@ -238,6 +240,7 @@ def test_json_alone_on_standard_output():
         (["--picture", "picture.txt"], ".png"),
         (["--json", "no/such/folder/file.json"], "no folder"),
         (["--seed", "many"], "seed"),
+        (["--verdicts", "--share", "3/2"], "--share 3/2: allowed is K/N"),
         (["--nonsense"], "nonsense"),
     ],
 )
@@ -249,6 +252,12 @@ def test_bad_arguments_are_one_line_and_exit_2(arguments, message, capsys, monke
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_shares_are_the_whole():
+    whole = [p.name for p in right_programs(10)]
+    shares = [p.name for k in (1, 2, 3) for p in _of_share(right_programs(10), Settings(share=(k, 3)))]
+    assert sorted(shares) == sorted(whole)
 
 
 def test_the_extra_of_the_benchmark_names_every_package_of_a_peer():

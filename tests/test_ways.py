@@ -25,6 +25,15 @@ BOTH = pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 
 @BOTH
 @pytest.mark.parametrize("scales", [WIDE, ORDINARY], ids=["wide", "ordinary"])
+def test_against_the_exact_lines_one_budget_is_enough(scales: tuple[float, float], dtype: torch.dtype) -> None:
+    found = measure_ways(12_000, seed=22, scales=scales, dtype=dtype, most=25, exact=True)
+    assert found.broken == []
+    assert found.violations == 0
+    assert found.entries >= 12_000
+
+
+@BOTH
+@pytest.mark.parametrize("scales", [WIDE, ORDINARY], ids=["wide", "ordinary"])
 def test_no_order_and_no_form_breaks_the_budget(scales: tuple[float, float], dtype: torch.dtype) -> None:
     found = measure_ways(25_000, seed=21, scales=scales, dtype=dtype, most=25)
     assert found.broken == []

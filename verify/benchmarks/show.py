@@ -52,6 +52,7 @@ def record_of(tables: Iterable[Table], settings: Settings) -> dict[str, object]:
         "schema": SCHEMA,
         "quick": settings.quick,
         "seed": settings.seed,
+        "share": list(settings.share),
         "machine": machine(),
         "tables": {table.name: table.record for table in tables},
         "goals": [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import torch
@@ -70,7 +71,9 @@ def _median_bar(settings: Settings) -> float:
 
 def budget_table(settings: Settings) -> Table:
     """Entries beyond their budget: manual against autograd, and every order and textbook form; the smallest flagged."""
-    entries = 5_000 if settings.quick else 1_000_000
+    k, n = settings.share
+    settings = replace(settings, seed=settings.seed * n + k - 1)  # each share draws problems of its own
+    entries = 5_000 if settings.quick else 1_000_000 // n
     shown = lambda done: settings.progress(f"budget: {done:,} entries") if done % 50 < 5 else None
     wide = measure_budget(entries, seed=settings.seed, scales=WIDE, progress=shown)
     ordinary = measure_budget(max(entries // 10, 2_000), seed=settings.seed, scales=ORDINARY, progress=shown)
@@ -97,21 +100,29 @@ def budget_table(settings: Settings) -> Table:
     }
     columns = ("programs, scale of the weights", "entries", "beyond", "undecided", "largest share", "median limit")
     notes = [
-        "Undecided: without a finite budget (autograd), or with one above a thousandth of the line's largest entry."
+        "Undecided: without a finite budget (autograd), or with one above a thousandth of the line's largest entry.",
+        *([] if find_spec("flint") else ["Against balls: not run, for python-flint is not installed."]),
     ]
     return Table("budget", "Budgets", columns, rows, notes, record, goals)
 
 
 def _ways(settings: Settings, entries: int) -> dict[str, Tally]:
-    """Orders and forms in both precisions, at wide scales and at ordinary ones: that many entries in all."""
+    """Orders and forms in both precisions, at wide scales and at ordinary ones: that many entries in all, then again.
+
+    First against the manual working, within the sum of both budgets; then against balls, within one.
+    """
     shown = lambda done: settings.progress(f"orders and forms: {done:,} entries")
+    judges = (False, True) if find_spec("flint") else (False,)
+    drawn = [(scales, dtype, exact) for exact in judges for scales in (WIDE, ORDINARY) for dtype in _DTYPES]
     return {
-        f"orders and forms, {low:g} to {high:g}, {str(dtype).removeprefix('torch.')}": measure_ways(
-            entries // 4, seed=settings.seed, scales=(low, high), dtype=dtype, most=60, progress=shown
+        f"orders and forms{' against balls' if exact else ''}, {low:g} to {high:g}, {name}": measure_ways(
+            entries // 4, seed=settings.seed, scales=(low, high), dtype=dtype, most=60, exact=exact, progress=shown
         )
-        for low, high in (WIDE, ORDINARY)
-        for dtype in (torch.float64, torch.float32)
+        for (low, high), (name, dtype), exact in drawn
     }
+
+
+_DTYPES = (("float64", torch.float64), ("float32", torch.float32))
 
 
 def _tallied(t: Tally) -> dict[str, object]:

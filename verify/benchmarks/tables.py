@@ -11,10 +11,14 @@ from verify.errors import BadInput
 
 @dataclass(frozen=True)
 class Settings:
-    """quick: small networks and few repetitions, to see that all works. progress takes a line of text."""
+    """quick: small networks and few repetitions, to see that all works. progress takes a line of text.
+
+    share (k, n): of the drawn programs and entries the k-th of n shares, each of which can run by itself.
+    """
 
     quick: bool = False
     seed: int = 0
+    share: tuple[int, int] = (1, 1)
     progress: Callable[[str], None] = lambda text: None
 
 

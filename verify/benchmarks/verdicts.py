@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 import torch
 
@@ -74,7 +75,7 @@ def verdicts_table(settings: Settings) -> Table:
         each = -(-count // len(tasks))
         for task in tasks:  # one examination at a time: the wide ones hold much
             settings.progress(f"verdicts: {task.name}")
-            found |= judged_right(right_programs(each, settings.seed, (task,)), {})
+            found |= judged_right(_of_share(right_programs(each, settings.seed, (task,)), settings), {})
     rows = [(n, str(v.programs), str(v.right), str(v.undecided), str(len(v.wrong))) for n, v in found.items()]
     total = [sum(map(int, column)) for column in list(zip(*rows, strict=True))[1:]]
     columns = ("assignment", "right programs", "called correct", "undecided", "called wrong")
@@ -82,6 +83,12 @@ def verdicts_table(settings: Settings) -> Table:
     return Table("verdicts", "Right programs, drawn", columns, [*rows, ("all", *map(str, total))], notes,
                  {name: vars(v) for name, v in found.items()},
                  [none_of(f"right programs called wrong, of {total[0]}", total[3])])  # fmt: skip
+
+
+def _of_share(programs: Iterable[Program], settings: Settings) -> Iterable[Program]:
+    """The programs of a run's share: every n-th, from the k-th on."""
+    k, n = settings.share
+    return islice(programs, k - 1, None, n)
 
 
 def _exam(task: Task) -> Examination:
@@ -139,6 +146,9 @@ class Names:
         self.seen += 1
         if record.score == record.max_score and record.state == "wrong":
             self.unpunished.append(said)
+        if any(a.startswith("epsilon") for a in record.advice):
+            self.named += 1  # it costs nothing by the assignment, and is told with its name
+            return
         if not record.diagnosis:
             row = claims.row_of(mutant.source, mutant.task)
             (self.unnamed if row is None else self.nameable).append(f"{said}{f': {row}' if row else ''}")

@@ -1,7 +1,8 @@
 """Right programs in every order and textbook form, against the budget: it has to hold for each of them.
 
 A program is the manual working with one equation written in another way (`orders`), or one function in another of its
-forms (`textbook`). What it gives is set against the manual working of float64, within the sum of both budgets.
+forms (`textbook`). What it gives is set against the manual working of float64, within the sum of both budgets; or
+against the exact lines in balls, within the program's own budget alone, which is what a budget promises.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from verify.bounds.bounded import unit_roundoff
 from verify.bounds.budget import FLOAT64, bounded_working, budgets, lines_of
 from verify.problems.problem import Problem
 from verify.problems.samples import CPU, seeded
+from verify.witnesses.against import exact_witness
 
 
 @dataclass(frozen=True)
@@ -120,13 +122,17 @@ def measure_ways(
     scales: tuple[float, float],
     dtype: torch.dtype = torch.float64,
     most: int | None = None,
+    exact: bool = False,
     progress: Callable[[int], None] = lambda entries: None,
 ) -> Tally:
-    """Run programs on random problems until that many entries have been judged; `most` programs of each, or all."""
+    """Run programs on random problems until that many entries have been judged; `most` programs of each, or all.
+
+    exact: by balls. Raises BadInput where python-flint is not installed.
+    """
     generator, found, every = seeded(seed), Tally(), programs()
     while found.entries < entries:
         problem = drawn(generator, scales, found.problems).to(dtype=dtype)
-        judge(found, problem, _some(generator, [w for w in every if w.concerns(problem)], most))
+        judge(found, problem, _some(generator, [w for w in every if w.concerns(problem)], most), exact=exact)
         progress(found.entries)
     return found
 
@@ -167,10 +173,9 @@ def _long(generator: Generator, p: Problem, count: int) -> Problem:
 _LARGEST = {torch.float64: 700.0, torch.float32: 80.0}
 
 
-def judge(found: Tally, problem: Problem, written: list[Written]) -> None:
-    """Set what those programs give of a problem against the manual working, within the budgets."""
-    truth = lines_of(_exact(problem))
-    allowed = _allowed(problem)
+def judge(found: Tally, problem: Problem, written: list[Written], *, exact: bool = False) -> None:
+    """Set what those programs give of a problem against the manual working or balls, within the budgets."""
+    truth, allowed = _enclosed(problem) if exact else (lines_of(_exact(problem)), _allowed(problem))
     found.problems += 1
     for program in (w for w in written if w.range(problem, truth) <= _LARGEST[problem.dtype]):
         with warnings.catch_warnings():
@@ -191,6 +196,15 @@ def _exact(p: Problem) -> Working:
 def _allowed(p: Problem) -> Mapping[str, Tensor]:
     own, ours = budgets(p, unit_roundoff(p.dtype)), lines_of(bounded_working(p.to(dtype=torch.float64), FLOAT64))
     return {name: bound + ours[name].error for name, bound in own.items()}
+
+
+def _enclosed(p: Problem) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
+    """The exact lines, each with the budget of a program on one side and the ball's own size."""
+    witness, _ = exact_witness(p.to(dtype=torch.float64), seconds=1e9)
+    own = budgets(p, unit_roundoff(p.dtype))
+    as_tensor = lambda v: torch.as_tensor(v, device=p.device)
+    truth = {name: as_tensor(line) for name, line in witness.lines.items()}
+    return truth, {name: own[name] + as_tensor(bar) for name, bar in witness.bars.items()}
 
 
 def _add(found: Tally, p: Problem, program: Written, name: str, held: tuple[Tensor, Tensor, Tensor]) -> None:

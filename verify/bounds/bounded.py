@@ -50,6 +50,11 @@ class Terms:
         return replace(self, size=change(self.size))
 
 
+def _is_nothing(error: Tensor) -> bool:
+    """Whether it is the one 0 that stands for all entries of what is exact."""
+    return error.numel() > 1 and not any(error.stride()) and float(error[(0,) * error.dim()]) == 0
+
+
 class Bounded:
     """value ± error, entry by entry; u is the unit roundoff of the arithmetic that is judged.
 
@@ -62,16 +67,16 @@ class Bounded:
     def __init__(self, value: Tensor, error: Tensor, u: float, terms: Terms | None = None) -> None:
         self.value = value
         # 0 · ∞ is what "no bound" times "nothing" gives: no bound.
-        self.error = torch.nan_to_num(error, nan=torch.inf, posinf=torch.inf)
+        self.error = error if _is_nothing(error) else torch.nan_to_num(error, nan=torch.inf, posinf=torch.inf)
         self.u = u
         self.terms = terms
 
     @classmethod
     def exact(cls, value: Tensor, u: float) -> Bounded:
         """An input, known exactly in its own dtype; an arithmetic shorter than that rounds it once on the way in."""
-        entry = u if value.is_floating_point() and unit_roundoff(value.dtype) < u else 0.0
+        rounds = value.is_floating_point() and unit_roundoff(value.dtype) < u
         value = value.to(torch.float64)
-        return cls(value, value.abs() * entry, u)
+        return cls(value, value.abs() * u if rounds else value.new_zeros(()).expand(value.shape), u)
 
     # What tensors answer ---------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from verify.problems.lines import kind_and_layer, symbol
 from verify.problems.problem import Problem
 from verify.said import Said, Value
 
+_LARGE = 50_000  # parameters: of such a problem one form's budgets are kept at a time
 DECIDED = 1e-3  # of the largest entry of a line: an entry that may be off by more is undecided
 
 
@@ -71,6 +72,8 @@ class Textbook:
         """Line -> how far a program that writes these forms may be from the truth; never less than `own`."""
         key = tuple(form.key for form in forms)
         if key not in self._found:
+            if sum(w.numel() for w in self.problem.W) > _LARGE:
+                self._found.clear()
             self._found[key] = self._worked(forms) if forms else dict(self.own)
         return self._found[key]
 
@@ -94,8 +97,9 @@ def explained(asked: Asked) -> Explanation | None:
     """
     if any(value.shape != book.truth[name].shape for book, lines in asked for name, value in lines.items()):
         return None
+    fitting = _fitting(asked)
     for forms in _choices(asked):
-        for eta in (None, *_steps(asked, forms)):
+        for eta in (None, *_steps(asked, forms, fitting)):
             bounds = (_bounds(book, lines, forms, eta) for book, lines in asked)
             if all(_within(book, lines, bound) for (book, lines), bound in zip(asked, bounds, strict=True)):
                 return _explanation(asked, forms, eta)
@@ -168,20 +172,33 @@ def _digits(share: float) -> int:
 _ETAS = tuple(digit * 10.0**-k for k in range(7) for digit in (1, 7.5, 5, 4, 3, 2.5, 2, 1.5, 1.25))
 
 
-def _steps(asked: Asked, forms: tuple[Form, ...]) -> Iterator[float]:
-    """The η for which every line of dW and db that is beyond its budget stands on the grid of W's own numbers."""
-    beyond = {
+def _fitting(asked: Asked) -> dict[str, frozenset[float]]:
+    """Of each line of dW and db that is beyond its budget: the η for which it stands on the grid of W's own numbers."""
+    found: dict[str, frozenset[float]] = {}
+    if any(book.u != FLOAT64 for book, _ in asked):
+        return found
+    for name in {n for n in _beyond(asked, ()) if n[:2] in ("dW", "db")}:
+        held = [(_parameter(book.problem, name), lines[name]) for book, lines in asked if name in lines]
+        w, g = (torch.cat([v.flatten() for v in side]) for side in zip(*held, strict=True))
+        w, g = w[g != 0], g[g != 0]  # where there is no step, every η fits
+        found[name] = frozenset(eta for eta in _ETAS if _on_grid(w, g, eta))
+    return found
+
+
+def _steps(asked: Asked, forms: tuple[Form, ...], fitting: Mapping[str, frozenset[float]]) -> Iterator[float]:
+    """The η that fit every line of dW and db which is beyond its budget by these forms, the largest first."""
+    if any(fitting.values()):
+        etas = [fitting[name] for name in _beyond(asked, forms) if name in fitting]
+        yield from sorted(frozenset.intersection(*etas) if etas else (), reverse=True)
+
+
+def _beyond(asked: Asked, forms: tuple[Form, ...]) -> set[str]:
+    return {
         name
         for book, lines in asked
         for name, value in lines.items()
         if not bool(((value - book.truth[name]).abs() <= book.allowed(forms)[name]).all())
     }
-    stepped = [(book, n, lines[n]) for book, lines in asked for n in beyond & set(lines) if n[:2] in ("dW", "db")]
-    if stepped and all(book.u == FLOAT64 for book, _, _ in stepped):
-        w = torch.cat([_parameter(book.problem, name).flatten() for book, name, _ in stepped])
-        g = torch.cat([value.flatten() for _, _, value in stepped])
-        w, g = w[g != 0], g[g != 0]  # where there is no step, every η fits
-        yield from (eta for eta in sorted(_ETAS, reverse=True) if _on_grid(w, g, eta))
 
 
 def _parameter(problem: Problem, name: str) -> Tensor:

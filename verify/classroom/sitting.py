@@ -109,9 +109,11 @@ def ground(sitting: Sitting) -> Ground:
     import torch
 
     from verify.isolation import choose
+    from verify.isolation.packages import check_offered
 
     if sitting.device == "cuda" and not torch.cuda.is_available():
         raise BadInput("--device cuda: torch finds no CUDA device there; allowed is cpu")
+    check_offered(sitting.assignment.packages)
     chosen = choose(sitting.sandbox)
     return Ground(chosen.mode, version(sitting.device), chosen.notes)
 

@@ -109,6 +109,7 @@ class Assignment(msgspec.Struct, frozen=True):
     cpu_limit: float = 0.0
     memory_mib: int = 1024
     program: str = ""
+    packages: tuple[str, ...] = ()
     adapter: Adapter = Adapter()
     files: Offered = Offered()
     name: str = ""
@@ -124,6 +125,11 @@ class Assignment(msgspec.Struct, frozen=True):
         return tuple(f for f in FUNCTIONS if getattr(self.points, f) > 0 or f in self.functions)
 
     @property
+    def offer(self) -> str:
+        """The backend, and behind + the packages that are offered besides, as the sandbox takes them."""
+        return "+".join((self.backend, *self.packages))
+
+    @property
     def practice_seed(self) -> int:
         """The seed of problems that anybody may see: the assignment's, or 0 where the class's own is secret."""
         return self.seed if isinstance(self.seed, int) else 0
@@ -134,7 +140,7 @@ class Assignment(msgspec.Struct, frozen=True):
         for key in _OF_THE_COURSE:
             del values[key]
         # Assignments from before these keys keep their digest.
-        for key in ("forward_only", "adapter", "files"):
+        for key in ("forward_only", "packages", "adapter", "files"):
             if getattr(self, key) == getattr(_DEFAULT, key):
                 del values[key]
         for name in ("celu", "prelu"):
@@ -293,6 +299,7 @@ _KEYS: dict[str, checks.Check | _Table] = {
     "cpu_limit": checks.number(0, MAX_SECONDS),
     "memory_mib": checks.whole(64, MAX_MEMORY_MIB),
     "program": checks.file_name,
+    "packages": checks.packages,
     "adapter": checks.adapter_name,
     "files": checks.paths,
     "name": checks.title,

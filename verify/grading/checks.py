@@ -19,6 +19,7 @@ class Refused(Exception):
 
 
 _ADAPTER = re.compile(r"[A-Za-z_][\w-]{0,99}\.py")
+_PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 _INSIDE = re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[^/\\][^\\]{0,199}")
 _PROGRAM = re.compile(r"[^/\\\0]{1,100}\.(py|ipynb|md|qmd|Rmd)")
 Check = Callable[[Any], Any]
@@ -71,6 +72,13 @@ def adapter_name(value: Any) -> Adapter:
             f'{", ".join(HERE)}, or the name of a .py file beside the assignment, as "adapter.py"; "" for none'
         )
     return Adapter(value)
+
+
+def packages(value: Any) -> tuple[str, ...]:
+    whole = isinstance(value, list) and all(isinstance(entry, str) and _PACKAGE.fullmatch(entry) for entry in value)
+    if not whole or len(set(value)) < len(value):
+        raise Refused('a list of packages as pip knows them, as ["pandas", "scipy"], each once')
+    return tuple(value)
 
 
 def paths(value: Any) -> Offered:
@@ -142,6 +150,7 @@ def number(least: float, most: float, *, open_below: bool = False) -> Check:
 _takes(truth, type="boolean")
 _takes(file_name, type="string", pattern=f"^({_PROGRAM.pattern})?$".replace("\0", "\\0"))
 _takes(adapter_name, anyOf=[{"enum": ["", *HERE]}, {"type": "string", "pattern": f"^{_ADAPTER.pattern}$"}])
+_takes(packages, type="array", items={"type": "string", "pattern": f"^{_PACKAGE.pattern}$"}, uniqueItems=True)
 _takes(paths, type="array", items={"type": "string"})
 _takes(title, type="string", maxLength=100)
 # TOML's own date and time, which its editors take for a text.

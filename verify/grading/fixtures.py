@@ -35,7 +35,7 @@ JUDGED = (*GRADED, "kink")
 _GENERAL = 18
 _REDRAWS = 4
 _FEW = 10_000  # entries
-_MOST_NUMBERS = 4_000_000  # parameters of all general problems together: of wide networks there are fewer
+_MOST_NUMBERS = 2_000_000  # parameters of all general problems together: of wide networks there are fewer
 
 
 @dataclass(frozen=True, eq=False)

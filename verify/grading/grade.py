@@ -132,7 +132,7 @@ def grade_submission(
     a = exam.assignment
     limits = Limits(time_limit=a.time_limit, cpu_limit=a.cpu_limit, memory_mib=a.memory_mib)
     prepared = _prepared(submission, a)
-    ran = run_isolated(prepared, exam.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
+    ran = run_isolated(prepared, exam.calls, limits=limits, backend=a.offer, device=device, sandbox=sandbox)
     record = grade(submission.name, ran, exam)
     if a.forward_only == "wrong" and a.points.gradients > 0 and record.state in ("correct", "undecided"):
         _ask_wide(record, prepared, exam.wide, sandbox, device)

@@ -56,8 +56,8 @@ class Judge:
         came = [n for n in names(self.deepest) if n[:2] in ("dW", "db") and n != "delta"]
         came = [n for n in came if self._column(n, float32).present(answers)]
         if (key := (float32, *came)) not in self._limits:
-            limits = [self._column(n, float32).limits() for n in came]
-            self._limits[key] = float(np.median(np.concatenate(limits))) if limits else None
+            columns = [self._column(n, float32) for n in came]
+            self._limits[key] = _median_limit(columns) if columns else None
         return self._limits[key]
 
     def textbook_forms(
@@ -65,7 +65,8 @@ class Judge:
     ) -> tuple[frozenset[str], list[Said]]:
         """The wrong lines that a textbook form's own rounding explains, and what such a form loses, in words.
 
-        Rounding explains numbers: no line that did not come, and none that is wrong at a kink alone.
+        Rounding explains numbers: no line that did not come, and none that is wrong at a kink alone. What the program
+        does is said only where one form explains all of its lines.
         """
         wrong = [n for n in wrong if self._column(n, float32).is_off(answers)]
         if not wrong:
@@ -73,8 +74,7 @@ class Judge:
         at_once = self._form(answers, names(self.deepest), float32)
         if at_once is not None:
             return frozenset(wrong), list(at_once.advice)
-        each = {n: found for n in wrong if (found := self._form(answers, [n], float32)) is not None}
-        return frozenset(each), list({one.text: one for found in each.values() for one in found.advice}.values())
+        return frozenset(n for n in wrong if self._form(answers, [n], float32) is not None), []
 
     def _form(self, answers: Sequence[Answer], asked: Sequence[str], float32: bool) -> Explanation | None:
         rows = []
@@ -141,7 +141,7 @@ class Judge:
             judged = replace(judged, decided=judged.decided or _is_decided(case, here, allowed))
             if not bool((own[i].off(here, value) <= allowed).all()):
                 worst = worst_entry(case.truth[here], allowed, value, case.problem.label)[1]
-                return replace(judged, wrong=1, worst=worst, reason="it does not follow from your own lines before it")
+                return replace(judged, wrong=1, worst=worst, reason=said("off-own-lines"))
         return judged
 
     def _kink(self, i: int, case: Case, float32: bool) -> Kink:
@@ -181,10 +181,6 @@ class _Column:
     @cached_property
     def allowed(self) -> NDArray:
         return _end_to_end([case.allowed(here, float32=self.float32) for _, case, here in self.cases])
-
-    def limits(self) -> NDArray:
-        with np.errstate(divide="ignore"):
-            return self.allowed / np.abs(self.truth)
 
     @cached_property
     def decided(self) -> bool:
@@ -242,6 +238,18 @@ class _Column:
                 return case, [int(k) for k in np.unravel_index(at, shape)] if shape else []
             at -= size
         raise AssertionError("the index lies within the cases")
+
+
+def _median_limit(columns: Sequence[_Column]) -> float:
+    """The median of what is allowed over what is right: of wide networks millions of entries, held once."""
+    limits = np.empty(sum(column.truth.size for column in columns))
+    at = 0
+    with np.errstate(divide="ignore"):
+        for column in columns:
+            here = limits[at : at + column.truth.size]
+            np.divide(column.allowed, np.abs(column.truth, out=here), out=here)
+            at += len(here)
+    return float(np.median(limits, overwrite_input=True))
 
 
 def _least(case: Case, name: str) -> float:

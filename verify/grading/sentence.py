@@ -80,6 +80,7 @@ TEXTS = {
     "void": "it is 0, or λW alone, on every problem",
     "wrong-in": "wrong in {wrong} of {problems:problem}",
     "mean-inside": "δ holds the 1/N of the mean already, and the gradients use it so",
+    "off-own-lines": "rounding cannot explain it from your own lines before it",
     "loses-digits": "right, in a form that loses digits",
     "line-shape": "{line} has shape {yours} where {expected} is expected, in a network of {layers:layer}",
     "entries-not-finite": "{line} is not finite: {bad} of {entries:entry}",
