@@ -24,6 +24,7 @@ class Kinks:
 
     choice: Tensor | None = None
     count: int = 0
+    asked: bool = False  # whether the equations can bend at all
     unsure: bool = False  # a comparison that rounding may decide either way
 
     def taken(self, number: int) -> Tensor:
@@ -51,11 +52,13 @@ def positive(v: Any) -> Any:
     """1 where v > 0, 0 where v < 0; at 0 a subgradient's choice. Takes and gives a tensor or a Bounded."""
     value = v.value if isinstance(v, Bounded) else v
     at = value.abs() <= 2 * v.error if isinstance(v, Bounded) else value == 0
+    kinks = _watching.get() or Kinks()
+    kinks.asked = True
     found = (value > 0).to(torch.float64)
     number = int(at.sum())
     if number:
         found = found.clone()
-        found[at] = (_watching.get() or Kinks()).taken(number)
+        found[at] = kinks.taken(number)
     return Bounded.exact(found, v.u) if isinstance(v, Bounded) else found
 
 

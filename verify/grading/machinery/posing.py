@@ -173,14 +173,28 @@ def _cases(lesson: Lesson, a: LessonAssignment, random: np.random.Generator) -> 
     sizes = _middle(a)
     first, second = (_good(lesson, a, random, sizes, "state", "state", turn=1) for _ in range(2))
     yield from (first, second, Case(lesson, first.inputs, first.sizes, "state", "state"))
-    kinks: list[Case] = []
+    bends = first.kinks.asked
     for at, (sizes, turn) in enumerate(_rungs(lesson, a), 1):
-        case = _good(lesson, a, random, sizes, "rung", f"small {at}", turn=turn, small=True, kinks=kinks)
+        case = _good(lesson, a, random, sizes, "rung", f"small {at}", turn=turn, small=True)
         if not case.kinks.count:
             yield case
     for at in range(_GENERAL):
         yield _good(lesson, a, random, _sizes(a, at, random), "general", f"general {at + 1}", turn=at)
-    yield from (Case(lesson, c.inputs, c.sizes, "kink", f"kink {n}") for n, c in enumerate(kinks[:_KINKS], 1))
+    yield from _at_kinks(lesson, a, random) if bends else ()
+
+
+def _at_kinks(lesson: Lesson, a: LessonAssignment, random: np.random.Generator) -> Iterator[Case]:
+    """Small whole numbers that meet a kink, of several sizes; none where none is met."""
+    found = 0
+    for sizes, turn in reversed(list(_rungs(lesson, a))):
+        for _ in range(_TRIES):
+            case = drawn(lesson, a, Draw(random, sizes, a.keys, True, turn), "kink", f"kink {found + 1}")
+            if _quality(case, a) == 1 and case.kinks.count <= _MOST_KINKS:
+                found += 1
+                yield case
+                break
+        if found == _KINKS:
+            return
 
 
 def _middle(a: LessonAssignment) -> dict[str, int]:
@@ -231,18 +245,12 @@ def _good(
     *,
     turn: int,
     small: bool = False,
-    kinks: list[Case] | None = None,
 ) -> Case:
-    """A draw that decides every line, at no kink and with no line that is 0, if there is one; else one that is finite.
-
-    kinks: takes up the draws that lie at one, for problems of their own.
-    """
+    """A draw that decides every line, at no kink, with no line that is 0, if there is one; else one that is finite."""
     found: Case | None = None
     for _ in range(_TRIES):
         case = drawn(lesson, a, Draw(random, sizes, a.keys, small, turn), role, label)
         quality = _quality(case, a)
-        if kinks is not None and quality == 1 and 0 < case.kinks.count <= _MOST_KINKS:
-            kinks.append(case)
         if quality == 3:
             return case
         found = case if quality == 2 or found is None else found
