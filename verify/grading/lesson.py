@@ -23,8 +23,8 @@ _CONTRACT = re.compile(r"\s*([A-Za-z_]\w*)\s*\(([^()]*)\)\s*->\s*(.+?)\s*")
 _TAKEN = ("network",)
 # Keys that every lesson's assignment has.
 COMMON = (
-    "lesson", "backend", "precision", "seed", "functions", "time_limit", "cpu_limit", "memory_mib", "program", "files",
-    "points", "name", "due", "late", "show",
+    "lesson", "backend", "precision", "seed", "functions", "time_limit", "cpu_limit", "memory_mib", "program",
+    "packages", "files", "points", "name", "due", "late", "show",
 )  # fmt: skip
 DEFAULT_SIZES = (1, 6)
 MOST_SIZE = 64
