@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from verify.bounds import forms
 from verify.grading import sentence
+from verify.grading.machinery import texts as machinery
 from verify.grading.record import SaidRecord, Task
 from verify.isolation import texts as isolation
 from verify.lessons.network import texts
@@ -14,7 +15,7 @@ from verify.said import Said, Value, joining
 
 # Of the lesson, in rows, to be turned into the assignment's words; and those that are the same for all.
 LESSON: Mapping[str, str] = texts.TEXTS
-COMMON: Mapping[str, str] = {**sentence.TEXTS, **isolation.TEXTS, **forms.TEXTS}
+COMMON: Mapping[str, str] = {**machinery.TEXTS, **sentence.TEXTS, **isolation.TEXTS, **forms.TEXTS}
 
 
 def english(record: SaidRecord, task: Task) -> str:
