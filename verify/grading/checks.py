@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
+from verify.errors import BadInput
 from verify.grading.beside import HERE
 from verify.grading.course import Adapter, Offered
 
@@ -168,3 +171,35 @@ def shown(value: Any) -> str:
         return "a whole number of more than 38 digits"
     text = '"' + value.encode("unicode_escape").decode() + '"' if isinstance(value, str) else ascii(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+# Tables --------------------------------------------------------------------------------------------------------------
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A table of the file: the keys it knows, and what its checked values become."""
+
+    keys: Mapping[str, Any]
+    build: Callable[..., Any]
+
+
+def checked(table: Mapping[str, Any], keys: Mapping[str, Check | Table], prefix: str, source: str) -> dict[str, Any]:
+    """The table's values, each through its key's check; BadInput at the first unknown key or refused value."""
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        name = prefix + key
+        if key not in keys:
+            raise BadInput(f"{source}: unknown key {shown(name)}; known here: {', '.join(keys)}")
+        try:
+            values[key] = _value(value, keys[key], f"{name}.", source)
+        except Refused as refused:
+            raise BadInput(f"{source}: {name} = {shown(value)} is not allowed; {name} takes {refused}") from None
+    return values
+
+
+def _value(value: Any, check: Check | Table, prefix: str, source: str) -> Any:
+    if not isinstance(check, Table):
+        return check(value)
+    if not isinstance(value, dict):
+        raise Refused(f"a table with the keys {', '.join(check.keys)}")
+    return check.build(**checked(value, check.keys, prefix, source))
