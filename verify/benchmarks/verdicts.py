@@ -146,6 +146,9 @@ class Names:
         self.seen += 1
         if record.score == record.max_score and record.state == "wrong":
             self.unpunished.append(said)
+        if any(a.startswith("epsilon") for a in record.advice):
+            self.named += 1  # it costs nothing by the assignment, and is told with its name
+            return
         if not record.diagnosis:
             row = claims.row_of(mutant.source, mutant.task)
             (self.unnamed if row is None else self.nameable).append(f"{said}{f': {row}' if row else ''}")

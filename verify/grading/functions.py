@@ -152,12 +152,15 @@ def _as_rows(value: Any, columns: bool) -> Tensor | None:
 
 
 def step_findings(fixture: Fixture, rows: Sequence[Heard]) -> list[Finding]:
-    """The mistakes behind a wrong step: its sign, its number, or the weights that its gradients are computed from."""
+    """The mistakes behind a wrong step: its form, its number, or the weights that its gradients are computed from."""
+    depth = fixture.assignment.layers[1]
+    for id, made in _FORMS.items():
+        if all(_is_step(fixture, row, made) for row in rows):
+            return [finding(id, depth)]
     used = [(row, Answer(lines)) for row in rows if (lines := _implied(fixture, row)) is not None]
     if not used:
         return []
     a = fixture.assignment
-    depth = a.layers[1]
     factors: dict[str, Callable[[Case], float]] = {
         "step-sign": lambda c: -1.0, "step-repeated": lambda c: float(c.problem.N)
     }  # fmt: skip
@@ -172,6 +175,30 @@ def step_findings(fixture: Fixture, rows: Sequence[Heard]) -> list[Finding]:
     observed = [(row.case, answer) for row, answer in used]
     found = Decoder(observed, a.activations, a.output, a.loss, a.biases, float32=True).accepted()
     return [finding(id, depth) for id in found[0].mistakes] if found else []
+
+
+# A step by its parameter, its own gradient, and that of the parameter beside it.
+_FORMS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "step-without-weights": lambda start, own, other: -ETA * own,
+    "step-gradients-exchanged": lambda start, own, other: start - ETA * other,
+}
+
+
+def _is_step(fixture: Fixture, row: Heard, made: Callable[[Tensor, Tensor, Tensor], Tensor]) -> bool:
+    """Whether every parameter came back as that form makes it of the gradients that the program itself returns."""
+    p, own = row.case.problem, row.answer.lines
+    for name, starts in (("W", p.W), ("b", p.b))[: 1 + fixture.assignment.biases]:
+        other = "b" if name == "W" else "W"
+        for l, (start, value) in enumerate(zip(starts, _values(fixture, row, name, False), strict=True), 1):
+            if value.yours is None or f"d{name}{l}" not in own:
+                return False
+            try:
+                wanted = made(start, own[f"d{name}{l}"], own.get(f"d{other}{l}", start * torch.nan))
+            except RuntimeError:
+                return False
+            if value.yours.shape != wanted.shape or not torch.allclose(value.yours, wanted, rtol=1e-9, atol=1e-12):
+                return False
+    return True
 
 
 def _values_of(fixture: Fixture, row: Heard) -> list[Tensor]:

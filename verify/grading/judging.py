@@ -64,7 +64,8 @@ class Judge:
     ) -> tuple[frozenset[str], list[Said]]:
         """The wrong lines that a textbook form's own rounding explains, and what such a form loses, in words.
 
-        Rounding explains numbers: no line that did not come, and none that is wrong at a kink alone.
+        Rounding explains numbers: no line that did not come, and none that is wrong at a kink alone. What the program
+        does is said only where one form explains all of its lines.
         """
         wrong = [n for n in wrong if self._column(n, float32).is_off(answers)]
         if not wrong:
@@ -72,8 +73,7 @@ class Judge:
         at_once = self._form(answers, names(self.deepest), float32)
         if at_once is not None:
             return frozenset(wrong), list(at_once.advice)
-        each = {n: found for n in wrong if (found := self._form(answers, [n], float32)) is not None}
-        return frozenset(each), list({one.text: one for found in each.values() for one in found.advice}.values())
+        return frozenset(n for n in wrong if self._form(answers, [n], float32) is not None), []
 
     def _form(self, answers: Sequence[Answer], asked: Sequence[str], float32: bool) -> Explanation | None:
         rows = []

@@ -25,7 +25,9 @@ from verify.said import joined
 
 # What a program keeps from call to call, or cuts off, shows in its step as well, and is no mistake of the step.
 STATEFUL = frozenset(("gradients-accumulated", "cache-stale", "precision-float32", "integer-arrays"))
-OF_STEPS = ("step-sign", "step-repeated", "updated-weights-in-backward")
+OF_STEPS = (
+    "step-sign", "step-repeated", "step-without-weights", "step-gradients-exchanged", "updated-weights-in-backward"
+)  # fmt: skip
 
 
 def said_free(f: Finding, assignment: Assignment) -> Said:

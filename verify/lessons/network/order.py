@@ -214,7 +214,7 @@ def steps_online(cases: Sequence[Case], came: Sequence[Sequence[Tensor]], eta: f
         return all_close(values, [*W, *b])
 
     return any(
-        all(gives(Online(early, penalty, True, mean, False), c, v) for c, v in zip(cases, came, strict=True))
+        all(gives(Online(early, penalty, True, mean, "in"), c, v) for c, v in zip(cases, came, strict=True))
         for early, penalty, mean in product((True, False), repeat=3)
     )
 

@@ -69,6 +69,10 @@ def _from_weight_terms(net: Working, l: int) -> Any:
     return torch.sum(eq.mean(net, eq.weight_terms(net, l)), dim=0)
 
 
+def _from_weight_sum(net: Working, l: int) -> Any:
+    return torch.sum(net.equations.weight_terms(net, l), dim=0)
+
+
 SCALE = [
     mistake(
         "mean-missing", "Σₙ", "(1/N) Σₙ",
@@ -200,5 +204,6 @@ BIASES = [
         ("bias_gradient", _from_weight_gradient),
         ("bias_gradient", _mean_of_weight_gradient, {"form": "The mean over the inputs is taken."}),
         ("bias_gradient", _from_weight_terms, {"form": "The part without λW is taken."}),
+        ("bias_gradient", _from_weight_sum, {"form": "The sum over the samples is taken, without the mean."}),
     ),
 ]  # fmt: skip

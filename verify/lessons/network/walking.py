@@ -46,16 +46,17 @@ class Online:
     penalty: bool  # λW is in the step
     biases: bool  # the biases are stepped too
     mean: bool  # each sample's gradient is divided by N in the step
-    last: bool  # λ times the stepped W, not the W that came in, is in dW
+    decay: str  # whose λW is in dW: that of the W that came "in", of the "last" one, or the mean over "each" sample's
     equations: Equations = SLIDES
 
     def gradients(self, case: Case, eta: float) -> dict[str, Tensor]:
         """dW and db of the whole batch, with the weights moving from sample to sample."""
         p = case.problem
         W, _, dW, db = self.walk(case, eta)
-        whole = _working(W if self.last else p.W, p.b, case, slice(None), p.lam, self.equations)
+        whole = _working(W if self.decay == "last" else p.W, p.b, case, slice(None), p.lam, self.equations)
         eq = self.equations
-        weights = {f"dW{l}": eq.mean(whole, dW[l - 1]) + eq.decay(whole, l) for l in range(1, p.L + 1)}
+        decays = {l: 0.0 if self.decay == "each" else eq.decay(whole, l) for l in range(1, p.L + 1)}
+        weights = {f"dW{l}": eq.mean(whole, dW[l - 1]) + decays[l] for l in decays}
         return weights | {f"db{l}": eq.mean(whole, db[l - 1]) for l in range(1, p.L + 1)}
 
     def walk(self, case: Case, eta: float) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
@@ -77,10 +78,10 @@ class Online:
                 net.W[l + 1] = W[l]
             net.delta[l] = eq.delta_output(net, l) if l == p.L else eq.delta_hidden(net, l)
             gradient, shift = eq.weight_terms(net, l), eq.bias_terms(net, l)
-            dW[l - 1] += gradient
+            dW[l - 1] += gradient + (eq.decay(net, l) if self.decay == "each" else 0.0)
             db[l - 1] += shift
             share = eta / p.N if self.mean else eta
-            W[l - 1] = W[l - 1] - share * (gradient + (p.lam * W[l - 1] if self.penalty else 0.0))
+            W[l - 1] = W[l - 1] - share * (gradient + (eq.decay(net, l) if self.penalty else 0.0))
             if self.biases:
                 b[l - 1] = b[l - 1] - share * shift
 
@@ -104,9 +105,7 @@ def stepped_each_sample(observed: Sequence[Observed], one: Hypothesis | None) ->
     several = [(c, a) for c, a in observed if c.problem.N > 1 and c.problem.L > 1]
     if not several:
         return None
-    case, answer = min(
-        several, key=lambda pair: (pair[0].problem.lam > 0, pair[0].problem.N, pair[0].problem.parameters)
-    )
+    case, answer = min(several, key=_easily_fitted)
     for rest in _kept(one, observed[0][0]):
         try:
             eta = _eta(case, answer, observed, rest.equations)
@@ -115,6 +114,15 @@ def stepped_each_sample(observed: Sequence[Observed], one: Hypothesis | None) ->
         if eta is not None:
             return eta, rest
     return None
+
+
+# Of these a unit may leave its side of the kink on the way to η, where a fit cannot follow.
+_KINKED = ("relu", "leaky_relu")
+
+
+def _easily_fitted(pair: Observed) -> tuple[bool, bool, int, int]:
+    p = pair[0].problem
+    return p.lam > 0, p.activation in _KINKED, p.N, p.parameters
 
 
 def _kept(one: Hypothesis | None, case: Case) -> Iterator[Hypothesis]:
@@ -132,16 +140,29 @@ def _kept(one: Hypothesis | None, case: Case) -> Iterator[Hypothesis]:
 
 def _eta(case: Case, answer: Answer, observed: Sequence[Observed], equations: Equations) -> float | None:
     # Where λ = 0 the penalty's forms are one, and of one batch N is a part of η.
-    fitted = product((True, False), repeat=2) if case.problem.lam == 0 else product((True, False), repeat=5)
-    for early, biases, *rest in fitted:
-        penalty, mean, last = rest or (False, False, False)
-        online = Online(early, penalty, biases, mean, last, equations)
-        eta = _fit(lambda eta, online=online: online.gradients(case, eta), answer)
-        for form in product((True, False), repeat=3) if eta is not None and not rest else ([penalty, mean, last],):
-            whole = replace(online, penalty=form[0], mean=form[1], last=form[2])
-            share = eta if eta is None or rest or not form[1] else eta * case.problem.N
-            if share is not None and all(agree(whole.gradients(c, share), a) for c, a in observed):
+    ways = list(product((True, False), (True, False), ("in", "last", "each")))
+    free = case.problem.lam == 0
+    for early, biases in product((True, False), repeat=2):
+        for penalty, mean, decay in [(False, False, "in")] if free else ways:
+            online = Online(early, penalty, biases, mean, decay, equations)
+            eta = _fit(lambda eta, online=online: online.gradients(case, eta), answer)
+            if eta is None:
+                continue
+            share = _shared(online, eta, ways if free else [(penalty, mean, decay)], case, observed)
+            if share is not None:
                 return share
+    return None
+
+
+def _shared(
+    online: Online, eta: float, ways: Sequence[tuple[bool, bool, str]], case: Case, observed: Sequence[Observed]
+) -> float | None:
+    """η, of one of those ways to treat the penalty and the mean, where that gives every problem's numbers."""
+    for penalty, mean, decay in ways:
+        whole = replace(online, penalty=penalty, mean=mean, decay=decay)
+        share = eta * case.problem.N if mean and not online.mean else eta
+        if all(agree(whole.gradients(c, share), a) for c, a in observed):
+            return share
     return None
 
 
