@@ -179,7 +179,7 @@ def as_array(value: Any) -> NDArray | None:
     """A plain array of an array, a number, or a list of lists of numbers; None of anything else."""
     if isinstance(value, np.ndarray):
         return value
-    if isinstance(value, bool | int | float | complex) and not isinstance(value, str):
+    if isinstance(value, bool | int | float | complex | np.number) and not isinstance(value, str):
         return np.asarray(value)
     if isinstance(value, list | tuple) and value:
         return _nested(value)
