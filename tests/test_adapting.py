@@ -167,3 +167,33 @@ def test_files_that_cannot_be_offered_are_one_line(tmp_path: Path, names: str, s
     (tmp_path / "hw.toml").write_text(f"files = {names}")
     with pytest.raises(BadInput, match=says):
         read_assignment(tmp_path / "hw.toml")
+
+
+# Packages ------------------------------------------------------------------------------------------------------------
+
+# Installed wherever the tests run, for the project itself needs it.
+USES = "\nimport yaml\nfactor = float(yaml.safe_load('1.0'))\n"
+
+
+@pytest.mark.parametrize("sandbox", ["process", "auto"])
+def test_a_package_is_there_where_it_is_offered_and_nowhere_else(tmp_path: Path, sandbox: str) -> None:
+    program = USES + RIGHT.replace("/ len(x)", "* factor / len(x)")
+    (tmp_path / "alice.py").write_text(program)
+    offered = {"layers": [1, 1], "packages": ["PyYAML"]}
+    assert grade(tmp_path / "alice.py", offered, sandbox=sandbox).state == "correct"
+    record = grade(tmp_path / "alice.py", {"layers": [1, 1]}, sandbox=sandbox)
+    assert (record.state, record.score) == ("error", 0)
+    assert "No module named 'yaml'" in record.message
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("jax", "packages: jax differentiates"),
+        ("no-such-package", "packages: no-such-package is not installed here; pip install it where submissions run"),
+    ],
+)
+def test_packages_that_cannot_be_offered_are_one_line(tmp_path: Path, name: str, says: str) -> None:
+    (tmp_path / "alice.py").write_text(RIGHT)
+    with pytest.raises(BadInput, match=says):
+        grade(tmp_path / "alice.py", {"packages": [name]}, sandbox="process")

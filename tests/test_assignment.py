@@ -37,6 +37,7 @@ time_limit  = 10.0
 cpu_limit   = 0.0
 program     = ""
 memory_mib  = 1024
+packages    = []
 adapter     = ""
 files       = []
 name        = ""
@@ -117,6 +118,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     cpu_limit = 1.5
         program = "hw3.py"
     memory_mib = 512
+    packages = ["pandas", "scikit-learn"]
     name = "Homework 3"
     due = ""
     late = {per_day = 0.1, most = 0.5, grace = 15}

@@ -16,6 +16,7 @@ from tests.classes import NO_SLOPE, RIGHT
 from tests.test_exports import RESULTS
 from verify.classroom.gradebook import Gradebook
 from verify.commands import autograder, gradescope
+from verify.grading.assignment import read_assignment
 
 TOML = 'name = "Homework 3"\ndue = 2026-11-20T23:59:00+01:00\nlate = {per_day = 0.1}\nlayers = [1, 2]\n'
 
@@ -117,6 +118,18 @@ def test_the_seed_is_the_gradebooks_or_drawn_or_the_assignments(tmp_path: Path) 
     assert seed("--gradebook", str(tmp_path / "grades")) == kept
     assert seed() != seed()
     assert seed("--assignment", str(tmp_path / "hw.toml")) == 7
+
+
+def test_what_lies_beside_the_assignment_comes_along(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("1")
+    (tmp_path / "adapter.py").write_text(
+        'needs = "net"\ndef gradients(student, *given):\n    return student.net(*given)\n'
+    )
+    (tmp_path / "hw.toml").write_text('files = ["data"]\nadapter = "adapter.py"')
+    out = tmp_path / "out"
+    assert command(["--assignment", str(tmp_path / "hw.toml"), "--out", str(out)]) == 0
+    assert read_assignment(out / "assignment.toml") == read_assignment(tmp_path / "hw.toml")
 
 
 def test_what_is_not_whole_is_our_failure_and_no_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

@@ -202,8 +202,8 @@ def test_what_has_no_analysis_says_so() -> None:
     one: Any = Bounded.exact(_real(1.0), U)
     with pytest.raises(TypeError, match="sinh has no running error analysis"):
         torch.sinh(one)
-    with pytest.raises(TypeError, match=r"power 0\.5"):
-        _ = one**0.5
+    with pytest.raises(TypeError, match=r"power 1\.5"):
+        _ = one**1.5
 
 
 def test_gamma() -> None:

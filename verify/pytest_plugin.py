@@ -15,7 +15,6 @@ import pytest
 
 if TYPE_CHECKING:
     from verify.classroom.sitting import Sitting
-    from verify.grading.assignment import Assignment
     from verify.grading.record import GradeRecord, LineRecord
     from verify.submissions.reading import Entry
 
@@ -33,6 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "more. Takes --seed N and --device cpu|cuda too. Written --grade=PATH, no configuration in PATH is read.",
     )  # fmt: skip
     group.addoption("--assignment", metavar="FILE", help="the TOML of --grade; without it deck 000's network")
+    group.addoption("--lesson", metavar="FILE", help="of --grade: a lesson of your own, docs/LESSONS.md")
     group.addoption(
         "--grade-sandbox", default="auto", metavar="MODE", help="of --grade: auto, namespaces, bubblewrap or process"
     )
@@ -152,7 +152,8 @@ class Class:
         asked = config.option
         paths = [Path(path) for path in asked.grade]
         assignment = Path(asked.assignment) if asked.assignment else None
-        job = OneJob(paths[0], assignment, asked.grade_sandbox, asked.grade_seed, asked.grade_device)
+        lesson = Path(asked.lesson) if asked.lesson else None
+        job = OneJob(paths[0], assignment, asked.grade_sandbox, asked.grade_seed, asked.grade_device, lesson=lesson)
         job.check()
         sitting = job.sitting()
         if sitting.device != "cpu":
@@ -169,22 +170,6 @@ class Class:
             record = record_of(Work(entry, read(entry, asked), self.sitting))
             self._records[entry.name] = shown_as(record, level(asked))
         return self._records[entry.name]
-
-
-def checks(assignment: Assignment) -> list[tuple[str, str]]:
-    """Function and line of every item: all lines of the deepest network, and those of functions that have points."""
-    from verify.grading.answers import columns_name
-    from verify.problems.lines import names
-
-    L = assignment.layers[1]
-    shown = [name for name in names(L) if assignment.biases or not name.startswith("db")]
-    columns = assignment.convention == "columns"
-    found = [("gradients", columns_name(name, L) if columns else name) for name in shown]
-    of_functions = {"forward": ["y"], "loss": ["E"], "step": ["W", "b"] if assignment.biases else ["W"]}
-    for function, lines in of_functions.items():
-        if getattr(assignment.points, function) > 0:
-            found += [(function, line) for line in lines]
-    return found
 
 
 def _asked_for(items: list[pytest.Item], config: pytest.Config) -> list[pytest.Item]:
@@ -211,7 +196,9 @@ class GradedSubmission(pytest.Collector):
     def collect(self) -> Iterator[pytest.Item]:
         room = self.config.stash[_CLASS]
         yield GradedState.from_parent(self, name=_STATE, entry=self.entry, room=room)
-        for function, line in checks(room.sitting.assignment):
+        from verify.lessons.registry import checks_of
+
+        for function, line in checks_of(room.sitting.assignment):
             yield GradedLine.from_parent(self, name=f"{function}::{line}", entry=self.entry, room=room)
 
 

@@ -113,3 +113,20 @@ def test_a_reference_that_cannot_be_differentiated_is_bad_input():
 
     with pytest.raises(BadInput, match="reference cannot be differentiated here: no way back"):
         check_backward(torch.tanh, [torch.ones(3)], Once.apply, probes="upstream")
+
+
+def test_no_number_where_the_reference_has_one_is_never_passed_over():
+    """0/0 at a row of zeros, where rounding has no bound because the reference divides by an ε."""
+
+    def back(g, x, y):
+        n, m = (v.norm(dim=1, keepdim=True) for v in (x, y))
+        c = (x * y).sum(1, keepdim=True) / (n * m)
+        return g[:, None] * (y / (n * m) - c * x / n**2), g[:, None] * (x / (n * m) - c * y / m**2)
+
+    f = torch.nn.functional.cosine_similarity
+    draws = torch.Generator().manual_seed(0)
+    for dtype, verdict in ((torch.float64, "wrong"), (torch.float32, "wrong"), (torch.bfloat16, "doubtful")):
+        inputs = [torch.randn(4, 3, generator=draws).to(dtype) for _ in range(2)]
+        report = check_backward(function(f, back), inputs, f, shapes=False, probes="inputs with zeros")
+        assert report.verdict == verdict, report
+        assert "yours nan" in str(report)

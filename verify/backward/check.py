@@ -93,7 +93,7 @@ class Seen:
 def examine(asked: Asked) -> CheckRecord:
     """Run every probe and give the record. Raises BadInput for arguments that cannot be checked."""
     start = time.perf_counter()
-    names = names_of(asked.function, len(asked.inputs))
+    names = names_of(asked.function, len(asked.inputs), asked.reference)
     if isinstance(asked.function, torch.nn.Module):
         whole = opened(asked.function, asked.reference, asked.inputs)
         asked = replace(

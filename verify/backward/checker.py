@@ -101,7 +101,37 @@ class Checker:
         for j, (out, wanted) in enumerate(zip(answer.outputs, run.outputs, strict=False)):
             if out.is_floating_point() and out.shape == wanted.value.shape:
                 found[_OUTPUT - j], budgets[_OUTPUT - j] = judge(out, wanted), wanted
-        return Looked(case, answer, budgets, found, {})
+        looked = Looked(case, answer, budgets, found, {})
+        self._numbers(looked)
+        return looked
+
+    def _numbers(self, seen: Looked) -> None:
+        """What is no number, has no budget, and is one where the reference runs in the same dtype: wrong, in half
+        precisions, where another way may overflow, doubtful.
+        """
+        lost = {
+            k: ~torch.isfinite(_value(seen.answer, k, budget)) & torch.isfinite(budget.value)
+            for k, budget in seen.budgets.items()
+            if seen.judged[k].state not in (FAIL, DOUBT)
+        }
+        places = [k for k, v in lost.items() if bool(v.any())]
+        if not places or not isinstance(self.expected, ByReference):
+            return
+        given = seen.answer.upstream
+        upstream = lambda j, out: torch.zeros_like(out) if (g := given[j]) is None else g
+        try:
+            plain = call(self.expected.function, seen.case, upstream, list(seen.answer.gradients))
+        except _REFUSALS:
+            return
+        for k in places:
+            there = lost[k] & torch.isfinite(_value(plain, k, seen.budgets[k]))
+            if bool(there.any()):
+                at = tuple(int(i) for i in torch.nonzero(there)[0])
+                seen.judged[k] = replace(
+                    seen.judged[k], state=DOUBT if self.precision.half else FAIL, index=at, proved=True,
+                    yours=float(_value(seen.answer, k, seen.budgets[k])[at]), beyond=int(there.sum()),
+                    expected=float(_value(plain, k, seen.budgets[k])[at]), budget=float("inf"),
+                )  # fmt: skip
 
     # Asking again ----------------------------------------------------------------------------------------------------
 
@@ -134,7 +164,7 @@ class Checker:
         """Judge again with the wider of two standard deviations."""
         for k, sigma in self._together(probe, seen, places).items():
             budget = replace(seen.budgets[k], sigma=torch.maximum(seen.budgets[k].sigma, sigma))
-            value = seen.answer.outputs[_OUTPUT - k] if k < 0 else gradient_of(seen.answer, k, budget)
+            value = _value(seen.answer, k, budget)
             seen.budgets[k], seen.judged[k] = budget, judge(value, budget)
 
     def _together(self, probe: Probe, seen: Looked, places: list[int]) -> dict[int, Tensor]:
@@ -204,8 +234,9 @@ class Checker:
         found = {}
         for k in places:
             budget = run.outputs[_OUTPUT - k] if k < 0 else wide[k]
-            value = seen.answer.outputs[_OUTPUT - k] if k < 0 else gradient_of(seen.answer, k, budget)
-            if judge(value, budget).state == RIGHT:
+            value = _value(seen.answer, k, budget)
+            numbers = torch.isfinite(value) | ~torch.isfinite(budget.value)
+            if bool(numbers.all()) and judge(value, budget).state == RIGHT:
                 found[k] = roundoff(torch.float32) / self.precision.u
         return found
 
@@ -297,7 +328,7 @@ def _milder(one: Judgement, two: Judgement | None) -> Judgement:
 def _explained(seen: Looked, k: int, own: Budget, exact: Budget) -> float | None:
     """How much wider the function's own bound is, where it is right in float64 and that bound covers the error."""
     budget = seen.budgets[k]
-    yours = seen.answer.outputs[_OUTPUT - k] if k < 0 else gradient_of(seen.answer, k, budget)
+    yours = _value(seen.answer, k, budget)
     there = torch.isfinite(budget.value)
     room = 4 * exact.proof + torch.nan_to_num(threshold(budget), nan=0.0, posinf=0.0)
     agree = ((exact.value - budget.value).abs() <= room) & torch.isfinite(exact.proof)

@@ -124,8 +124,16 @@ def forward_of(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def names_of(function: Callable[..., Any], count: int) -> list[str]:
-    """The inputs' names by the function's signature; "input 0", … where it has none."""
+def names_of(function: Callable[..., Any], count: int, reference: Callable[..., Any] | None = None) -> list[str]:
+    """The inputs' names by the function's signature, or else the reference's; "input 0", … where neither has one."""
+    known = _signed(function)
+    if len(known) < count and reference is not None:
+        known = max(known, _signed(reference), key=len)
+    return [known[k] if k < len(known) and len(set(known)) == len(known) else f"input {k}" for k in range(count)]
+
+
+def _signed(function: Callable[..., Any]) -> list[str]:
+    """The names of the arguments by place."""
     owner = getattr(function, "__self__", None)
     target: Any = function
     if inspect.isclass(owner) and issubclass(owner, torch.autograd.Function):
@@ -138,10 +146,8 @@ def names_of(function: Callable[..., Any], count: int) -> list[str]:
             if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
         ]  # fmt: skip
     except (TypeError, ValueError):
-        known = []
-    if known[:1] == ["ctx"]:
-        known = known[1:]
-    return [known[k] if k < len(known) and len(set(known)) == len(known) else f"input {k}" for k in range(count)]
+        return []
+    return known[1:] if known[:1] == ["ctx"] else known
 
 
 def title_of(function: Callable[..., Any]) -> str:

@@ -208,7 +208,7 @@ def _cosine(x: Tensor, y: Tensor) -> Tensor:
 
 def _cosine_back(projected: bool) -> Callable[..., Any]:
     def back(g: Tensor, x: Tensor, y: Tensor) -> Any:
-        n, m = (torch.sqrt((v * v).sum(1, keepdim=True)) for v in (x, y))
+        n, m = (torch.sqrt((v * v).sum(1, keepdim=True)).clamp(min=1e-8) for v in (x, y))
         c = (x * y).sum(1, keepdim=True) / (n * m)
         lost = c if projected else 0 * c
         return g[:, None] * (y / (n * m) - lost * x / n**2), g[:, None] * (x / (n * m) - lost * y / m**2)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -191,11 +192,37 @@ class Bounded:
 
     def __pow__(self, exponent: int) -> Bounded:
         if not (isinstance(exponent, int) and exponent >= 1):
+            if torch.Tensor.pow in FUNCTIONS:
+                return FUNCTIONS[torch.Tensor.pow](self, exponent)
             raise TypeError(f"power {exponent!r} has no running error analysis; whole numbers from 1 have")
         product = self
         for _ in range(exponent - 1):
             product = product * self
         return product
+
+    def __abs__(self) -> Bounded:
+        return Bounded(self.value.abs(), self.error, self.u)
+
+    # Comparisons are of the values (`verify.bounds.kinks`); they need `verify.bounds.operations`, which has them.
+    def __gt__(self, other: Any) -> Tensor:
+        return self.gt(other)
+
+    def __ge__(self, other: Any) -> Tensor:
+        return self.ge(other)
+
+    def __lt__(self, other: Any) -> Tensor:
+        return self.lt(other)
+
+    def __le__(self, other: Any) -> Tensor:
+        return self.le(other)
+
+    def __eq__(self, other: Any) -> Tensor:
+        return self.eq(other)
+
+    def __ne__(self, other: Any) -> Tensor:
+        return self.ne(other)
+
+    __hash__ = object.__hash__
 
     def __matmul__(self, other: Any) -> Bounded:
         o = self._other(other)
@@ -216,9 +243,9 @@ class Bounded:
     def __rmatmul__(self, other: Any) -> Bounded:
         return self._other(other) @ self
 
-    def sum(self, dim: int | None = None, keepdim: bool = False) -> Bounded:
-        """The sum over one dimension, or over all."""
-        dims = tuple(range(self.value.dim())) if dim is None else (dim,)
+    def sum(self, dim: int | tuple[int, ...] | None = None, keepdim: bool = False) -> Bounded:
+        """The sum over one dimension, over some, or over all."""
+        dims = tuple(range(self.value.dim())) if dim is None else dim if isinstance(dim, tuple) else (dim,)
         count = 1
         for d in dims:
             count *= self.shape[d]
@@ -277,28 +304,38 @@ class Bounded:
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """torch.exp(bounded) and the like: the functions that equations use, by the table below."""
-        if func not in _FUNCTIONS:
+        if func not in FUNCTIONS:
             raise TypeError(f"{getattr(func, '__name__', func)} has no running error analysis")
-        return _FUNCTIONS[func](*args, **(kwargs or {}))
+        return FUNCTIONS[func](*args, **(kwargs or {}))
+
+    def __getattr__(self, name: str) -> Any:
+        """v.mean(0) and the like: a tensor's method, by the same table."""
+        function = FUNCTIONS.get(getattr(torch.Tensor, name, None))
+        if function is None:
+            raise AttributeError(f"{name} has no running error analysis")
+        return partial(function, self)
 
 
 def _reflected(operation: str) -> Callable[[Any, Bounded], Bounded]:
     """tensor ∘ bounded: torch asks Bounded first, with the tensor on the left."""
-    return lambda left, right: getattr(_lift(left, right), operation)(right)
+    return lambda left, right: getattr(lifted(left, right), operation)(right)
 
 
-def _lift(left: Any, like: Any) -> Bounded:
-    return left if isinstance(left, Bounded) else Bounded.exact(left, like.u)
+def lifted(left: Any, like: Any) -> Bounded:
+    """The left one as a Bounded of the other's arithmetic."""
+    if isinstance(left, Bounded):
+        return left
+    return Bounded.exact(left if isinstance(left, Tensor) else torch.tensor(left, dtype=like.dtype), like.u)
 
 
-_FUNCTIONS: dict[Any, Callable[..., Any]] = {
+FUNCTIONS: dict[Any, Callable[..., Any]] = {
     torch.exp: Bounded.exp,
     torch.log: Bounded.log,
     torch.tanh: Bounded.tanh,
     torch.sign: Bounded.sign,
     torch.relu: Bounded.relu,
     torch.sum: Bounded.sum,
-    torch.where: lambda condition, a, b: _lift(a, b).where(condition, b),
+    torch.where: lambda condition, a, b: lifted(a, b).where(condition, b),
     torch.Tensor.__add__: _reflected("__add__"),
     torch.Tensor.add: _reflected("__add__"),
     torch.Tensor.__sub__: _reflected("__sub__"),

@@ -9,8 +9,8 @@ import msgspec
 from verify.classroom.class_record import MISSING, Origin, Student, origins_in, students_of
 from verify.classroom.gradebook import Row
 from verify.classroom.roster import Member, Roster
-from verify.grading.assignment import Assignment
 from verify.grading.course import days_late
+from verify.grading.lesson_assignment import AnyAssignment
 from verify.submissions.people import Person
 from verify.submissions.reading import Entry
 from verify.submissions.submission import shown
@@ -75,7 +75,7 @@ class People:
             if (told := self._origins.get(f"{stem}.json")) and all(_who(origin) in now for origin in told)
         )
 
-    def students(self, rows: Mapping[str, Row], assignment: Assignment) -> list[Student]:
+    def students(self, rows: Mapping[str, Row], assignment: AnyAssignment) -> list[Student]:
         """Everybody's row, and one for each member of the list who handed in nothing."""
 
         def lateness(origin: Origin) -> tuple[int, float]:

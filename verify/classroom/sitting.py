@@ -14,21 +14,20 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from verify.classroom.crew import at_most
 from verify.errors import BadInput
-from verify.grading.assignment import Assignment
 from verify.grading.record import GradeRecord, SaidRecord, encode, without_run
 from verify.grading.sentence import said
 from verify.grading.shown import level, shown_as
+from verify.lessons.registry import decoded, encoded
 from verify.submissions import confined
 from verify.submissions.confined import Unread
 from verify.submissions.reading import Entry
 from verify.submissions.submission import Submission, shown
 
 if TYPE_CHECKING:
-    from verify.grading.grade import Examination
+    from verify.grading.lesson_assignment import AnyAssignment
+    from verify.lessons.registry import Examination
 
 GRADER_ERROR = "grader-error"
 # Packages that a result depends on, besides this one.
@@ -50,7 +49,7 @@ class Sitting:
     secret: whether the seed stays with the class: records then have none, and the digest of it.
     """
 
-    assignment: Assignment
+    assignment: AnyAssignment
     seed: int
     sandbox: str = "auto"
     device: str = "cpu"
@@ -99,9 +98,9 @@ class Ground:
     notes: tuple[str, ...] = ()
 
 
-def read(entry: Entry, asked: Assignment) -> Submission | Unread:
+def read(entry: Entry, asked: AnyAssignment) -> Submission | Unread:
     """The submission of an entry, read where it can do no harm, as the assignment wants it."""
-    return confined.read(entry, asked.program, asked.adapter.needs or "gradients")
+    return confined.read(entry, asked.program, asked.adapter.needs or asked.entry)
 
 
 def ground(sitting: Sitting) -> Ground:
@@ -109,9 +108,11 @@ def ground(sitting: Sitting) -> Ground:
     import torch
 
     from verify.isolation import choose
+    from verify.isolation.packages import check_offered
 
     if sitting.device == "cuda" and not torch.cuda.is_available():
         raise BadInput("--device cuda: torch finds no CUDA device there; allowed is cpu")
+    check_offered(sitting.assignment.packages)
     chosen = choose(sitting.sandbox)
     return Ground(chosen.mode, version(sitting.device), chosen.notes)
 
@@ -135,14 +136,13 @@ def record_of(work: Work) -> GradeRecord:
 
 
 def _judged(work: Work) -> GradeRecord:
-    from verify.grading.grade import grade_submission, ungradable
     from verify.isolation import choose
 
     sitting = work.sitting
-    examination = _examination(msgspec.json.encode(sitting.assignment), sitting.seed)
+    examination = _examination(encoded(sitting.assignment), sitting.seed)
     if isinstance(work.read, Unread):
-        return ungradable(work.entry.name, said("unreadable", what=work.read.reason), examination)
-    record = grade_submission(work.read, examination, choose(sitting.sandbox), device=sitting.device)
+        return examination.ungradable(work.entry.name, said("unreadable", what=work.read.reason))
+    record = examination.grade(work.read, choose(sitting.sandbox), device=sitting.device)
     return _said_of_second_run(record) if work.alone else record
 
 
@@ -170,11 +170,11 @@ def _examination(assignment: bytes, seed: int) -> Examination:
     """Built once a process, and used for every submission that it gets."""
     import torch
 
-    from verify.grading.grade import examination
+    from verify.lessons.registry import examination
 
     # As many submissions at once as there are processes: each is judged on one thread.
     torch.set_num_threads(1)
-    return examination(msgspec.json.decode(assignment, type=Assignment), seed)
+    return examination(decoded(assignment), seed)
 
 
 def _told(error: BaseException) -> str:

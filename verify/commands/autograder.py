@@ -20,6 +20,8 @@ from verify.classroom.gradebook import Gradebook
 from verify.commands.command_line import OneLineCommand
 from verify.commands.new_folder import new_folder
 from verify.grading.assignment import Assignment, read_assignment
+from verify.grading.beside import HERE
+from verify.isolation.packages import check_offered
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 _SOURCES = ("manual", "torch_ref", "verify")
@@ -59,7 +61,7 @@ def autograder(out: Out, assignment: AssignmentFile = None, gradebook: Gradebook
     asked = read_assignment(assignment)
     seed = _seed(asked, gradebook)
     with new_folder("--out", out) as folder:
-        build(folder, assignment, seed)
+        build(folder, assignment, asked, seed)
     typer.echo(
         f"{out} holds an autograder: zip what is in it (not the folder itself) and upload the zip to Gradescope."
     )
@@ -76,15 +78,22 @@ def _seed(asked: Assignment, gradebook: Path | None) -> int:
         return kept.seed()
 
 
-def build(folder: Path, assignment: Path | None, seed: int) -> None:
+def build(folder: Path, assignment: Path | None, asked: Assignment, seed: int) -> None:
     """All that Gradescope unpacks into /autograder/source."""
+    beside = dict(asked.files.contents)
+    if asked.adapter.name not in ("", *HERE):
+        beside[asked.adapter.name] = asked.adapter.source.encode()
+    for name, data in beside.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
     text = "" if assignment is None else assignment.read_text(encoding="utf-8-sig")
     (folder / "assignment.toml").write_text(text, encoding="utf-8")
     (folder / "seed").write_text(f"{seed}\n")
     root = Path(__file__).parents[2]
     for name in _SOURCES:
         shutil.copytree(root / name, folder / "packages" / name, ignore=_LEFT_OUT)
-    pinned = dict(sorted(_needed("backproof")))
+    check_offered(asked.packages)
+    pinned = dict(sorted([*_needed("backproof"), *((name, metadata.version(name)) for name in asked.packages)]))
     torch = [f"{name}=={pinned[name]}" for name in _FROM_TORCH if name in pinned]
     others = [f"{name}=={version}\n" for name, version in pinned.items() if name not in _FROM_TORCH]
     (folder / "requirements.txt").write_text("".join(others))

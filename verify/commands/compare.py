@@ -31,7 +31,7 @@ DEFAULT = Job()
 WIDTH = 100  # of a report that goes to a file
 LAYERS = ",".join(map(str, DEFAULT.layers))
 OUTPUTS = {"json", "html", "markdown"}
-OF_SUBMISSION = {"assignment", "sandbox", "seed", "device", "show", *OUTPUTS}
+OF_SUBMISSION = {"assignment", "lesson", "sandbox", "seed", "device", "show", *OUTPUTS}
 OF_PROBLEM = {"layers", "batch", "activation", "output", "loss", "lam", "assignment", "seed"}
 OF_EXPLAIN = {"explain", *OF_PROBLEM, *OUTPUTS}
 OF_MAIN_JOB = {*Job.__struct_fields__, *OUTPUTS}
@@ -58,6 +58,7 @@ MarkdownFile = Annotated[Path | None, typer.Option("--markdown", metavar="FILE",
 AssignmentFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="of a submission or --explain; without it deck 000's")
 ]
+LessonFile = Annotated[Path | None, typer.Option(metavar="FILE", help="of a submission: a lesson of your own")]
 Explain = Annotated[bool, typer.Option("--explain", help="work a small problem line by line, in numbers")]
 SandboxName = Annotated[
     str, typer.Option(metavar="MODE", help="of a submission: auto, namespaces, bubblewrap or process")
@@ -88,6 +89,7 @@ def compare(
     html: HtmlFile = None,
     markdown: MarkdownFile = None,
     assignment: AssignmentFile = None,
+    lesson: LessonFile = None,
     sandbox: SandboxName = "auto",
     explain: Explain = False,
     show: Show = None,
@@ -103,7 +105,7 @@ def compare(
     if submission is not None:
         allow(options, OF_SUBMISSION, "a SUBMISSION")
         drawn = seed if "seed" in options else None
-        return _grade(OneJob(submission, assignment, sandbox, drawn, device, show), files)
+        return _grade(OneJob(submission, assignment, sandbox, drawn, device, show, lesson), files)
     allow(options, OF_MAIN_JOB, "the main job, which has no SUBMISSION")
     job = Job(
         layers_of(layers), batch, activation, output, loss, lam, data, sweep, seed, device, dtype, exact,

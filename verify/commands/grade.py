@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,17 +27,21 @@ from verify.commands.command_line import OneLineCommand, allow, check_writable, 
 from verify.commands.grade_job import GradeJob, assignment_beside, check_known, cores
 from verify.commands.pytest_run import run
 from verify.errors import Interrupted
-from verify.grading.assignment import Assignment, read_assignment
+from verify.lessons.registry import read_any
 from verify.submissions.reading import Entry
 from verify.submissions.submission import shown
 
+if TYPE_CHECKING:
+    from verify.grading.lesson_assignment import AnyAssignment
+
 GRADER_FAILED = 3
-_OF_PYTEST = {"paths", "assignment", "sandbox", "seed", "device", "pytest"}
+_OF_PYTEST = {"paths", "assignment", "lesson", "sandbox", "seed", "device", "pytest"}
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="submissions, folders or archives of them")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="the gradebook's folder; made where there is none")]
 AssignmentFile = Annotated[Path | None, typer.Option(metavar="FILE", help="the TOML; without it deck 000's network")]
+LessonFile = Annotated[Path | None, typer.Option(metavar="FILE", help="a lesson of your own, docs/LESSONS.md")]
 Jobs = Annotated[int | None, typer.Option(parser=whole, metavar="N", help="submissions at a time; else one a core")]
 SandboxName = Annotated[str, typer.Option(metavar="MODE", help="auto, namespaces, bubblewrap or process")]
 Cluster = Annotated[str | None, typer.Option(metavar="dask://HOST:PORT", help="grade on a Dask cluster")]
@@ -71,6 +75,7 @@ def grade(
     paths: Paths,
     out: Out = None,
     assignment: AssignmentFile = None,
+    lesson: LessonFile = None,
     jobs: Jobs = None,
     sandbox: SandboxName = "auto",
     executor: Cluster = None,
@@ -85,7 +90,7 @@ def grade(
     assignment = assignment or _beside(paths)
     if pytest:
         allow(given(context), _OF_PYTEST, "--pytest")
-        return run(paths, _options(assignment, sandbox, seed, device), context.obj or [])
+        return run(paths, _options(assignment, lesson, sandbox, seed, device), context.obj or [])
     if out is None:
         raise typer.BadParameter("is missing; it names the gradebook's folder", param_hint="--out")
     job = GradeJob(tuple(paths), out, cores() if jobs is None else jobs, sandbox, executor, seed, device)
@@ -93,7 +98,7 @@ def grade(
     for name in formats or ():
         check_known("--format", name, FORMATS)
     check_writable("--json", json)
-    asked = read_assignment(assignment)
+    asked = read_any(assignment, lesson)
     listed = None if roster is None else read_roster(roster)
     record = _graded(job, asked, listed, regrade, formats or ())
     _write(record, out, json)
@@ -108,15 +113,20 @@ def _beside(paths: list[Path]) -> Path | None:
     return found
 
 
-def _options(assignment: Path | None, sandbox: str, seed: int | None, device: str) -> list[str]:
+def _options(assignment: Path | None, lesson: Path | None, sandbox: str, seed: int | None, device: str) -> list[str]:
     """What the pytest plug-in is told."""
     told = [f"--grade-sandbox={sandbox}", f"--device={device}"]
     told += [f"--assignment={assignment.resolve()}"] if assignment is not None else []
+    told += [f"--lesson={lesson.resolve()}"] if lesson is not None else []
     return told + ([f"--seed={seed}"] if seed is not None else [])
 
 
 def _graded(
-    job: GradeJob, asked: Assignment, roster: Roster | None, regrade: bool, formats: list[str] | tuple[()]
+    job: GradeJob,
+    asked: AnyAssignment,
+    roster: Roster | None,
+    regrade: bool,
+    formats: list[str] | tuple[()],
 ) -> ClassRecord:
     handed = job.handed(asked.name)
     with _graders(job) as graders, Gradebook(job.out) as gradebook:
@@ -141,7 +151,7 @@ def _finished(room: Classroom, entries: Sequence[Entry], out: Path) -> ClassReco
         raise Interrupted(shown(said)) from None
 
 
-def _sitting(job: GradeJob, asked: Assignment, gradebook: Gradebook) -> Sitting:
+def _sitting(job: GradeJob, asked: AnyAssignment, gradebook: Gradebook) -> Sitting:
     """What the class is graded by: the seed that is given, or the assignment's, or the gradebook's own."""
     given = job.seed if job.seed is not None else asked.seed if isinstance(asked.seed, int) else None
     seed = gradebook.seed() if given is None else given

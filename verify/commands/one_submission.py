@@ -10,10 +10,11 @@ from pathlib import Path
 from verify.classroom.sitting import Sitting, Work, ground, read, record_of
 from verify.commands.grade_job import SANDBOXES, check_known
 from verify.errors import BadInput
-from verify.grading.assignment import Assignment, read_assignment
 from verify.grading.course import EXPLAINED
+from verify.grading.lesson_assignment import AnyAssignment
 from verify.grading.record import GradeRecord
 from verify.grading.shown import WITHHELD, level, shown_as
+from verify.lessons.registry import read_any
 from verify.problems.job import DEVICES, MOST_SEED
 from verify.submissions.reading import Entry
 from verify.submissions.submission import safe_name, shown
@@ -26,6 +27,7 @@ class OneJob:
     """One submission, as the command line asks for it. assignment None: deck 000's network; seed None: its own.
 
     show: how much of the report; None: as much as the assignment lets students see.
+    lesson: the file of a lesson, which takes the place of the network.
     """
 
     path: Path
@@ -34,6 +36,7 @@ class OneJob:
     seed: int | None = None
     device: str = "cpu"
     show: str | None = None
+    lesson: Path | None = None
 
     def check(self) -> None:
         """BadInput, with the value and what is allowed, for whatever no run could serve."""
@@ -44,9 +47,9 @@ class OneJob:
         check_known("--show", self.show or EXPLAINED[0], EXPLAINED)
         entry_of(self.path)
 
-    def sitting(self, asked: Assignment | None = None) -> Sitting:
+    def sitting(self, asked: AnyAssignment | None = None) -> Sitting:
         """What the submission is graded by. Raises BadInput for an assignment that cannot be read."""
-        asked = read_assignment(self.assignment) if asked is None else asked
+        asked = read_any(self.assignment, self.lesson) if asked is None else asked
         return Sitting(asked, asked.practice_seed if self.seed is None else self.seed, self.sandbox, self.device)
 
 
@@ -66,10 +69,10 @@ def entry_of(path: Path) -> Entry:
 
 def grade_one(job: OneJob, progress: Callable[[str], None] = lambda stage: None) -> GradeRecord:
     """The graded record. Raises BadInput where the assignment, the sandbox or the device will not do."""
-    return grade_with(job, read_assignment(job.assignment), progress)
+    return grade_with(job, read_any(job.assignment, job.lesson), progress)
 
 
-def grade_with(job: OneJob, asked: Assignment, progress: Callable[[str], None] = lambda stage: None) -> GradeRecord:
+def grade_with(job: OneJob, asked: AnyAssignment, progress: Callable[[str], None] = lambda stage: None) -> GradeRecord:
     """As `grade_one`, by an assignment that was read already."""
     sitting = job.sitting(asked)
     started = time.perf_counter()

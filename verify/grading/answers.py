@@ -36,8 +36,10 @@ class Answer:
 
 
 @dataclass
-class _Sorting:
-    columns: bool
+class Sorting:
+    """Values as they are sorted into lines. columns: whether they lie as decks 001 to 004 have them."""
+
+    columns: bool = False
     lines: dict[str, Tensor] = field(default_factory=dict)
     faults: dict[str, Said] = field(default_factory=dict)
     dtypes: set[str] = field(default_factory=set)
@@ -55,6 +57,14 @@ class _Sorting:
             self.shapes[name] = array.shape
             with np.errstate(over="ignore", invalid="ignore"):  # of what is wider than float64
                 self.lines[name] = torch.from_numpy(np.array(self._rows(name, array), dtype=np.float64))
+
+    def answer(self, inputs_changed: bool) -> Answer:
+        """What came, as an answer."""
+        return Answer(
+            self.lines, faults=self.faults, float32="float32" in self.dtypes or "float16" in self.dtypes,
+            integers=any(d.startswith(("int", "uint", "bool")) for d in self.dtypes), inputs_changed=inputs_changed,
+            shapes=self.shapes if self.columns else {},
+        )  # fmt: skip
 
     def _rows(self, name: str, array: NDArray) -> NDArray:
         """From the columns convention to rows: matrices turn over, and so do the lines of samples."""
@@ -75,7 +85,7 @@ def gradients_answer(
         value = _without_biases(value, L)
     if not isinstance(value, list | tuple) or len(value) not in (2, 3):
         return Answer(failed=said("returned", value=describe(value)))
-    sorting = _Sorting(columns)
+    sorting = Sorting(columns)
     for kind, values in (("dW", value[0]), ("db", value[1]))[: 1 + biases]:
         layers = _layers(values)
         if layers is None or len(layers) != L:
@@ -86,11 +96,7 @@ def gradients_answer(
         if not isinstance(value[2], dict):
             return Answer(failed=said("third-value", value=describe(value[2])))
         _take_lines(sorting, value[2], L)
-    return Answer(
-        sorting.lines, faults=sorting.faults, float32="float32" in sorting.dtypes or "float16" in sorting.dtypes,
-        integers=any(d.startswith(("int", "uint", "bool")) for d in sorting.dtypes), inputs_changed=inputs_changed,
-        shapes=sorting.shapes if columns else {},
-    )  # fmt: skip
+    return sorting.answer(inputs_changed)
 
 
 def _not_a_list(kind: str, values: Any, layers: Sequence[Any] | None, L: int) -> Said:
@@ -163,7 +169,7 @@ def _in_columns(name: str, value: Value) -> Value:
     return "a(L)" if value == "y" else f"{ {'z': 'a', 'a': 'z'}[match[1]] }{match[2]}" if match else value
 
 
-def _take_lines(sorting: _Sorting, handed: Mapping[Any, Any], L: int) -> None:
+def _take_lines(sorting: Sorting, handed: Mapping[Any, Any], L: int) -> None:
     """Lines by name; names that are none of the working's are passed over, the required ones count once."""
     for key, value in handed.items():
         try:
@@ -177,9 +183,9 @@ def _take_lines(sorting: _Sorting, handed: Mapping[Any, Any], L: int) -> None:
 
 def as_array(value: Any) -> NDArray | None:
     """A plain array of an array, a number, or a list of lists of numbers; None of anything else."""
-    if isinstance(value, np.ndarray):
-        return value
-    if isinstance(value, bool | int | float | complex | np.number) and not isinstance(value, str):
+    if isinstance(value, np.ndarray | np.generic):
+        return np.asarray(value)
+    if isinstance(value, bool | int | float | complex) and not isinstance(value, str):
         return np.asarray(value)
     if isinstance(value, list | tuple) and value:
         return _nested(value)

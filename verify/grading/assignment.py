@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,7 @@ class Assignment(msgspec.Struct, frozen=True):
     cpu_limit: float = 0.0
     memory_mib: int = 1024
     program: str = ""
+    packages: tuple[str, ...] = ()
     adapter: Adapter = Adapter()
     files: Offered = Offered()
     name: str = ""
@@ -124,6 +125,16 @@ class Assignment(msgspec.Struct, frozen=True):
         return tuple(f for f in FUNCTIONS if getattr(self.points, f) > 0 or f in self.functions)
 
     @property
+    def entry(self) -> str:
+        """The function by which the program is known where several lie side by side."""
+        return "gradients"
+
+    @property
+    def offer(self) -> str:
+        """The backend, and behind + the packages that are offered besides, as the sandbox takes them."""
+        return "+".join((self.backend, *self.packages))
+
+    @property
     def practice_seed(self) -> int:
         """The seed of problems that anybody may see: the assignment's, or 0 where the class's own is secret."""
         return self.seed if isinstance(self.seed, int) else 0
@@ -134,7 +145,7 @@ class Assignment(msgspec.Struct, frozen=True):
         for key in _OF_THE_COURSE:
             del values[key]
         # Assignments from before these keys keep their digest.
-        for key in ("forward_only", "adapter", "files"):
+        for key in ("forward_only", "packages", "adapter", "files"):
             if getattr(self, key) == getattr(_DEFAULT, key):
                 del values[key]
         for name in ("celu", "prelu"):
@@ -159,7 +170,7 @@ def read_assignment(path: Path | None) -> Assignment:
 
 def assignment_from(table: Mapping[str, Any], source: str, folder: Path | None = None) -> Assignment:
     """The assignment that a table of TOML values says; `source` names its file in errors, `folder` is where it lies."""
-    assignment = Assignment(**_checked(table, _KEYS, "", source))
+    assignment = Assignment(**checks.checked(table, _KEYS, "", source))
     problem = _pairing_problem(assignment) or _points_problem(assignment)
     if problem:
         raise BadInput(f"{source}: {problem}")
@@ -167,13 +178,6 @@ def assignment_from(table: Mapping[str, Any], source: str, folder: Path | None =
 
 
 # The keys ------------------------------------------------------------------------------------------------------------
-
-
-class _Table(msgspec.Struct, frozen=True):
-    """A table of the file: the keys it knows, and what its checked values become."""
-
-    keys: Mapping[str, Any]
-    build: Callable[..., Any]
 
 
 class _LineNames(Mapping[str, checks.Check]):
@@ -218,31 +222,7 @@ class _MistakeNames(Mapping[str, checks.Check]):
         return len(self._ids())
 
 
-def _checked(
-    table: Mapping[str, Any], keys: Mapping[str, checks.Check | _Table], prefix: str, source: str
-) -> dict[str, Any]:
-    """The table's values, each through its key's check; BadInput at the first unknown key or refused value."""
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        name = prefix + key
-        if key not in keys:
-            raise BadInput(f"{source}: unknown key {checks.shown(name)}; known here: {', '.join(keys)}")
-        try:
-            values[key] = _value(value, keys[key], f"{name}.", source)
-        except checks.Refused as refused:
-            raise BadInput(f"{source}: {name} = {checks.shown(value)} is not allowed; {name} takes {refused}") from None
-    return values
-
-
-def _value(value: Any, check: checks.Check | _Table, prefix: str, source: str) -> Any:
-    if not isinstance(check, _Table):
-        return check(value)
-    if not isinstance(value, dict):
-        raise checks.Refused(f"a table with the keys {', '.join(check.keys)}")
-    return check.build(**_checked(value, check.keys, prefix, source))
-
-
-_CONSTANTS = _Table(
+_CONSTANTS = checks.Table(
     {
         "leaky_relu": checks.number(0, 1),
         "elu": checks.number(0, 100, open_below=True),
@@ -253,24 +233,24 @@ _CONSTANTS = _Table(
     ActivationConstants,
 )
 _FUNCTION_POINTS = checks.number(0, MAX_POINTS)
-_POINTS = _Table(
+_POINTS = checks.Table(
     {
         "gradients": _FUNCTION_POINTS,
         "forward": _FUNCTION_POINTS,
         "loss": _FUNCTION_POINTS,
         "step": _FUNCTION_POINTS,
-        "lines": _Table(_LineNames(), dict),
-        "mistakes": _Table(_MistakeNames(), dict),
+        "lines": checks.Table(_LineNames(), dict),
+        "mistakes": checks.Table(_MistakeNames(), dict),
     },
     Points,
 )
-_LATE = _Table(
+_LATE = checks.Table(
     {"per_day": checks.number(0, 1), "most": checks.number(0, 1), "grace": checks.number(0, MAX_GRACE)}, Late
 )
-_SHOW = _Table({"before": checks.one_of(EXPLAINED), "after": checks.one_of(EXPLAINED)}, Show)
+_SHOW = checks.Table({"before": checks.one_of(EXPLAINED), "after": checks.one_of(EXPLAINED)}, Show)
 # What a class needs besides, and no grade depends on.
 _OF_THE_COURSE = ("name", "due", "late", "show")
-_KEYS: dict[str, checks.Check | _Table] = {
+_KEYS: dict[str, checks.Check | checks.Table] = {
     "lesson": checks.one_of(("network",)),
     "convention": checks.one_of(("rows", "columns")),
     "backend": checks.one_of(("numpy", "torch")),
@@ -293,6 +273,7 @@ _KEYS: dict[str, checks.Check | _Table] = {
     "cpu_limit": checks.number(0, MAX_SECONDS),
     "memory_mib": checks.whole(64, MAX_MEMORY_MIB),
     "program": checks.file_name,
+    "packages": checks.packages,
     "adapter": checks.adapter_name,
     "files": checks.paths,
     "name": checks.title,
@@ -302,6 +283,7 @@ _KEYS: dict[str, checks.Check | _Table] = {
     "late": _LATE,
     "show": _SHOW,
 }
+COURSE: dict[str, checks.Check | checks.Table] = {key: _KEYS[key] for key in _OF_THE_COURSE}
 
 
 def schema() -> dict[str, Any]:
@@ -310,7 +292,7 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "An assignment of backproof", **found}
 
 
-def _schema_of(keys: Mapping[str, checks.Check | _Table]) -> dict[str, Any]:
+def _schema_of(keys: Mapping[str, checks.Check | checks.Table]) -> dict[str, Any]:
     if isinstance(keys, _LineNames):
         points = checks.schema_of(keys["dW"])
         return {
@@ -319,7 +301,7 @@ def _schema_of(keys: Mapping[str, checks.Check | _Table]) -> dict[str, Any]:
             "patternProperties": {f"^({keys.PATTERN.pattern})$": points},
         }
     properties = {
-        key: _schema_of(check.keys) if isinstance(check, _Table) else checks.schema_of(check)
+        key: _schema_of(check.keys) if isinstance(check, checks.Table) else checks.schema_of(check)
         for key in keys
         for check in (keys[key],)
     }

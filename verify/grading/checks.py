@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
+from verify.errors import BadInput
 from verify.grading.beside import HERE
 from verify.grading.course import Adapter, Offered
 
@@ -19,6 +22,7 @@ class Refused(Exception):
 
 
 _ADAPTER = re.compile(r"[A-Za-z_][\w-]{0,99}\.py")
+_PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 _INSIDE = re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[^/\\][^\\]{0,199}")
 _PROGRAM = re.compile(r"[^/\\\0]{1,100}\.(py|ipynb|md|qmd|Rmd)")
 Check = Callable[[Any], Any]
@@ -71,6 +75,13 @@ def adapter_name(value: Any) -> Adapter:
             f'{", ".join(HERE)}, or the name of a .py file beside the assignment, as "adapter.py"; "" for none'
         )
     return Adapter(value)
+
+
+def packages(value: Any) -> tuple[str, ...]:
+    whole = isinstance(value, list) and all(isinstance(entry, str) and _PACKAGE.fullmatch(entry) for entry in value)
+    if not whole or len(set(value)) < len(value):
+        raise Refused('a list of packages as pip knows them, as ["pandas", "scipy"], each once')
+    return tuple(value)
 
 
 def paths(value: Any) -> Offered:
@@ -142,6 +153,7 @@ def number(least: float, most: float, *, open_below: bool = False) -> Check:
 _takes(truth, type="boolean")
 _takes(file_name, type="string", pattern=f"^({_PROGRAM.pattern})?$".replace("\0", "\\0"))
 _takes(adapter_name, anyOf=[{"enum": ["", *HERE]}, {"type": "string", "pattern": f"^{_ADAPTER.pattern}$"}])
+_takes(packages, type="array", items={"type": "string", "pattern": f"^{_PACKAGE.pattern}$"}, uniqueItems=True)
 _takes(paths, type="array", items={"type": "string"})
 _takes(title, type="string", maxLength=100)
 # TOML's own date and time, which its editors take for a text.
@@ -159,3 +171,35 @@ def shown(value: Any) -> str:
         return "a whole number of more than 38 digits"
     text = '"' + value.encode("unicode_escape").decode() + '"' if isinstance(value, str) else ascii(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+# Tables --------------------------------------------------------------------------------------------------------------
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A table of the file: the keys it knows, and what its checked values become."""
+
+    keys: Mapping[str, Any]
+    build: Callable[..., Any]
+
+
+def checked(table: Mapping[str, Any], keys: Mapping[str, Check | Table], prefix: str, source: str) -> dict[str, Any]:
+    """The table's values, each through its key's check; BadInput at the first unknown key or refused value."""
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        name = prefix + key
+        if key not in keys:
+            raise BadInput(f"{source}: unknown key {shown(name)}; known here: {', '.join(keys)}")
+        try:
+            values[key] = _value(value, keys[key], f"{name}.", source)
+        except Refused as refused:
+            raise BadInput(f"{source}: {name} = {shown(value)} is not allowed; {name} takes {refused}") from None
+    return values
+
+
+def _value(value: Any, check: Check | Table, prefix: str, source: str) -> Any:
+    if not isinstance(check, Table):
+        return check(value)
+    if not isinstance(value, dict):
+        raise Refused(f"a table with the keys {', '.join(check.keys)}")
+    return check.build(**checked(value, check.keys, prefix, source))

@@ -38,6 +38,7 @@ from verify.grading.sentences import (
     raised_on,
     said_free,
 )
+from verify.grading.state import state_of
 from verify.grading.told import told
 from verify.grading.wide import Wide, judge, wide_case
 from verify.isolation import Call, Calls, Limits, Outcome, Reply, Run, Sandbox
@@ -111,6 +112,14 @@ class Examination:
     def assignment(self) -> Assignment:
         return self.fixture.assignment
 
+    def grade(self, submission: Submission, sandbox: Sandbox, *, device: str = "cpu") -> GradeRecord:
+        """Run one submission in its sandbox and grade what comes back. Raises IsolationError where that fails."""
+        return grade_submission(submission, self, sandbox, device=device)
+
+    def ungradable(self, name: str, reason: Said) -> GradeRecord:
+        """The record of what cannot be read as Python."""
+        return ungradable(name, reason, self)
+
     @cached_property
     def wide(self) -> Wide:
         """The problem that tells forward-only programs by their time."""
@@ -133,7 +142,7 @@ def grade_submission(
     a = exam.assignment
     limits = Limits(time_limit=a.time_limit, cpu_limit=a.cpu_limit, memory_mib=a.memory_mib)
     prepared = _prepared(submission, a)
-    ran = run_isolated(prepared, exam.calls, limits=limits, backend=a.backend, device=device, sandbox=sandbox)
+    ran = run_isolated(prepared, exam.calls, limits=limits, backend=a.offer, device=device, sandbox=sandbox)
     record = grade(submission.name, ran, exam)
     if a.forward_only == "wrong" and a.points.gradients > 0 and record.state in ("correct", "undecided"):
         _ask_wide(record, prepared, exam.wide, sandbox, device)
@@ -244,7 +253,7 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
     record.diagnosis = [finding_record(f, a) for f in named if marks.prices[f.mistake] > 0]
     record.detection_limit = exam.judge.detection_limit(answers, float32=float32)
     advise(record, [*advice(drawn, answers, float32), *forms, *free])
-    state = _state(record, missing)
+    state = state_of(record, missing)
     if state in ("wrong", "incomplete"):
         known = [*diagnosis.fails, *(Words.of(a).said(s) for s in diagnosis.known)]
         record.known, record.known_said = [s.text for s in known], said_records(known)
@@ -263,21 +272,6 @@ def _take(record: GradeRecord, lines: Sequence[LineRecord]) -> None:
         msgspec.structs.replace(line, points=round(line.points, 6), max_points=round(line.max_points, 6))
         for line in lines
     ]
-
-
-def _state(record: GradeRecord, missing: Sequence[str]) -> str:
-    """Of what returned: what costs nothing makes nothing wrong, and nothing is correct without evidence."""
-    if missing:
-        return "incomplete"
-    if record.score is not None and record.score < record.max_score - 1e-6:
-        return "incomplete" if _only_absent(record) else "wrong"
-    return "undecided" if any(line.state == "undecided" and line.max_points > 0 for line in record.lines) else "correct"
-
-
-def _only_absent(record: GradeRecord) -> bool:
-    """Whether all that is lost is lines that have points and were not handed over: nothing that came is wrong."""
-    lost = [line for line in record.lines if line.points < line.max_points - 1e-6]
-    return not record.raised and not record.diagnosis and all(line.state == "absent" for line in lost)
 
 
 def _without_infinite(drawn: Fixture, answers: list[Answer]) -> list[Answer]:

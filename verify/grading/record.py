@@ -1,4 +1,4 @@
-"""The graded record: what `compare.py SUBMISSION` and `grade.py` write as JSON, schema backproof.grade/1.
+"""The graded record: what `compare.py SUBMISSION` and `grade.py` write as JSON, schema backproof.grade/1 and /2.
 
 docs/JSON.md explains every field. Two runs with one seed give the same record, byte for byte, but for `timings`.
 """
@@ -13,6 +13,7 @@ from verify.grading.assignment import Assignment
 from verify.said import Said, Value
 
 SCHEMA = "backproof.grade/1"
+LESSON_SCHEMA = "backproof.grade/2"
 POINTS_RULE = 2  # how points come about: docs/INSTRUCTOR.md; records of the first rule have no such field
 
 
@@ -156,8 +157,57 @@ class GradeRecord(msgspec.Struct, kw_only=True):
     timings: dict[str, float] = {}
 
 
-def without_run(name: str, state: str, reason: Said, assignment: Assignment, seed: int | None) -> GradeRecord:
+class LessonInput(msgspec.Struct, frozen=True):
+    """An input of a lesson's problem: its name, and its value as nested lists."""
+
+    name: str
+    value: Any
+
+
+class LessonCase(msgspec.Struct, frozen=True, kw_only=True):
+    """The smallest problem of a lesson that shows the error."""
+
+    title: str
+    function: str
+    inputs: list[LessonInput]
+    line: str
+    yours: Any
+    expected: Any
+    label: str
+    message: str = ""
+    formulas: list[str] = []
+    working: list[WorkingLine] = []
+
+
+class LessonTask(msgspec.Struct, frozen=True, kw_only=True):
+    """What a lesson's assignment asked for: the functions, the shapes of inputs, sizes, and the lesson's own keys."""
+
+    title: str
+    functions: list[str]
+    inputs: dict[str, str]
+    sizes: dict[str, list[int]]
+    keys: dict[str, Any]
+    backend: str
+    precision: str
+
+
+class LessonRecord(GradeRecord, kw_only=True):
+    """All that is known of one graded submission of a lesson other than the network, schema backproof.grade/2."""
+
+    schema: str = LESSON_SCHEMA
+    lesson: str = ""
+    task: LessonTask | None = None
+    counterexample: LessonCase | None = None
+
+
+def without_run(name: str, state: str, reason: Said, assignment: Any, seed: int | None) -> GradeRecord:
     """The record of what was never run. A grader-error has no score: our own failure is never the student's."""
+    if not isinstance(assignment, Assignment):
+        return LessonRecord(
+            submission=name, state=state, lesson=assignment.lesson, score=None if state == "grader-error" else 0.0,
+            max_score=assignment.points.total, seed=seed, message=reason.text,
+            message_said=[said_record(reason)], digests={"assignment": assignment.digest()},
+        )  # fmt: skip
     return GradeRecord(
         submission=name, state=state, task=task_of(assignment), score=None if state == "grader-error" else 0.0,
         max_score=assignment.points.total, seed=seed, message=reason.text,
@@ -180,4 +230,9 @@ def encode(record: GradeRecord) -> bytes:
 
 def decode(data: bytes) -> GradeRecord:
     """A record read back. Raises msgspec.DecodeError where it is none."""
-    return msgspec.json.decode(data, type=GradeRecord)
+    of_lesson = msgspec.json.decode(data, type=_Schema).schema == LESSON_SCHEMA
+    return msgspec.json.decode(data, type=LessonRecord if of_lesson else GradeRecord)
+
+
+class _Schema(msgspec.Struct):
+    schema: str

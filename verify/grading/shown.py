@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from verify.grading.assignment import Assignment
+from verify.grading.lesson_assignment import AnyAssignment
 from verify.grading.record import GradeRecord, LineRecord, said_record
 from verify.grading.sentence import said
 
@@ -16,7 +16,7 @@ WITHHELD = "withheld"
 _OF_NUMBERS = ("wrong",)
 
 
-def level(assignment: Assignment) -> str:
+def level(assignment: AnyAssignment) -> str:
     """How much is shown now, one of EXPLAINED."""
     return assignment.show.now(assignment.due)
 
@@ -31,7 +31,7 @@ def shown_as(record: GradeRecord, level: str) -> GradeRecord:
         return record
     if level == "nothing":
         later = said("withheld")
-        return GradeRecord(
+        return type(record)(
             submission=record.submission, state=WITHHELD, max_score=record.max_score, message=later.text,
             message_said=[said_record(later)],
         )  # fmt: skip

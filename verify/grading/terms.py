@@ -14,32 +14,12 @@ from torch import Tensor
 from manual import SLIDES, Working
 from verify.grading.answers import columns_name
 from verify.grading.record import WorkingLine
+from verify.grading.values import as_lists
 from verify.problems.lines import equation, kind_and_layer, place
 
 Part = str | float | list
 
 MOST_ENTRIES = 64  # of one matrix: beyond that nobody redoes it by hand
-MOST_HANDED = 400  # entries of a student's value that a record keeps
-
-
-def as_lists(value: Tensor, *, columns: bool = False) -> Any:
-    """A tensor as nested lists in one of the conventions. JSON has no NaN and no infinity: they are text."""
-    if columns and value.dim() in (1, 2):
-        value = value.unsqueeze(1) if value.dim() == 1 else value.T
-    return _plain(value.tolist())
-
-
-def handed(value: Tensor, *, columns: bool = False) -> Any:
-    """A student's value as nested lists, or in words where it is larger than any line that is shown."""
-    if value.numel() > MOST_HANDED:
-        return f"an array of shape {tuple(value.T.shape if columns and value.dim() == 2 else value.shape)}"
-    return as_lists(value, columns=columns)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    return value if value == value and abs(value) != float("inf") else str(value)
 
 
 def terms(net: Working, name: str, *, columns: bool = False) -> list[Part]:

@@ -99,7 +99,7 @@ class Wide:
 
     def run(self, submission: Submission, bound: float, sandbox: Sandbox, device: str) -> Run:
         """The submission's run on the wide problem alone, in a sandbox of its own."""
-        return self._run(submission, self.calls, bound, sandbox, self.assignment.backend, device)
+        return self._run(submission, self.calls, bound, sandbox, self.assignment.offer, device)
 
     def _run(
         self, submission: Submission, calls: Calls, bound: float, sandbox: Sandbox, backend: str, device: str = "cpu"

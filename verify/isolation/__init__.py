@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from verify.errors import BadInput
-from verify.isolation.packages import packages_for
+from verify.isolation.packages import backend_of, packages_for
 from verify.isolation.protocol import (
     Call,
     Calls,
@@ -62,8 +62,9 @@ def run(
 ) -> Run:
     """Imports a submission once in a worker of its own and makes the calls in order.
 
-    Give `Calls` where more than one submission gets the same: they are then encoded once. Whatever the submission does,
-    a Run comes back, with a reply for every call. Raises IsolationError where the sandbox itself fails.
+    backend: numpy or torch, and behind + more packages, as packages_for takes them. Give `Calls` where more than one
+    submission gets the same: they are then encoded once. Whatever the submission does, a Run comes back, with a reply
+    for every call. Raises IsolationError where the sandbox itself fails.
     """
     limits = limits or Limits()
     calls = calls if isinstance(calls, Calls) else Calls(calls)
@@ -79,7 +80,7 @@ def run(
             # Only the worker may hold the writing ends, or their end would never be seen.
             replies.close_writing()
             output.close_writing()
-            watch = Watch(replies.read, output.read, transcript, limits, autograd_ends=backend == "torch")
+            watch = Watch(replies.read, output.read, transcript, limits, autograd_ends=backend_of(backend) == "torch")
             cause = watch.listen(worker)
         finally:
             end = worker.stop()

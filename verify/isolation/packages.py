@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+
+from verify.errors import BadInput
 
 # What a program for numpy or torch may use where it is installed: plots in a notebook are no reason to fail.
 _OFFERED = {"numpy": ("numpy", "matplotlib"), "torch": ("torch", "numpy", "matplotlib")}
@@ -55,12 +57,32 @@ class Packages:
         return tuple(sorted({file.parent for file in self.files}))
 
 
+def backend_of(offered: str) -> str:
+    """The backend in an offer."""
+    return offered.partition("+")[0]
+
+
+def check_offered(more: Sequence[str]) -> None:
+    """Raises BadInput for a package besides that differentiates, or is not installed here."""
+    for name in more:
+        if re.sub(r"[-_.]+", "-", name).lower() in _AUTOGRAD:
+            raise BadInput(f"packages: {name} differentiates; allowed are packages that do not")
+        try:
+            metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            raise BadInput(f"packages: {name} is not installed here; pip install it where submissions run") from None
+
+
 @functools.cache
-def packages_for(backend: str) -> Packages:
-    """The packages of an assignment for numpy or torch, with all that they need themselves."""
+def packages_for(offered: str) -> Packages:
+    """The packages of an offer, with all that they need themselves.
+
+    offered: numpy or torch, and behind + packages besides, as "numpy+pandas+scipy".
+    """
+    backend, *more = offered.split("+")
     refused = tuple(name for name in _AUTOGRAD if name != backend)
     files: dict[Path, None] = {}
-    for distribution in _with_requirements(_OFFERED[backend]):
+    for distribution in _with_requirements((*_OFFERED[backend], *more)):
         files |= dict.fromkeys(_top_level(distribution))
     kept = tuple(sorted(file for file in files if file.name not in refused))
     names = {_import_name(file) for file in kept}

@@ -23,6 +23,7 @@ from verify.isolation.inside.codec import (
     parse_header,
     sizes,
 )
+from verify.isolation.packages import backend_of
 from verify.said import Said
 from verify.submissions.submission import Submission, shown
 
@@ -224,7 +225,7 @@ class Job:
             "parts": [[part.first_line, part.text] for part in self.submission.parts],
             "files": [[path, len(data)] for path, data in files.items()],
             "limits": asdict(self.limits),
-            "backend": self.backend,
+            "backend": backend_of(self.backend),
             "device": self.device,
             "refused": self.refused,
             "answer_bytes": self.answer_bytes,

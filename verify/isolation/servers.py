@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from verify.isolation import control_groups, places
 from verify.isolation.inside.cleaning import remove
-from verify.isolation.packages import packages_for
+from verify.isolation.packages import backend_of, packages_for
 from verify.isolation.protocol import IsolationError, Job, sealed_file
 from verify.isolation.start import bundle, environment, python
 from verify.isolation.supervision import End
@@ -135,7 +135,7 @@ def _config(kind: Kind) -> dict[str, Any]:
     packages = packages_for(kind.backend)
     common = {
         "with_device": kind.device != "cpu",
-        "preload": _PRELOADED[kind.backend],
+        "preload": _PRELOADED[backend_of(kind.backend)],
         "group": _group(kind),
         "switch_user": kind.own_user and not kind.user_namespace and os.geteuid() == 0 and hasattr(os, "setresuid"),
     }

@@ -27,4 +27,5 @@ def render(record: CheckRecord) -> str:
         text=backward_terminal.cell_text,
         percent=backward_terminal.percent,
         colour=colour,
+        scale=[*((f"≤ 10^{level:g}" if level else "≤ 1", shade) for level, shade in _STEPS), ("beyond", _BEYOND)],
     )

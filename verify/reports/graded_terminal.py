@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from verify.grading.record import Counterexample, FindingRecord, GradeRecord, LineRecord, WorkingLine
+from verify.grading.record import Counterexample, FindingRecord, GradeRecord, LessonCase, LineRecord, WorkingLine
 from verify.reports import graded_words as words
 from verify.reports import numbers, plain
 
@@ -40,7 +40,7 @@ def line_failure(record: GradeRecord, line: LineRecord, width: int = 100) -> str
     """Why one line fails, as plain text: its reason, and the mistakes that stand in it."""
     first = Text(f"{words.line_name(line)}: {plain.visible(line.reason)}")
     findings = [f for f in record.diagnosis if line.name in f.lines]
-    return as_text((first, *(part for f in findings for part in _finding(f))), width)
+    return as_text((first, *(part for f in findings for part in _finding(f, words.source(record)))), width)
 
 
 def case_text(record: GradeRecord, width: int = 100) -> str:
@@ -74,21 +74,21 @@ def explanation(record: GradeRecord) -> Iterator[RenderableType]:
     if record.diagnosis or unknown or record.raised:
         yield _heading("What is wrong")
     for finding in record.diagnosis:
-        yield from _finding(finding)
+        yield from _finding(finding, words.source(record))
     yield from map(_indented, unknown)
     if record.raised:
         yield _indented("On some problems the program failed, among them:")
         yield from (_indented(text, 4) for text in record.raised)
 
 
-def _finding(finding: FindingRecord) -> Iterator[RenderableType]:
+def _finding(finding: FindingRecord, source: str) -> Iterator[RenderableType]:
     yield _indented(Text.assemble((finding.says, "bold"), (f"  ({finding.mistake})", "dim")))
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column()
     for name, text in (
         ("yours", finding.wrong),
-        ("slides", finding.right),
+        (source, finding.right),
         ("where", words.where(finding)),
         ("also", words.also(finding)),
     ):
@@ -120,7 +120,7 @@ def problem(case: words.Problem, width: int) -> Iterator[RenderableType]:
     yield _values(words.givens(case), width)
 
 
-def _case(case: Counterexample, width: int) -> Iterator[RenderableType]:
+def _case(case: Counterexample | LessonCase, width: int) -> Iterator[RenderableType]:
     yield from problem(case, width)
     if case.message:
         yield Text()
@@ -140,7 +140,7 @@ def _plain(text: str, style: str = "") -> Padding:
     return Padding(Text(text, style=style, no_wrap=True, overflow="ellipsis"), (0, 0, 0, 2), expand=False)
 
 
-def _working(case: Counterexample, width: int) -> Iterator[RenderableType]:
+def _working(case: Counterexample | LessonCase, width: int) -> Iterator[RenderableType]:
     first = words.first_differing(case)
     for line in case.working:
         yield from working_line(line, words.mark(line, first), width, first=line.name == first)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from verify.grading.explain_record import ExplainRecord
-from verify.grading.record import Counterexample, FindingRecord, GradeRecord, LineRecord, WorkingLine
+from verify.grading.record import (
+    Counterexample,
+    FindingRecord,
+    GradeRecord,
+    LessonCase,
+    LessonRecord,
+    LineRecord,
+    WorkingLine,
+)
 from verify.reports import numbers
 from verify.reports.plain import cut, visible
 from verify.submissions.submission import typed
@@ -41,7 +49,7 @@ SANDBOXES = {
 }
 MARK = "▶"
 
-Problem = Counterexample | ExplainRecord  # what a working starts from
+Problem = Counterexample | ExplainRecord | LessonCase  # what a working starts from
 
 
 def headline(record: GradeRecord) -> str:
@@ -131,6 +139,8 @@ def line_state(line: LineRecord) -> str:
 
 def lines_note(record: GradeRecord) -> str:
     """What the numbers in the lines' names mean where networks of several depths were asked."""
+    if isinstance(record, LessonRecord):
+        return ""
     if record.task is None or not record.lines or record.task.layers[0] == record.task.layers[1]:
         return ""
     low, high = record.task.layers
@@ -159,6 +169,8 @@ def worst(record: GradeRecord) -> str:
 
 def case_title(case: Problem) -> str:
     """How large the smallest case is."""
+    if isinstance(case, LessonCase):
+        return case.title
     N, D = numbers.shape(case.x)
     if isinstance(case.b[0][0], list):  # columns: x is (D, N)
         N, D = D, N
@@ -175,6 +187,8 @@ def _count(n: int, word: str) -> str:
 
 def givens(case: Problem) -> list[tuple[str, object]]:
     """The names and values that the case starts from."""
+    if isinstance(case, LessonCase):
+        return [(v.name, v.value) for v in case.inputs]
     layers = [
         pair
         for l, (W, b) in enumerate(zip(case.W, case.b, strict=True), 1)
@@ -183,7 +197,7 @@ def givens(case: Problem) -> list[tuple[str, object]]:
     return [("x", case.x), ("t", case.t), *layers]
 
 
-def first_differing(case: Counterexample) -> str:
+def first_differing(case: Counterexample | LessonCase) -> str:
     """The line at which the student's working leaves the right one."""
     return next((w.name for w in case.working if w.differs), "")
 
@@ -200,7 +214,7 @@ def mark(line: WorkingLine, first: str) -> str:
     return "✗" if line.differs else "·" if line.yours is None else "✓"
 
 
-def legend(case: Counterexample) -> str:
+def legend(case: Counterexample | LessonCase) -> str:
     """The signs that stand before the lines of this case."""
     signs = {mark(line, first_differing(case)) for line in case.working}
     meanings = {MARK: "the first of yours that differs", "✗": "differs", "✓": "yours agrees", "·": "not handed over"}
@@ -248,7 +262,23 @@ def _hidden(mistakes: list[str]) -> str:
     return f"{', '.join(mistakes)}: no problem of this assignment shows them"
 
 
+def source(record: GradeRecord) -> str:
+    """What the right equation is called: the slides', or that of a lesson of its own."""
+    return "right" if isinstance(record, LessonRecord) else "slides"
+
+
+def _of_lesson(record: LessonRecord) -> str:
+    t = record.task
+    if t is None:
+        return record.lesson
+    sizes = [f"{letter} from {low} to {high}" for letter, (low, high) in t.sizes.items()]
+    keys = [f"{name} = {value}" for name, value in t.keys.items()]
+    return "; ".join([t.title, *t.functions, ", ".join([*sizes, *keys, t.backend, t.precision])])
+
+
 def _task(record: GradeRecord) -> str:
+    if isinstance(record, LessonRecord):
+        return _of_lesson(record)
     assert record.task is not None
     t = record.task
     low, high = t.layers

@@ -12,10 +12,11 @@ from verify.classroom.exports.gradescope import gradescope, write_gradescope
 from verify.classroom.exports.junit import write_junit
 from verify.classroom.exports.tables import canvas, moodle, nbgrader, write_nbgrader
 from verify.grading.assignment import Assignment
+from verify.grading.lesson_assignment import AnyAssignment
 
 __all__ = ["FORMATS", "canvas", "export", "gradescope", "moodle", "nbgrader"]
 
-_WRITERS: dict[str, Callable[[ClassRecord, Path, Assignment], None]] = {
+_WRITERS: dict[str, Callable[[ClassRecord, Path, AnyAssignment], None]] = {
     "gradescope": write_gradescope,
     "canvas": write_canvas,
     "moodle": write_moodle,
@@ -27,6 +28,6 @@ _WRITERS: dict[str, Callable[[ClassRecord, Path, Assignment], None]] = {
 FORMATS = tuple(_WRITERS)
 
 
-def export(name: str, record: ClassRecord, folder: Path, asked: Assignment | None = None) -> None:
+def export(name: str, record: ClassRecord, folder: Path, asked: AnyAssignment | None = None) -> None:
     """Writes the class in one of the FORMATS into the gradebook's folder. Raises OSError and Unwritten."""
     _WRITERS[name](record, folder, Assignment() if asked is None else asked)

@@ -11,7 +11,7 @@ from pathlib import Path
 from verify.classroom.class_record import ClassRecord, Student
 from verify.classroom.exports.tables import canvas, moodle, who
 from verify.classroom.gradebook import write_whole
-from verify.grading.assignment import Assignment
+from verify.grading.lesson_assignment import AnyAssignment
 from verify.grading.record import decode
 from verify.grading.shown import level, shown_as
 from verify.submissions.submission import safe_name
@@ -23,26 +23,26 @@ _CANVAS = re.compile(r"(?P<begin>.+?(?:_LATE)?_[0-9]+_[0-9]+)_.+")
 _TIME = (1980, 1, 1, 0, 0, 0)
 
 
-def write_moodle(record: ClassRecord, folder: Path, asked: Assignment) -> None:
+def write_moodle(record: ClassRecord, folder: Path, asked: AnyAssignment) -> None:
     """moodle.csv, and moodle-feedback.zip for "Upload multiple feedback files in a zip"."""
     write_whole(folder / "moodle.csv", moodle(record).encode())
     _zip(folder / "moodle-feedback.zip", record, folder, asked, _in_moodle)
 
 
-def write_canvas(record: ClassRecord, folder: Path, asked: Assignment) -> None:
+def write_canvas(record: ClassRecord, folder: Path, asked: AnyAssignment) -> None:
     """canvas.csv, and canvas-feedback.zip for "Upload Submissions"."""
     write_whole(folder / "canvas.csv", canvas(record).encode())
     _zip(folder / "canvas-feedback.zip", record, folder, asked, _in_canvas)
 
 
-def write_pages(record: ClassRecord, folder: Path, asked: Assignment) -> None:
+def write_pages(record: ClassRecord, folder: Path, asked: AnyAssignment) -> None:
     """pages/<name>.html for every submission."""
     (folder / "pages").mkdir(exist_ok=True)
     for student, html in _pages(record, folder, asked):
         write_whole(folder / "pages" / f"{student.file.removesuffix('.json')}.html", html)
 
 
-def _pages(record: ClassRecord, folder: Path, asked: Assignment) -> Iterator[tuple[Student, bytes]]:
+def _pages(record: ClassRecord, folder: Path, asked: AnyAssignment) -> Iterator[tuple[Student, bytes]]:
     """Everybody's page, with as much as students see."""
     from verify.reports import graded_pages
 
@@ -56,7 +56,7 @@ def _pages(record: ClassRecord, folder: Path, asked: Assignment) -> Iterator[tup
             yield student, written[student.file]
 
 
-def _zip(path: Path, record: ClassRecord, folder: Path, asked: Assignment, named: Callable[[Student], str]) -> None:
+def _zip(path: Path, record: ClassRecord, folder: Path, asked: AnyAssignment, named: Callable[[Student], str]) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as made:
         for student, html in _pages(record, folder, asked):

@@ -13,7 +13,7 @@ from verify.classroom.class_record import MISSING, ClassRecord, Student
 from verify.classroom.exports.tables import titled
 from verify.classroom.gradebook import write_whole
 from verify.classroom.sitting import page
-from verify.grading.assignment import Assignment
+from verify.grading.lesson_assignment import AnyAssignment
 from verify.grading.record import GradeRecord, decode
 from verify.grading.shown import WITHHELD, level, shown_as
 from verify.submissions.submission import shown as in_one_line
@@ -24,7 +24,7 @@ _MOST_ANNOTATIONS = 10
 _MOST_IN_ANNOTATION = 400
 
 
-def write_github(record: ClassRecord, folder: Path, asked: Assignment) -> None:
+def write_github(record: ClassRecord, folder: Path, asked: AnyAssignment) -> None:
     """github/summary.md and github/points.json; in a workflow also the step's summary, and annotations.
 
     The runner names the summary's file in GITHUB_STEP_SUMMARY, and reads annotations from what a step prints: here on

@@ -13,6 +13,7 @@ from verify.classroom.gradebook import write_whole
 from verify.classroom.sitting import page
 from verify.grading.assignment import Assignment
 from verify.grading.course import EXPLAINED
+from verify.grading.lesson_assignment import AnyAssignment
 from verify.grading.record import GradeRecord, LineRecord, decode
 from verify.grading.shown import level, shown_as
 
@@ -20,7 +21,7 @@ from verify.grading.shown import level, shown_as
 _MOST_CHARACTERS = 100_000
 
 
-def write_gradescope(record: ClassRecord, folder: Path, asked: Assignment) -> None:
+def write_gradescope(record: ClassRecord, folder: Path, asked: AnyAssignment) -> None:
     """gradescope/<name>/results.json for every submission."""
     for student in record.students:
         if student.file:
@@ -36,7 +37,7 @@ def encoded(results: dict[str, Any]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n"
 
 
-def gradescope(record: GradeRecord, asked: Assignment | None = None, *, days: int = 0) -> dict[str, Any]:
+def gradescope(record: GradeRecord, asked: AnyAssignment | None = None, *, days: int = 0) -> dict[str, Any]:
     """results.json of one submission, so many days late: as much as students see now, the rest after the due date.
 
     Our own failure has no score, which Gradescope shows as the autograder's.
@@ -58,17 +59,17 @@ def gradescope(record: GradeRecord, asked: Assignment | None = None, *, days: in
     }
 
 
-def _final(record: GradeRecord, asked: Assignment, days: int) -> float | None:
+def _final(record: GradeRecord, asked: AnyAssignment, days: int) -> float | None:
     return None if record.score is None else round(record.score * (1 - asked.late.lost(days)), 6)
 
 
-def _score(record: GradeRecord, asked: Assignment, days: int, now: str) -> dict[str, float]:
+def _score(record: GradeRecord, asked: AnyAssignment, days: int, now: str) -> dict[str, float]:
     """The score, where students see it; else it is that of the one test that they do not see."""
     final = _final(record, asked, days)
     return {} if final is None or now == "nothing" else {"score": final}
 
 
-def _said_of(days: int, asked: Assignment) -> str:
+def _said_of(days: int, asked: AnyAssignment) -> str:
     if not days:
         return ""
     begun = f"{days} days" if days != 1 else "1 day"
@@ -99,7 +100,7 @@ def _test(at: int, line: LineRecord) -> dict[str, Any]:
     }
 
 
-def _later(record: GradeRecord, asked: Assignment, now: str, days: int) -> list[dict[str, Any]]:
+def _later(record: GradeRecord, asked: AnyAssignment, now: str, days: int) -> list[dict[str, Any]]:
     """What students see once it is due, or published: Gradescope knows when that is."""
     after = asked.show.after if asked.due else now
     final = _final(record, asked, days)

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, SubElement
 from verify.classroom.class_record import MISSING, ClassRecord, Student
 from verify.classroom.exports.tables import titled
 from verify.classroom.gradebook import write_whole
-from verify.grading.assignment import Assignment
+from verify.grading.lesson_assignment import AnyAssignment
 from verify.grading.record import GradeRecord, LineRecord, decode
 from verify.grading.shown import WITHHELD, level, shown_as
 from verify.reports.plain import visible
@@ -17,7 +17,7 @@ from verify.reports.plain import visible
 _COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
-def write_junit(record: ClassRecord, folder: Path, asked: Assignment) -> None:
+def write_junit(record: ClassRecord, folder: Path, asked: AnyAssignment) -> None:
     """junit.xml."""
     shown = level(asked)
     root = Element("testsuites", name=_text(titled(record)))

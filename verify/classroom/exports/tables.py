@@ -6,7 +6,7 @@ from pathlib import Path
 
 from verify.classroom.class_record import ClassRecord, Student, number, table
 from verify.classroom.gradebook import write_whole
-from verify.grading.assignment import Assignment
+from verify.grading.lesson_assignment import AnyAssignment
 from verify.submissions.people import Person, person
 
 # What an assignment without a name is called.
@@ -45,7 +45,7 @@ def _moodle_row(student: Student, shown: str) -> list[str]:
     return [identifier, owner.name, student.email, grade, number(student.max_score), said]
 
 
-def write_nbgrader(record: ClassRecord, folder: Path, asked: Assignment) -> None:
+def write_nbgrader(record: ClassRecord, folder: Path, asked: AnyAssignment) -> None:
     """nbgrader.csv."""
     write_whole(folder / "nbgrader.csv", nbgrader(record).encode())
 

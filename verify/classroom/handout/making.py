@@ -98,10 +98,14 @@ def context(asked: Assignment) -> dict[str, Any]:
         "titles": titles(),
         "weights": _weights(asked),
         "shown": {"before": _shown(asked.show.before), "after": _shown(asked.show.after)},
-        "offered": "PyTorch, NumPy and matplotlib" if asked.backend == "torch" else "NumPy and matplotlib",
+        "offered": ", ".join(_offered(asked)),
         "files": list(asked.files.contents),
         "range": _range,
     }
+
+
+def _offered(asked: Assignment) -> list[str]:
+    return [*(["PyTorch"] if asked.backend == "torch" else []), "NumPy", "matplotlib", *asked.packages]
 
 
 def _range(pair: tuple[int, int]) -> str:

@@ -6,6 +6,7 @@ into the words of an assignment.
 
 from __future__ import annotations
 
+from verify.grading.known_numbers import TEXTS as OF_NUMBERS
 from verify.lessons.network.mistake import Variant
 from verify.lessons.network.mistakes import CATALOGUE
 from verify.said import Said, Value
@@ -13,37 +14,14 @@ from verify.said import Said, Value
 __all__ = ["TEXTS", "form_of", "mistake_text", "said"]
 
 _KNOWN = {
-    # an error without a name
-    "answers-differ": "The same problem asked twice gives two answers.",
-    "factor": "Every entry of your {line} is {factor} times the expected one.",
+    **OF_NUMBERS,
     "factor-N": "Every entry of your {line} is N times the expected one, N being the size of the batch.",
     "factor-1/N": "Every entry of your {line} is 1/N times the expected one, N being the size of the batch.",
     "factor-K": "Every entry of your {line} is K times the expected one, K being the number of outputs.",
     "factor-1/K": "Every entry of your {line} is 1/K times the expected one, K being the number of outputs.",
-    "zero": "Every entry of your {line} is 0.",
     "parts-data": "Your {line} is {data} times the data's part plus {decay} times λW; the first factor should be 1.",
     "parts-decay": "Your {line} is {data} times the data's part plus {decay} times λW; the second factor should be 1.",
     "parts": "Your {line} is {data} times the data's part plus {decay} times λW; both factors should be 1.",
-    "transposed": "Your {line} is the expected one, transposed.",
-    "shape-alone": "The values of your {line} are right, its shape is not: {yours} for {expected}.",
-    "other-order": "Your {line} holds the expected numbers in another order.",
-    "shape": "Your {line} has the shape {yours} where {expected} is expected.",
-    "about-float32": "Your {line} is off by {share:.1e} of its largest entry: too much for rounding in float64, about "
-                     "that of float32.",
-    "numerical": "Your {line} is off by {share:.1e} of its largest entry everywhere: it looks like a numerical "
-                 "difference.",
-    "shows-only": "It shows only {where}.",
-    "one-row": "Only one row of it is wrong.",
-    "one-row-number": "Only one row of it is wrong, number {number}.",
-    "one-column": "Only one column of it is wrong.",
-    "one-column-number": "Only one column of it is wrong, number {number}.",
-    "one-unit": "Only one unit of it is wrong.",
-    "one-unit-number": "Only one unit of it is wrong, number {number}.",
-    # where a program fails
-    "fails-only": "The program fails {where}, and answers everywhere else.",
-    "fails-on-some": "The program fails on {failed} of {asked:problem}.",
-    "not-finite": "On {failed} of {asked:problem} the gradients hold inf or NaN.",
-    "not-finite-where": "On {failed} of {asked:problem} the gradients hold inf or NaN: {where}.",
     # conditions
     "with-more-samples": "with more than one sample (N > 1)",
     "with-one-sample": "with one sample (N = 1)",
