@@ -12,6 +12,7 @@ import pytest
 
 from verify.benchmarks.trusted import run_trusted
 from verify.grading.assignment import assignment_from
+from verify.grading.counterexample import VISIBLE
 from verify.grading.grade import Examination, examination, grade
 
 PROGRAM = """
@@ -87,6 +88,11 @@ ALONE = BY_SAMPLE.replace("STEPPED", "pass")
 EARLY = ("        if l:\n", "        W[l] = W[l] - 0.05 * dW[l]\n        if l:\n")
 TO_Z = ("df(a[l], activation)", "df(np.tanh(a[l]), activation)")
 HANDED = ("down = delta @ W[l].T", "down = (error if l == L - 1 else delta) @ W[l].T")
+# All gradients together, scaled to a norm of 1.
+RETURNED = (
+    "    return dW, db",
+    "    n = max(1, sum((g**2).sum() for g in dW + db)) ** 0.5\n    return [g / n for g in dW], [g / n for g in db]",
+)
 ROWS = (
     Row("delta-of-another-layer", ((HIDDEN, "delta = top * df(a[l], activation)"),), {}, "columns"),
     Row("delta-of-another-layer", ((HIDDEN, "delta = error"),), {**SQUARED, **SQUARE}),
@@ -104,6 +110,12 @@ ROWS = (
     Row("step-without-weights", (), WITH_STEP, "no biases", STEP.replace("w - eta", "-eta")),
     Row("step-gradients-exchanged", (), WITH_STEP, "rows", STEP.replace("dW, db =", "db, dW =")),
     Row("", (), WITH_STEP, "rows", STEP.replace("w - eta * g", "w - 0.9 * eta * g")),
+    Row("gradient-clipped", (RETURNED,)),
+    Row("", ((RETURNED[0], RETURNED[1].replace("** 0.5", "** 0.4")),)),
+    Row("precision-float32", (("delta @ W[l].T", "delta @ W[l].T.astype('f4')"),)),
+    Row("precision-float32", (("down = delta @ W[l].T", "down = (delta @ W[l].T).astype('f4')"),), {}, "no biases"),
+    Row("precision-float32 mean-missing",
+        (("z[l].T @", "(z[l] if l else x.astype('f4')).T @"), (" / N + lam", " + lam"), ("axis=0) / N", "axis=0)"))),
 )  # fmt: skip
 
 
@@ -146,3 +158,21 @@ def test_the_program_that_is_edited_is_right() -> None:
         row = Row("", (), given, style)
         exam = exam_of(json.dumps(styled(row)))
         assert grade("program.py", run_trusted(source_of(row), exam.calls), exam).state == "correct"
+
+
+def test_the_smallest_case_of_a_limit_has_few_numbers_that_are_next_to_nothing() -> None:
+    """Only problems that reach far show it; of these the one is shown whose numbers can be followed."""
+    row = Row("activation-clipped", (("1 / (1 + np.exp(-a))", "1 / (1 + np.exp(-np.clip(a, -10, 10)))"),),
+              {"activations": ["sigmoid"]})  # fmt: skip
+    exam = exam_of(json.dumps(styled(row)))
+    record = grade("program.py", run_trusted(source_of(row), exam.calls), exam)
+    assert [found.mistake for found in record.diagnosis] == ["activation-clipped"]
+    case = record.counterexample
+    assert case is not None
+    tiny = [
+        sum(int(((v.abs() > 0) & (v.abs() < VISIBLE)).sum()) for v in shown.truth.values())
+        for _, shown in exam.fixture.of("general")
+        if shown.problem.label.startswith("far")
+    ]
+    of_case = next(shown for shown in exam.fixture.cases if shown.problem.label == case.label)
+    assert sum(int(((v.abs() > 0) & (v.abs() < VISIBLE)).sum()) for v in of_case.truth.values()) <= min(tiny)

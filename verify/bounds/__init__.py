@@ -1,1 +1,4 @@
-"""What rounding can explain: bounded numbers, curves, budgets, comparison. Start with bounded.py."""
+"""What rounding can explain: bounded numbers, curves, budgets, comparison.
+
+It may import problems and manual. Start with bounded.py.
+"""

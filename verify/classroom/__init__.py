@@ -1,1 +1,4 @@
-"""A class: crew, gradebook, exports, cluster. Start with classroom.py."""
+"""A class: crew, gradebook, exports, cluster.
+
+It may import lessons, grading, submissions and reports. Start with classroom.py.
+"""

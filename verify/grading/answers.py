@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,11 @@ class Answer:
         return self.failed is None
 
 
+@functools.cache
+def _dtype_name(dtype: np.dtype) -> str:
+    return str(dtype)
+
+
 @dataclass
 class Sorting:
     """Values as they are sorted into lines. columns: whether they lie as decks 001 to 004 have them."""
@@ -53,7 +59,7 @@ class Sorting:
         elif array.dtype.kind == "c" or array.dtype.kind not in "fiub":
             self.faults[name] = said("dtype", line=name, dtype=str(array.dtype))
         else:
-            self.dtypes.add(str(array.dtype))
+            self.dtypes.add(_dtype_name(array.dtype))
             self.shapes[name] = array.shape
             with np.errstate(over="ignore", invalid="ignore"):  # of what is wider than float64
                 self.lines[name] = torch.from_numpy(np.array(self._rows(name, array), dtype=np.float64))

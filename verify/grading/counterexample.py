@@ -18,6 +18,8 @@ from verify.grading.values import as_lists, handed
 from verify.lessons.network.diagnosis import Diagnosis, line_is_right
 from verify.problems.lines import kind_and_layer, names
 
+MOST_NUMBERS = 2000  # of all lines: a larger case is shown only where no other shows the error
+VISIBLE = 1e-9
 MOST_UNITS = 8  # of a layer: beyond that only the units whose weights are not 0 are shown
 
 
@@ -35,7 +37,8 @@ def counterexample(
     ]
     if not wrong:
         return None
-    case, answer, line = next((w for w in wrong if _shows_first(fixture, w[0], diagnosis)), wrong[0])
+    shown = [w for w in wrong if _shows_first(fixture, w[0], diagnosis)] or wrong
+    case, answer, line = min(shown, key=lambda w: _hard_to_redo(w[0]))
     return _shown(*_alive(case, answer), line, columns=fixture.assignment.convention == "columns")
 
 
@@ -46,6 +49,12 @@ def _in_order(fixture: Fixture) -> list[tuple[int, Case]]:
         key=lambda ic: (ic[1].problem.parameters, ic[1].problem.N),
     )
     return [*fixture.of("rung"), *others]
+
+
+def _hard_to_redo(case: Case) -> tuple[bool, int]:
+    """How hard its numbers are to follow: too many of them, and how many are next to nothing without being 0."""
+    values = torch.cat([v.abs().flatten() for v in case.truth.values()])
+    return len(values) > MOST_NUMBERS, int(((values > 0) & (values < VISIBLE)).sum())
 
 
 def _shows_first(fixture: Fixture, case: Case, diagnosis: Diagnosis | None) -> bool:

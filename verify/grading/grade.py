@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import torch
 from torch import Tensor
 
 from verify.grading.answers import Answer, gradients_answer
@@ -280,7 +279,7 @@ def _without_infinite(drawn: Fixture, answers: list[Answer]) -> list[Answer]:
         i: name
         for i, case in drawn.of(*JUDGED)
         for name in gradient_names(case.problem.L)
-        if name in answers[i].lines and not bool(torch.isfinite(answers[i].lines[name]).all())
+        if name in answers[i].lines and not np.isfinite(answers[i].lines[name].numpy()).all()
     }
     if len(bad) == sum(answers[i].returned for i, _ in drawn.of(*JUDGED)):
         return answers
@@ -302,7 +301,9 @@ def _explained(
     diagnosis = diagnose(exam.fixture, answers)
     if diagnosis.findings or not wrong:
         return judged, diagnosis, []
-    lost, forms = exam.judge.textbook_forms(answers, [j.name for j in wrong], float32=float32)
+    # Where float32 is allowed, a program may lose the digits of a form in float64 all the same.
+    asked = [exam.judge.textbook_forms(answers, [j.name for j in wrong], float32=u) for u in {float32, False}]
+    lost, forms = max(asked, key=lambda found: len(found[0]))
     judged = settled(judged, lost)
     still = failed or any(j.wrong for j in judged if j.function == "gradients")
     return judged, diagnosis if still else Diagnosis(), forms

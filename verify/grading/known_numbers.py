@@ -121,6 +121,8 @@ def numerical(name: str, both: Sequence[Wrong]) -> Iterator[Said]:
     if not FLOAT64 * 1e3 < worst < 1e-3:
         return
     share = float(f"{worst:.1e}")
+    if worst < FLOAT32 / 100:
+        return
     if worst < 100 * FLOAT32:
         yield said("about-float32", line=name, share=share)
     elif sum(float(e) > FLOAT64 * 1e3 for e in errors) > 0.9 * len(errors):

@@ -1,1 +1,1 @@
-"""What a gradient depends on: problems, their lines, samples and data. Start with problem.py."""
+"""What a gradient depends on: problems, their lines, samples and data. It may import manual. Start with problem.py."""

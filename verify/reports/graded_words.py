@@ -45,7 +45,7 @@ STATES = {
 SANDBOXES = {
     "namespaces": "namespaces: no network, no files but Python and its packages, its own process space, not root",
     "bubblewrap": "bubblewrap: no network, no files but Python and its packages, its own process space, not root",
-    "process": "process: a process of its own with limits; stops accidents, not a determined attacker",
+    "process": "process: a process of its own with limits of time, memory and output",
 }
 MARK = "▶"
 

@@ -1,1 +1,1 @@
-"""Reading what people hand in. Start with submission.py."""
+"""Reading what people hand in. It may import nothing of ours but errors and sentences. Start with submission.py."""

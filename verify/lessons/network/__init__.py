@@ -1,1 +1,1 @@
-"""The slides' network as a lesson: its mistakes, and how they are found."""
+"""The slides' network as a lesson: its mistakes, and how they are found. Start with diagnosis.py, then mistakes.py."""

@@ -21,11 +21,18 @@ from verify.lessons.network.fitted import Throughout
 from verify.lessons.network.known import known
 from verify.lessons.network.logarithms import epsilon_in_log
 from verify.lessons.network.order import is_stale, kept_calls, unpiled
-from verify.lessons.network.precision import in_single, inputs_in_single, is_cut_off, rounded_in_the_middle
+from verify.lessons.network.precision import (
+    in_single,
+    inputs_in_single,
+    is_cut_off,
+    rounded_beside,
+    rounded_in_the_middle,
+)
 from verify.lessons.network.read import throughouts
 from verify.lessons.network.right import gradients_are_right, is_finite, line_is_right, what_came_is_right
 from verify.lessons.network.texts import said
 from verify.lessons.network.walking import stepped_each_sample
+from verify.lessons.network.whole_norm import norm_of_all
 
 __all__ = ["Diagnosis", "Finding", "diagnose", "finding", "line_is_right", "lines_of_mistake"]
 
@@ -52,7 +59,7 @@ def _named(a: Assignment, asked: Sequence[Observed]) -> Diagnosis | None:
     observed = usable(asked)
     if not any(bool((v != 0).any()) for _, answer in observed for n, v in answer.lines.items() if n[0] == "d"):
         return None  # zeros are what many mistakes give
-    found = _decoded(a, observed) or _throughout(a, observed)
+    found = _scaled(a, observed) or _decoded(a, observed) or _throughout(a, observed)
     if found is not None or decoder(a, observed).nearly_right():
         return found
     return _in_another_view(a, asked) or _stale(a, cases, came) or _walking(a, observed)
@@ -79,6 +86,15 @@ def _of_error(a: Assignment, asked: Sequence[Observed]) -> Diagnosis:
         return Diagnosis()
     epsilon, form = found
     return Diagnosis((finding("epsilon-in-log", a.layers[1], form=[said(form, epsilon=epsilon)], number=epsilon),))
+
+
+def _scaled(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None:
+    """The right gradients, all together scaled to a norm where they exceed it."""
+    norm = norm_of_all(observed, a.biases)
+    if norm is None:
+        return None
+    form = [said("limit-of-all", limit=norm)]
+    return Diagnosis((finding("gradient-clipped", a.layers[1], form=form, number=norm),))
 
 
 # State ---------------------------------------------------------------------------------------------------------------
@@ -141,20 +157,32 @@ def _decoded(a: Assignment, observed: Sequence[Observed], *, slack: bool = False
     depth = a.layers[1]
     if is_cut_off(observed):
         return Diagnosis((finding("integer-arrays", depth),))
-    if inputs_in_single(a, observed):
+    asked_for = a.precision == "float32"
+    if not asked_for and inputs_in_single(a, observed):
         return Diagnosis((finding("precision-float32", depth, form=[said("arguments-rounded")]),))
     float32 = all(in_single(answer) for _, answer in observed)
     if float32 and all(gradients_are_right(c, answer, a.biases, float32=True) for c, answer in observed):
-        return Diagnosis((finding("precision-float32", depth),))
-    if (where := rounded_in_the_middle(a, observed)) is not None:
+        return Diagnosis(() if asked_for else (finding("precision-float32", depth),))
+    if not asked_for and (where := rounded_in_the_middle(a, observed)) is not None:
         return Diagnosis((finding("precision-float32", depth, form=[said(where)]),))
     asked = decoder(a, observed, float32, slack)
     found = None if asked.nearly_right() else asked.accepted()
     if found is None:
-        return None
+        return _beside_a_rounding(a, observed)
     hypothesis, others = found
-    single = (finding("precision-float32", depth),) if float32 and a.precision != "float32" else ()
+    single = (finding("precision-float32", depth),) if float32 and not asked_for else ()
     return Diagnosis((*findings_of(hypothesis, others, depth), *single), hypothesis=hypothesis)
+
+
+def _beside_a_rounding(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None:
+    """Mistakes that explain the numbers as far as single precision goes, and what is rounded to it beside them."""
+    asked = decoder(a, observed, float32=True)
+    found = None if asked.nearly_right() else asked.accepted()
+    where = rounded_beside(a, observed, found[0].equations) if found is not None else None
+    if found is None or where is None:
+        return None
+    single = finding("precision-float32", a.layers[1], form=[said(where)])
+    return Diagnosis((*findings_of(*found, a.layers[1]), single), hypothesis=found[0])
 
 
 def _throughout(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
@@ -80,6 +80,18 @@ def rounded_in_the_middle(assignment: Assignment, observed: Sequence[Observed]) 
     return None
 
 
+def rounded_beside(assignment: Assignment, observed: Sequence[Observed], equations: Equations) -> str | None:
+    """The same beside other mistakes: what is rounded before the equations that these do not replace."""
+    for where, rounding in _ROUNDED.items():
+        own = {f.name for f in fields(SLIDES) if getattr(rounding, f.name) is not getattr(SLIDES, f.name)}
+        if any(getattr(equations, name) is not getattr(SLIDES, name) for name in own):
+            continue
+        made = replace(equations, **{name: getattr(rounding, name) for name in own})
+        if all(_reproduces(case, answer, assignment, made) for case, answer in observed):
+            return where
+    return None
+
+
 def _reproduces(case: Case, answer: Answer, assignment: Assignment, equations: Equations) -> bool:
     p = case.problem
     return _alike(
@@ -115,6 +127,8 @@ _ROUNDED = {
         delta_output=lambda net, l: short(SLIDES.delta_output(net, l)),
         delta_hidden=lambda net, l: short(SLIDES.delta_hidden(net, l)),
     ),
+    "rounded-W-back": replace(SLIDES, carried=lambda net, l: net.delta[l + 1] @ short(net.W[l + 1]).T),
+    "rounded-carried": replace(SLIDES, carried=lambda net, l: short(SLIDES.carried(net, l))),
     "rounded-y": replace(SLIDES, output=lambda net, l: short(SLIDES.output(net, l))),
     "rounded-z": replace(SLIDES, activated=lambda net, l: short(SLIDES.activated(net, l))),
 }

@@ -40,6 +40,7 @@ _KNOWN = {
     "limit": "The limit is {limit}.",
     "limit-of-entries": "Every entry of {what} stays within ±{limit}.",
     "limit-of-norm": "Every {what} is scaled to the norm {limit}.",
+    "limit-of-all": "All gradients together are scaled to the norm {limit}.",
     "epsilon": "ε is {epsilon}.",
     "it-is": "It is {name}.",
     "it-is-the-form": "It is the form {name}.",
@@ -61,6 +62,8 @@ _KNOWN = {
     "rounded-W-forward": "It is W(l) in a(l) = z(l−1) W(l) + b(l) that is rounded.",
     "rounded-delta-output": "It is δ(L) that is rounded.",
     "rounded-delta": "It is δ of every layer that is rounded.",
+    "rounded-W-back": "It is W(l+1) in δ(l+1) W(l+1)ᵀ that is rounded.",
+    "rounded-carried": "It is δ(l+1) W(l+1)ᵀ that is rounded.",
     "rounded-y": "It is y that is rounded.",
     "rounded-z": "It is z of every hidden layer that is rounded.",
 }  # fmt: skip
