@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import cache
+from itertools import islice
 
 import pytest
 
@@ -81,3 +82,15 @@ def test_a_program_that_is_right_but_for_a_thousandth_of_a_percent_is_wrong() ->
     source = program.source + "\n\nright = gradients\n\n\ndef gradients(*given):\n    dW, db = right(*given)[:2]\n"
     assert graded(source + "    return dW, db\n", exam("default")).state == "correct"
     assert graded(source + "    return [g * (1 + 1e-12) for g in dW], db\n", exam("default")).state == "wrong"
+
+
+# Of the Jacobian written out, whose products of small y underflow; of a step's difference in float64; E as np.float32.
+SINGLE = {7: "jacobian", 11: "difference", 12: "E as a number of NumPy's", 15: "jacobian"}
+
+
+@pytest.mark.parametrize("number", SINGLE, ids=SINGLE.values())
+def test_where_float32_is_allowed_forms_that_lose_digits_are_right(number: int) -> None:
+    program = next(islice(right_programs(20, seed=0, tasks=[BY_NAME["float32"]]), number, None))
+    record = graded(program.source, exam("float32"))
+    assert (record.state, record.score) == ("correct", 10.0)
+    assert record.diagnosis == []

@@ -175,13 +175,11 @@ _ETAS = tuple(digit * 10.0**-k for k in range(7) for digit in (1, 7.5, 5, 4, 3, 
 def _fitting(asked: Asked) -> dict[str, frozenset[float]]:
     """Of each line of dW and db that is beyond its budget: the η for which it stands on the grid of W's own numbers."""
     found: dict[str, frozenset[float]] = {}
-    if any(book.u != FLOAT64 for book, _ in asked):
-        return found
     for name in {n for n in _beyond(asked, ()) if n[:2] in ("dW", "db")}:
         held = [(_parameter(book.problem, name), lines[name]) for book, lines in asked if name in lines]
         w, g = (torch.cat([v.flatten() for v in side]) for side in zip(*held, strict=True))
         w, g = w[g != 0], g[g != 0]  # where there is no step, every η fits
-        found[name] = frozenset(eta for eta in _ETAS if _on_grid(w, g, eta))
+        found[name] = frozenset(eta for eta in _ETAS if _on_grid(w, g, eta, asked[0][0].u))
     return found
 
 
@@ -207,24 +205,26 @@ def _parameter(problem: Problem, name: str) -> Tensor:
     return problem.W[l - 1] if kind == "dW" else problem.b[l - 1]
 
 
-def _on_grid(w: Tensor, g: Tensor, eta: float) -> bool:
+def _on_grid(w: Tensor, g: Tensor, eta: float, u: float = FLOAT64) -> bool:
     """Whether w − ηg is a floating-point number, up to the rounding of ηg itself, in every entry.
 
     Some entries are asked before all are: those of another origin seldom pass, and there may be millions.
     """
     some = max(1, len(g) // _SOME)
-    return all(_on_grid_here(w[::every], g[::every], eta) for every in (some, 1))
+    return all(_on_grid_here(w[::every], g[::every], eta, u) for every in (some, 1))
 
 
 _SOME = 1000
 
 
-def _on_grid_here(w: Tensor, g: Tensor, eta: float) -> bool:
+def _on_grid_here(w: Tensor, g: Tensor, eta: float, u: float) -> bool:
     step = g * eta
-    after = w - step
+    single: Callable[[Tensor], Tensor] = lambda v: v if u == FLOAT64 else v.to(torch.float32).to(v.dtype)
+    w = single(w)
+    after = single(w - step)
     # What w − after misses of the step was rounded off here: of a step that was a difference before, next to nothing.
     off = (step - (w - after)).abs()
-    return bool((off <= 4 * FLOAT64 * step.abs()).all())
+    return bool((off <= 4 * u * step.abs()).all())
 
 
 def _of_step(book: Textbook, name: str, value: Tensor, eta: float) -> Tensor | float:
@@ -232,7 +232,7 @@ def _of_step(book: Textbook, name: str, value: Tensor, eta: float) -> Tensor | f
     if kind_and_layer(name)[0] not in ("dW", "db"):
         return 0.0
     size = _parameter(book.problem, name).abs()
-    return FLOAT64 * ((size + eta * value.abs()) / eta + 4 * value.abs()) * (1 + 8 * FLOAT64)
+    return book.u * ((size + eta * value.abs()) / eta + 4 * value.abs()) * (1 + 8 * book.u)
 
 
 # The forms -----------------------------------------------------------------------------------------------------------
@@ -274,10 +274,12 @@ def _accurate(net: Working, l: int) -> Any:
 
 
 def _through_jacobian(net: Working, l: int) -> Any:
-    """δ = (diag(y) − yyᵀ) c with c = −t/y, every term rounded by itself."""
+    """δ = (diag(y) − yyᵀ) c with c = −t/y, every term rounded by itself; products of small y underflow in float32."""
     y: Any = net.y
-    c = -(net.t / y)
-    return (y * c - y * torch.sum(y * c, dim=1, keepdim=True)).rounded(3)
+    c: Any = -(net.t / y)
+    delta = (y * c - y * torch.sum(y * c, dim=1, keepdim=True)).rounded(3)
+    lost = torch.sum(c.value.abs() + 2 * c.error, dim=1, keepdim=True) * delta._tiny()
+    return Bounded(delta.value, delta.error + lost, delta.u)
 
 
 def _logarithm_of_difference(net: Working, l: int) -> Any:

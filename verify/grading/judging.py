@@ -56,8 +56,7 @@ class Judge:
         came = [n for n in names(self.deepest) if n[:2] in ("dW", "db") and n != "delta"]
         came = [n for n in came if self._column(n, float32).present(answers)]
         if (key := (float32, *came)) not in self._limits:
-            columns = [self._column(n, float32) for n in came]
-            self._limits[key] = _median_limit(columns) if columns else None
+            self._limits[key] = _median_limit([self._column(n, float32) for n in came])
         return self._limits[key]
 
     def textbook_forms(
@@ -240,16 +239,18 @@ class _Column:
         raise AssertionError("the index lies within the cases")
 
 
-def _median_limit(columns: Sequence[_Column]) -> float:
-    """The median of what is allowed over what is right: of wide networks millions of entries, held once."""
-    limits = np.empty(sum(column.truth.size for column in columns))
+def _median_limit(columns: Sequence[_Column]) -> float | None:
+    """The median of what is allowed over what is right: of wide networks millions of entries, held once.
+
+    Entries of 0 have no relative error and are left out; None where there are no others.
+    """
+    limits = np.empty(sum(np.count_nonzero(column.truth) for column in columns))
     at = 0
-    with np.errstate(divide="ignore"):
-        for column in columns:
-            here = limits[at : at + column.truth.size]
-            np.divide(column.allowed, np.abs(column.truth, out=here), out=here)
-            at += len(here)
-    return float(np.median(limits, overwrite_input=True))
+    for column in columns:
+        kept = column.truth != 0
+        here = limits[at : (at := at + np.count_nonzero(kept))]
+        np.divide(column.allowed[kept], np.abs(column.truth[kept]), out=here)
+    return float(np.median(limits, overwrite_input=True)) if len(limits) else None
 
 
 def _least(case: Case, name: str) -> float:

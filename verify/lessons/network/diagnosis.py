@@ -157,19 +157,20 @@ def _decoded(a: Assignment, observed: Sequence[Observed], *, slack: bool = False
     depth = a.layers[1]
     if is_cut_off(observed):
         return Diagnosis((finding("integer-arrays", depth),))
-    if inputs_in_single(a, observed):
+    asked_for = a.precision == "float32"
+    if not asked_for and inputs_in_single(a, observed):
         return Diagnosis((finding("precision-float32", depth, form=[said("arguments-rounded")]),))
     float32 = all(in_single(answer) for _, answer in observed)
     if float32 and all(gradients_are_right(c, answer, a.biases, float32=True) for c, answer in observed):
-        return Diagnosis((finding("precision-float32", depth),))
-    if (where := rounded_in_the_middle(a, observed)) is not None:
+        return Diagnosis(() if asked_for else (finding("precision-float32", depth),))
+    if not asked_for and (where := rounded_in_the_middle(a, observed)) is not None:
         return Diagnosis((finding("precision-float32", depth, form=[said(where)]),))
     asked = decoder(a, observed, float32, slack)
     found = None if asked.nearly_right() else asked.accepted()
     if found is None:
         return _beside_a_rounding(a, observed)
     hypothesis, others = found
-    single = (finding("precision-float32", depth),) if float32 and a.precision != "float32" else ()
+    single = (finding("precision-float32", depth),) if float32 and not asked_for else ()
     return Diagnosis((*findings_of(hypothesis, others, depth), *single), hypothesis=hypothesis)
 
 
