@@ -56,11 +56,17 @@ def shape(value: Any) -> tuple[int, ...]:
 
 
 def rows(value: Any, digits: int = DIGITS) -> list[list[str]]:
-    """A number, vector or matrix as rows of texts; of what is larger or deeper, its shape in words."""
+    """A number, vector or matrix as rows of texts; the planes of what is deeper below each other, an empty row between.
+
+    Of what is larger, its shape in words.
+    """
     if not isinstance(value, list):
         return [[number(value, digits)]]
-    if len(shape(value)) > 2 or not 0 < sum(1 for _ in entries(value)) <= MOST_SHOWN:
+    if not 0 < sum(1 for _ in entries(value)) <= MOST_SHOWN:
         return [["an array of shape " + str(shape(value))]]
+    if len(shape(value)) > 2:
+        first, *others = (rows(plane, digits) for plane in value)
+        return first + [row for plane in others for row in ([""] * len(plane[0]), *plane)]
     table = value if isinstance(value[0], list) else [value]
     return [[number(v, digits) for v in row] if isinstance(row, list) else [number(row, digits)] for row in table]
 
