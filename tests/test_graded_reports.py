@@ -206,7 +206,7 @@ def test_values_that_differ_in_the_ninth_digit_read_differently():
         (1.5, ["1.5"]),
         ([1.0, -2.0], ["[1  -2]"]),
         ([[1.0, -2.0], [10.0, 0.5]], ["⎡ 1   -2⎤", "⎣10  0.5⎦"]),
-        ([[[1.0]]], ["an array of shape (1, 1, 1)"]),
+        ([[[1.0]]], ["[1]"]),
         ([], ["an array of shape (0,)"]),
         ([[0.0] * 9] * 9, ["an array of shape (9, 9)"]),
         ("an array of shape (900, 900)", ["an array of shape (900, 900)"]),

@@ -457,7 +457,6 @@ def test_a_folder_of_submissions(tmp_path: Path) -> None:
         f"{moodle}/hw.py": PROGRAM,
         canvas: PROGRAM,
         "submission_1234/submission.py": PROGRAM,
-        "submission_metadata.yml": "x",
         "stray.zip": zipped({"deep/down/hw.py": PROGRAM}),
         "李雷.ipynb": notebook(PROGRAM),
         "essay.docx": b"\0",

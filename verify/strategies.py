@@ -69,5 +69,5 @@ def targets(samples: int, units: int, loss: str) -> st.SearchStrategy[Tensor]:
     """t (N, K): one-hot, 0 or 1, or within every output's range."""
     if loss == "cross-entropy":
         classes = st.lists(st.integers(0, units - 1), min_size=samples, max_size=samples)
-        return classes.map(lambda found: torch.eye(units, dtype=torch.float64)[found])
+        return classes.map(lambda found: torch.eye(units, dtype=torch.float64, device="cpu")[found])
     return tensors((samples, units), st.sampled_from((0.0, 1.0)) if loss == "binary-cross-entropy" else reachable)

@@ -325,7 +325,9 @@ def lifted(left: Any, like: Any) -> Bounded:
     """The left one as a Bounded of the other's arithmetic."""
     if isinstance(left, Bounded):
         return left
-    return Bounded.exact(left if isinstance(left, Tensor) else torch.tensor(left, dtype=like.dtype), like.u)
+    return Bounded.exact(
+        left if isinstance(left, Tensor) else torch.tensor(left, dtype=like.dtype, device=like.device), like.u
+    )
 
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {

@@ -29,15 +29,19 @@ def assignment_beside(paths: Sequence[Path]) -> Path | None:
 
     Never one that lies in a submission. Raises BadInput where the paths have more than one.
     """
-    folders = dict.fromkeys(_class_folder(path) for path in paths)
+    folders = dict.fromkeys(folder for path in paths if (folder := _class_folder(path)) is not None)
     found = [folder / CONFIGURATION for folder in folders if (folder / CONFIGURATION).is_file()]
     if len(found) > 1:
         raise BadInput(shown(f"{found[0]} and {found[1]}: allowed is one; say which by --assignment FILE"))
     return found[0] if found else None
 
 
-def _class_folder(path: Path) -> Path:
-    return path if path.is_dir() and not is_submission(path) else path.parent
+def _class_folder(path: Path) -> Path | None:
+    """None for a path that the system cannot even look for, as one that is too long: whoever reads it says so."""
+    try:
+        return path if path.is_dir() and not is_submission(path) else path.parent
+    except OSError:
+        return None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ def reference(
     parameter = w.detach().clone().requires_grad_()
     rule = torch.optim.Adam([parameter], lr=eta, betas=(beta1, beta2), eps=epsilon)
     parameter.grad = g.clone()
-    memory = {"step": torch.tensor(k - 1), "exp_avg": m.clone(), "exp_avg_sq": v.clone()}
+    memory = {"step": torch.tensor(k - 1, device="cpu"), "exp_avg": m.clone(), "exp_avg_sq": v.clone()}
     rule.state[parameter].update(memory)
     rule.step()
     return {"w_new": parameter.detach(), "m_new": memory["exp_avg"], "v_new": memory["exp_avg_sq"]}

@@ -12,7 +12,7 @@ from verify.grading.lesson import Lesson, Line, Mistake
 
 def reference(w: Tensor, b: Tensor, x: Tensor, label: float) -> dict[str, Tensor]:
     """What autograd and torch.optim.SGD take."""
-    w_new, b_new = perceptron.update(w, b, x, torch.tensor(label, dtype=w.dtype))
+    w_new, b_new = perceptron.update(w, b, x, torch.tensor(label, dtype=w.dtype, device=w.device))
     return {"w_new": w_new, "b_new": b_new}
 
 

@@ -130,7 +130,7 @@ class _Pass:
     def _watch(self, l: int, name: str) -> None:
         joined = pieces(name, self.p.constants) if name != "softmax" else None
         for knot in joined.knots if joined else ():
-            self.unsure |= any(v.contains(knot.at) and v != knot.at for v in self.a[l].entries())
+            self.unsure |= any(v.contains(knot.at) and not _is(v, knot.at) for v in self.a[l].entries())
 
     def _activate(self, l: int, at: Base | None) -> None:
         self._watch(l, self.p.activation)
@@ -218,6 +218,11 @@ def _affine(z: Matrix, W: Any, b: Any) -> Matrix:
 
 def _rows_times(factors: Sequence[Ball], rows: list[list[Ball]]) -> Matrix:
     return arb_mat([[f * v for v in row] for f, row in zip(factors, rows, strict=True)])
+
+
+def _is(v: Ball, number: float) -> bool:
+    """Whether a ball is exactly that number. (Its != asks another question: whether it cannot be.)"""
+    return bool(v == number)
 
 
 def _hull(balls: Sequence[Ball]) -> Ball:

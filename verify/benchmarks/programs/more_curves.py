@@ -52,7 +52,7 @@ def slopes(celu: str, prelu: str) -> Mapping[str, tuple[str, ...]]:
     """Activation -> forms of f′, in v, or in z = f(v) where books have it so."""
     return {
         "relu6": ("((v > 0) & (v < 6)) * 1.0", "np.where((v <= 0) | (v >= 6), 0.0, 1.0)", "(z > 0) * 1.0 * (z < 6)"),
-        "hard_tanh": ("(abs(v) < 1) * 1.0", "np.where((v > -1) & (v < 1), 1.0, 0.0)", "(np.abs(z) < 1).astype(float)"),
+        "hard_tanh": ("(abs(v) < 1) * 1.0", "np.where((v > -1) & (v < 1), 1.0, 0.0)"),
         "hard_sigmoid": ("(abs(v) < 3) / 6", "np.where((v > -3) & (v < 3), 1 / 6, 0.0)"),
         "hard_swish": (
             "np.where(v <= -3, 0.0, np.where(v < 3, v / 3 + 0.5, 1.0))",

@@ -124,7 +124,7 @@ def _against_differences(lesson: Lesson, case: Case) -> Iterator[str]:
         given = {**case.given, **dict(zip(by, moved, strict=True))}
         if lesson.objective in lesson.lines:
             return worked(lesson.lines, given, lesson.sources(lesson.objective))[lesson.objective].reshape(())
-        return torch.as_tensor(_referred(lesson, given)[lesson.objective]).reshape(())
+        return torch.as_tensor(_referred(lesson, given)[lesson.objective], device="cpu").reshape(())
 
     found = dict(zip(by, differences_of(objective, *(case.inputs[n] for n in by)), strict=True))
     lines = {n: found[x] for n, x in lesson.gradients.items()}
