@@ -16,12 +16,12 @@ from torch import Tensor
 from verify.backward.expected import Budget, ByReference
 from verify.backward.precision import Precision
 from verify.backward.subject import Case, outputs_of
-from verify.bounds.bounded import Bounded, unit_roundoff
+from verify.bounds.bounded import Bounded
+from verify.bounds.budget import FLOAT64
 from verify.errors import BadInput
 from verify.grading.lesson import NUMBER, Lesson, Line, taking
 
-UPSTREAM, DERIVATIVE = "d_", "d_"
-_FLOAT64 = unit_roundoff(torch.float64)
+DERIVATIVE = "d_"  # before an output, of E by it: what comes from upstream; before an input, what is asked for
 
 
 def lesson_of(
@@ -52,7 +52,7 @@ def lesson_of(
     if not outputs:
         raise BadInput(f"lesson {name!r}: outputs is empty; it is name -> shape, as {{'y': 'N K'}}")
     made = _Derived(name, reference, tuple(inputs), tuple(outputs), derived)
-    upstream = {f"{UPSTREAM}{n}": shape for n, shape in outputs.items()}
+    upstream = {f"{DERIVATIVE}{n}": shape for n, shape in outputs.items()}
     given, gradients = ", ".join(inputs), ", ".join(f"{DERIVATIVE}{n}" for n in derived)
     return Lesson(
         name=name,
@@ -86,30 +86,30 @@ class _Derived:
     def lines(self) -> dict[str, Line]:
         """The outputs, their sum weighed by the upstream gradients, the derivatives of that."""
         of = ", ".join(self.inputs)
-        upstream = tuple(f"{UPSTREAM}{n}" for n in self.outputs)
-        weighed = " + ".join(f"Σ d_{n} ⊙ {n}" for n in self.outputs)
+        upstream = tuple(f"{DERIVATIVE}{n}" for n in self.outputs)
+        weighed = " + ".join(f"Σ {DERIVATIVE}{n} ⊙ {n}" for n in self.outputs)
         every = (*self.inputs, *upstream)
         return {
-            **{n: Line(f"{n} of {self.name}({of})", taking(self.inputs, self._output(n))) for n in self.outputs},
+            **{n: Line(f"{n} of {self.name}({of})", taking(self.inputs, self._line(n))) for n in self.outputs},
             _OBJECTIVE: Line(f"E = {weighed}", taking((*self.outputs, *upstream), self._weighed)),
             **{
-                f"{DERIVATIVE}{n}": Line(f"∂E/∂{n}, E = {weighed}", taking(every, self._derivative(f"{DERIVATIVE}{n}")))
+                f"{DERIVATIVE}{n}": Line(f"∂E/∂{n}, E = {weighed}", taking(every, self._line(f"{DERIVATIVE}{n}")))
                 for n in self.by
             },
         }
 
     def referred(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The outputs and E by torch alone."""
-        found = dict(zip(self.outputs, outputs_of(self.reference(*(given[n] for n in self.inputs))), strict=True))
+        found = self._forward(given)
         return {**found, _OBJECTIVE: self._weighed({**given, **found})}
 
+    def _forward(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        return self._named(outputs_of(self.reference(*(given[n] for n in self.inputs))))
+
     def _weighed(self, given: Mapping[str, Any]) -> Any:
-        return sum((given[n] * given[f"{UPSTREAM}{n}"]).sum() for n in self.outputs)
+        return sum((given[n] * given[f"{DERIVATIVE}{n}"]).sum() for n in self.outputs)
 
-    def _output(self, name: str) -> Callable[[Mapping[str, Any]], Any]:
-        return lambda given: self._worked(given)[name]
-
-    def _derivative(self, name: str) -> Callable[[Mapping[str, Any]], Any]:
+    def _line(self, name: str) -> Callable[[Mapping[str, Any]], Any]:
         return lambda given: self._worked(given)[name]
 
     def _worked(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,8 +124,8 @@ class _Derived:
         if bounded:
             plain = {n: v.value if isinstance(v, Bounded) else v for n, v in given.items()}
             return {n: Bounded(b.value, b.proof, bounded[0].u) for n, b in self._budgets(plain, bounded[0].u).items()}
-        found = self._named(outputs_of(self.reference(*(given[n] for n in self.inputs))))
-        return found | self._by_autograd(given)
+        upstream = all(f"{DERIVATIVE}{n}" in given for n in self.outputs)
+        return self._by_autograd(given) if upstream else self._forward(given)
 
     def _named(self, outputs: list[Any]) -> dict[str, Any]:
         if len(outputs) != len(self.outputs):
@@ -135,21 +135,21 @@ class _Derived:
         return dict(zip(self.outputs, outputs, strict=True))
 
     def _by_autograd(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        if not all(f"{UPSTREAM}{n}" in given for n in self.outputs):
-            return {}
+        """The outputs, and the derivatives of E."""
         leaves = {n: given[n].detach().clone().requires_grad_() for n in self.by}
-        E = self.referred({**given, **leaves})[_OBJECTIVE]
-        found = torch.autograd.grad(E, list(leaves.values()), allow_unused=True)
+        found = self.referred({**given, **leaves})
+        derived = torch.autograd.grad(found.pop(_OBJECTIVE), list(leaves.values()), allow_unused=True)
         zero = lambda n: torch.zeros_like(given[n])
-        return {f"{DERIVATIVE}{n}": zero(n) if g is None else g for n, g in zip(leaves, found, strict=True)}
+        gradients = {f"{DERIVATIVE}{n}": zero(n) if g is None else g for n, g in zip(leaves, derived, strict=True)}
+        return {n: v.detach() for n, v in found.items()} | gradients
 
     def _budgets(self, plain: Mapping[str, Any], u: float) -> dict[str, Budget]:
         """By the reference under the running error analysis, in the arithmetic of that roundoff."""
         places = {n: self.inputs.index(n) for n in self.by}
         case = Case(tuple(plain[n] for n in self.inputs), tuple(places.values()))
-        run = ByReference(self.reference).at(case, Precision.of(torch.float64 if u == _FLOAT64 else torch.float32))
+        run = ByReference(self.reference).at(case, Precision.of(torch.float64 if u == FLOAT64 else torch.float32))
         found = self._named(run.outputs)
-        upstream = [plain.get(f"{UPSTREAM}{n}") for n in self.outputs]
+        upstream = [plain.get(f"{DERIVATIVE}{n}") for n in self.outputs]
         if all(isinstance(g, Tensor) for g in upstream):
             gradients = run.gradients([g for g in upstream if isinstance(g, Tensor)], tuple(places.values()))
             found |= {f"{DERIVATIVE}{n}": gradients[k] for n, k in places.items()}
