@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Union
+from typing import Protocol, Union
 
-__all__ = ["Said", "Value", "count", "filled", "joined", "joining", "listed"]
+__all__ = ["Said", "Value", "count", "filled", "joined", "joining", "listed", "saying"]
 
 Value = Union[str, int, float, Sequence[str], "Said"]
 
@@ -56,6 +56,17 @@ def _written(value: Value, form: str) -> str:
     if form and form[0].isalpha() and isinstance(value, int):
         return count(value, form)
     return format(value, form or ("" if isinstance(value, int) else ".6g"))
+
+
+class Saying(Protocol):
+    """What makes a sentence of its key and its values."""
+
+    def __call__(self, key: str, **values: Value) -> Said: ...
+
+
+def saying(texts: Mapping[str, str]) -> Saying:
+    """The sentences of these templates, by their keys."""
+    return lambda key, **values: Said(key, values, texts[key])
 
 
 def joined(sentences: Sequence[Said]) -> Said:

@@ -23,7 +23,7 @@ from verify.bounds.bounded import Bounded
 from verify.bounds.budget import FLOAT64, bounded_working, lines_of
 from verify.problems.lines import kind_and_layer, symbol
 from verify.problems.problem import Problem
-from verify.said import Said, Value
+from verify.said import Said, Value, saying
 
 _LARGE = 50_000  # parameters: of such a problem one form's budgets are kept at a time
 DECIDED = 1e-3  # of the largest entry of a line: an entry that may be off by more is undecided
@@ -331,7 +331,4 @@ def _texts() -> Iterator[tuple[str, str]]:
 
 TEXTS = dict(_texts())
 
-
-def said(key: str, **values: Value) -> Said:
-    """The sentence of that key with its values."""
-    return Said(key, values, TEXTS[key])
+said = saying(TEXTS)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from verify.bounds.budget import FLOAT32, FLOAT64
-from verify.said import Said, Value
+from verify.said import Said, saying
 
 TEXTS = {
     "answers-differ": "The same problem asked twice gives two answers.",
@@ -40,9 +40,7 @@ Wrong = tuple[Any, Tensor, Tensor]  # the case, which says what is allowed of a 
 Factor = tuple[Callable[..., Said], str, Callable[[Any], float]]  # the sentence, the factor as written, the factor
 
 
-def said(key: str, **values: Value) -> Said:
-    """A sentence of these texts."""
-    return Said(key, values, TEXTS[key])
+said = saying(TEXTS)
 
 
 def shape(name: str, both: Sequence[Wrong]) -> Iterator[Said]:

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from verify.said import Said, Value, count, listed
+from verify.said import Said, count, listed, saying
 
 __all__ = ["TEXTS", "Said", "count", "listed", "said"]
 
@@ -122,7 +122,4 @@ TEXTS = {
     "part-exited": "passed-over: {place} ends the program ({message}). The rest was graded; take that line out.",
 }  # fmt: skip
 
-
-def said(key: str, **values: Value) -> Said:
-    """The sentence of that key with its values."""
-    return Said(key, values, TEXTS[key])
+said = saying(TEXTS)

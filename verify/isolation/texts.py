@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from verify.said import Said, Value
+from verify.said import saying
 
 __all__ = ["TEXTS", "said"]
 
@@ -26,7 +26,4 @@ TEXTS = {
     "processes": "started more than {processes} processes, {where}",
 }
 
-
-def said(key: str, **values: Value) -> Said:
-    """The sentence of that key with its values."""
-    return Said(key, values, TEXTS[key])
+said = saying(TEXTS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from verify.grading.known_numbers import TEXTS as OF_NUMBERS
-from verify.said import Said, Value
+from verify.said import saying
 
 TEXTS = {
     **OF_NUMBERS,
@@ -27,7 +27,4 @@ TEXTS = {
     "sizes-differ": "where {letters} are not all equal",
 }  # fmt: skip
 
-
-def said(key: str, **values: Value) -> Said:
-    """The sentence of that key with its values."""
-    return Said(key, values, TEXTS[key])
+said = saying(TEXTS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from verify.grading.known_numbers import TEXTS as OF_NUMBERS
 from verify.lessons.network.mistake import Variant
 from verify.lessons.network.mistakes import CATALOGUE
-from verify.said import Said, Value
+from verify.said import Said, saying
 
 __all__ = ["TEXTS", "form_of", "mistake_text", "said"]
 
@@ -79,10 +79,7 @@ def _of_catalogue() -> dict[str, str]:
 
 TEXTS = {**_KNOWN, **_of_catalogue()}
 
-
-def said(key: str, **values: Value) -> Said:
-    """The sentence of that key with its values."""
-    return Said(key, values, TEXTS[key])
+said = saying(TEXTS)
 
 
 def mistake_text(id: str, variant: Variant | None = None) -> Said:
