@@ -6,7 +6,7 @@ A piece is written once, for whatever knows +, −, ·, / and expm1: tensors, an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,10 @@ class Pieces:
 
     knots: tuple[Knot, ...]
     pieces: tuple[Piece, ...]
+
+    def joints(self) -> Iterator[tuple[Knot, Piece, Piece]]:
+        """Each knot with the pieces on its left and right."""
+        return zip(self.knots, self.pieces, self.pieces[1:], strict=False)
 
 
 _zero: Piece = lambda a: a * 0

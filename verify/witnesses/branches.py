@@ -61,7 +61,7 @@ class Choice:
         stands, bit = pick(self.base.a[l]), pick(self.bit[l])
         up = (torch.bitwise_right_shift(torch.full_like(bit, number), bit) & 1) == 1
         value = f(a)
-        for knot, left, right in zip(joined.knots, joined.pieces, joined.pieces[1:], strict=False):
+        for knot, left, right in joined.joints():
             if bool((here := stands == knot.at).any()):
                 value = torch.where(here, torch.where(up, right(a), left(a)), value)
         return value

@@ -151,8 +151,8 @@ def piecewise(a: Jet, joined: Pieces) -> Jet:
 
 def sides(joined: Pieces) -> dict[float, tuple[Ball, Ball]]:
     """f′ on either side of each point where pieces meet."""
-    between = zip(joined.knots, joined.pieces, joined.pieces[1:], strict=False)
-    return {k.at: (left(variable(arb(k.at))).slope, right(variable(arb(k.at))).slope) for k, left, right in between}
+    met = lambda k: variable(arb(k.at))
+    return {k.at: (left(met(k)).slope, right(met(k)).slope) for k, left, right in joined.joints()}
 
 
 def function(name: str, c: Constants) -> Function:
