@@ -155,8 +155,9 @@ def _crossed(base: Base, l: int, n: Tensor, j: Tensor, rows: list[Tensor]) -> Te
     crossed = torch.zeros_like(n, dtype=torch.bool)
     for row, c, origin in zip(rows, _curves(base, l), origins(base, l, n, j), strict=True):
         if c is not None and c.knots:
-            other = torch.stack([(row > k.at) != (origin > k.at) for k in c.knots]).any(0)
-            crossed |= (other.any(0) & ~c.at_knot(origin)).any(1)
+            away = ~c.at_knot(origin)
+            for knot in c.knots:
+                crossed |= (((row > knot.at) != (origin > knot.at)).any(0) & away).any(1)
     return crossed
 
 
