@@ -56,6 +56,11 @@ def _is_nothing(error: Tensor) -> bool:
     return error.numel() > 1 and not any(error.stride()) and float(error[(0,) * error.dim()]) == 0
 
 
+def _by_method(name: str) -> Callable[[Any, Any], Any]:
+    """An operator that is the method of that name."""
+    return lambda left, right: getattr(left, name)(right)
+
+
 class Bounded:
     """value ± error, entry by entry; u is the unit roundoff of the arithmetic that is judged.
 
@@ -204,24 +209,8 @@ class Bounded:
         return Bounded(self.value.abs(), self.error, self.u)
 
     # Comparisons are of the values (`verify.bounds.kinks`); they need `verify.bounds.operations`, which has them.
-    def __gt__(self, other: Any) -> Tensor:
-        return self.gt(other)
-
-    def __ge__(self, other: Any) -> Tensor:
-        return self.ge(other)
-
-    def __lt__(self, other: Any) -> Tensor:
-        return self.lt(other)
-
-    def __le__(self, other: Any) -> Tensor:
-        return self.le(other)
-
-    def __eq__(self, other: Any) -> Tensor:
-        return self.eq(other)
-
-    def __ne__(self, other: Any) -> Tensor:
-        return self.ne(other)
-
+    __gt__, __ge__, __lt__, __le__ = (_by_method(name) for name in ("gt", "ge", "lt", "le"))
+    __eq__, __ne__ = (_by_method(name) for name in ("eq", "ne"))
     __hash__ = object.__hash__
 
     def __matmul__(self, other: Any) -> Bounded:

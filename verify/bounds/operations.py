@@ -7,6 +7,7 @@ Lipschitz constant and adds the roundings of its terms, as `bounded` does; what 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,16 +31,6 @@ def _moved(v: Bounded, move: _Move) -> Bounded:
 
 def _moving(function: Callable[..., Tensor]) -> Callable[..., Bounded]:
     return lambda v, *args, **kwargs: _moved(v, lambda x: function(x, *args, **kwargs))
-
-
-def _steady(function: Callable[..., Tensor], of_error: Callable[..., Tensor] | None = None) -> Callable[..., Bounded]:
-    """A function that moves no further than its argument does."""
-
-    def made(v: Bounded, *args: Any, **kwargs: Any) -> Bounded:
-        error = v.error if of_error is None else of_error(v.error, *args, **kwargs)
-        return Bounded(function(v.value, *args, **kwargs), error, v.u)
-
-    return made
 
 
 def _curve(name: str) -> Callable[[Bounded], Any]:
@@ -202,25 +193,25 @@ def _by(operation: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return made
 
 
-def _compare(compare: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
-    return lambda a, b: compare(compared(lifted(a, a if isinstance(a, Bounded) else b) - b))
+def _compare(compare: Callable[[Any, Any], Any]) -> Callable[..., Tensor]:
+    return lambda a, b: compare(compared(lifted(a, a if isinstance(a, Bounded) else b) - b), 0)
 
 
 # The table -----------------------------------------------------------------------------------------------------------
 
 _BOTH: dict[str, Callable[..., Any]] = {  # of torch and of tensors
-    "sqrt": sqrt, "abs": _steady(torch.abs), "absolute": _steady(torch.abs), "square": lambda v: v * v,
+    "sqrt": sqrt, "abs": abs, "absolute": abs, "square": lambda v: v * v,
     "sigmoid": _curve("sigmoid"), "exp": Bounded.exp, "log": Bounded.log, "tanh": Bounded.tanh, "sign": Bounded.sign,
     "relu": Bounded.relu, "sum": Bounded.sum, "log1p": log1p, "expm1": expm1, "sin": wave(torch.sin),
     "cos": wave(torch.cos), "reciprocal": lambda v: 1 / v, "rsqrt": lambda v: 1 / sqrt(v), "pow": power,
-    "neg": lambda v: -v, "mean": mean, "amax": largest, "amin": smallest, "logsumexp": logsumexp, "softmax": softmax,
+    "neg": operator.neg, "mean": mean, "amax": largest, "amin": smallest, "logsumexp": logsumexp, "softmax": softmax,
     "log_softmax": log_softmax, "clamp": _clamp, "clip": _clamp, "outer": outer,
     "maximum": _of_two(torch.maximum), "minimum": _of_two(torch.minimum), "t": _moving(torch.t),
-    "add": _by(lambda a, b: a + b), "sub": _by(lambda a, b: a - b), "mul": _by(lambda a, b: a * b),
-    "div": _by(lambda a, b: a / b), "matmul": _by(lambda a, b: a @ b), "mm": _by(lambda a, b: a @ b),
-    "mv": _by(lambda a, b: a @ b), "dot": _by(lambda a, b: a @ b),
-    "gt": _compare(lambda d: d > 0), "ge": _compare(lambda d: d >= 0), "lt": _compare(lambda d: d < 0),
-    "le": _compare(lambda d: d <= 0), "eq": _compare(lambda d: d == 0), "ne": _compare(lambda d: d != 0),
+    "add": _by(operator.add), "sub": _by(operator.sub), "mul": _by(operator.mul),
+    "div": _by(operator.truediv), "matmul": _by(operator.matmul), "mm": _by(operator.matmul),
+    "mv": _by(operator.matmul), "dot": _by(operator.matmul),
+    "gt": _compare(operator.gt), "ge": _compare(operator.ge), "lt": _compare(operator.lt),
+    "le": _compare(operator.le), "eq": _compare(operator.eq), "ne": _compare(operator.ne),
     **{
         name: _moving(getattr(torch.Tensor, name))
         for name in ("reshape", "flatten", "unsqueeze", "squeeze", "transpose", "permute", "flip", "roll", "diagonal",
