@@ -117,10 +117,8 @@ class Checker:
         places = [k for k, v in lost.items() if bool(v.any())]
         if not places or not isinstance(self.expected, ByReference):
             return
-        given = seen.answer.upstream
-        upstream = lambda j, out: torch.zeros_like(out) if (g := given[j]) is None else g
         try:
-            plain = call(self.expected.function, seen.case, upstream, list(seen.answer.gradients))
+            plain = _called(self.expected.function, seen.case, seen.answer.upstream, list(seen.answer.gradients))
         except _REFUSALS:
             return
         for k in places:
@@ -247,9 +245,8 @@ class Checker:
         wide = seen.case.replaced(lambda k, v: v.to(torch.float64))
         precision = Precision.of(torch.float64)
         given = [None if g is None else g.to(torch.float64) for g in seen.answer.upstream]
-        upstream = lambda j, out: torch.zeros_like(out) if (g := given[j]) is None else g
         try:
-            answer = call(self.function, wide, upstream, list(seen.answer.gradients))
+            answer = _called(self.function, wide, given, list(seen.answer.gradients))
             run = self.expected.at(wide, precision)
             exact = run.gradients(given, list(answer.gradients)) | {
                 _OUTPUT - j: budget for j, budget in enumerate(run.outputs)
@@ -285,6 +282,11 @@ class Checker:
             moved = run.gradients(seen.answer.upstream, list(seen.answer.gradients))[k]
             spread += common_factor(moved.value, seen.budgets[k])[0] ** 2 / _JITTERS
         return off if abs(off) > WRONG * (sigma**2 + spread + floor**2) ** 0.5 else None
+
+
+def _called(function: Callable[..., Any], case: Case, given: Sequence[Tensor | None], needs: Sequence[int]) -> Answer:
+    """One call with these upstream gradients; None stands for zeros."""
+    return call(function, case, lambda j, out: torch.zeros_like(out) if (g := given[j]) is None else g, needs)
 
 
 def _same_shapes(answer: Answer, run: Run) -> None:

@@ -16,7 +16,7 @@ from verify.backward.checker import Checker, Refused
 from verify.backward.expected import ByReference
 from verify.backward.judging import DOUBT, FAIL
 from verify.backward.probes import UPSTREAM, again, normal
-from verify.backward.subject import Case, function_of, leaves_of, outputs_of
+from verify.backward.subject import Case, defines, function_of, leaves_of, outputs_of
 
 if TYPE_CHECKING:
     from verify.backward.check import Seen
@@ -117,7 +117,7 @@ def _gradients(function: Callable[..., Any], case: Case, count: int) -> Callable
 def forward_mode(checker: Checker, case: Case, seen: Seen) -> None:
     """A Function's own jvp, against the reference's forward-mode derivative."""
     owner = function_of(checker.function)
-    if owner is None or not _own(owner, "jvp") or not isinstance(checker.expected, ByReference):
+    if owner is None or not defines(owner, "jvp") or not isinstance(checker.expected, ByReference):
         return
     tangents = [normal(checker.draws(FORWARD, k), case.inputs[k]) for k in case.wanted]
     wider = Case((*case.inputs, *tangents), case.wanted)
@@ -164,7 +164,7 @@ def vmapped(checker: Checker, case: Case, seen: Seen) -> None:
     from verify.backward.check import keep
 
     owner = function_of(checker.function)
-    if owner is None or not (_own(owner, "vmap") or owner.generate_vmap_rule):
+    if owner is None or not (defines(owner, "vmap") or owner.generate_vmap_rule):
         return
     if not isinstance(checker.expected, ByReference):
         return
@@ -197,12 +197,6 @@ def _one_by_one(function: Callable[..., Any], wanted: Sequence[int]) -> Callable
         return tuple(torch.stack(each) for each in zip(*rows, strict=True))
 
     return run
-
-
-def _own(owner: type[torch.autograd.Function], name: str) -> bool:
-    """Whether the Function defines it itself."""
-    own = owner.__mro__[: owner.__mro__.index(torch.autograd.Function)]
-    return any(name in vars(c) for c in own)
 
 
 ORDERS: dict[str, Callable[[Checker, Case, Seen], None]] = {

@@ -103,8 +103,13 @@ def function_of(function: Callable[..., Any]) -> type[torch.autograd.Function] |
     owner = getattr(function, "__self__", None)
     if not (inspect.isclass(owner) and issubclass(owner, torch.autograd.Function)):
         return None
+    return None if getattr(function, "__name__", "") != "apply" or defines(owner, "apply") else owner
+
+
+def defines(owner: type[torch.autograd.Function], name: str) -> bool:
+    """Whether the Function defines it itself."""
     own = owner.__mro__[: owner.__mro__.index(torch.autograd.Function)]
-    return None if getattr(function, "__name__", "") != "apply" or any("apply" in vars(c) for c in own) else owner
+    return any(name in vars(c) for c in own)
 
 
 def forward_of(function: Callable[..., Any]) -> Callable[..., Any]:
