@@ -65,7 +65,7 @@ def backend_of(offered: str) -> str:
 def check_offered(more: Sequence[str]) -> None:
     """Raises BadInput for a package besides that differentiates, or is not installed here."""
     for name in more:
-        if re.sub(r"[-_.]+", "-", name).lower() in _AUTOGRAD:
+        if _normal(name) in _AUTOGRAD:
             raise BadInput(f"packages: {name} differentiates; allowed are packages that do not")
         try:
             metadata.distribution(name)
@@ -89,10 +89,15 @@ def packages_for(offered: str) -> Packages:
     return Packages(tuple(sorted(name for name in names if name.isidentifier())), kept, refused)
 
 
+def _normal(name: str) -> str:
+    """A name as package indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def _with_requirements(roots: tuple[str, ...]) -> Iterator[metadata.Distribution]:
     pending, seen = list(roots), set()
     while pending:
-        name = re.sub(r"[-_.]+", "-", pending.pop()).lower()
+        name = _normal(pending.pop())
         if name in seen:
             continue
         seen.add(name)

@@ -44,11 +44,8 @@ class Wrapped:
             # Until the worker has said what Python and its packages take.
             self._group.bound_memory(self.limits, _PACKAGES_BYTES)
         command = [_program(), *_arguments(job.backend, job.device, job.limits, user_namespace)]
-        command = (
-            [*_ENTER, f"{control_groups.base()}/{self._group.name}/cgroup.procs", *command]
-            if self._group is not None
-            else command
-        )
+        if self._group is not None:
+            command = [*_ENTER, f"{control_groups.base()}/{self._group.name}/cgroup.procs", *command]
         command += ["--info-fd", str(say_info), "--", *python(), *map(str, (parcel, file, calls, reply))]
         try:
             self.process = subprocess.Popen(
@@ -121,13 +118,12 @@ class Wrapped:
 
 # Becomes what follows, in a control group.
 _ENTER = ("/bin/sh", "-c", 'echo 0 >"$0" && exec "$@"')
-_DEVICE_TASKS = 256
 _PACKAGES_BYTES = 8 << 30
 
 
 def _tasks(job: Job) -> int:
     """Processes and threads: bwrap's own two, the submission's, and those of a device's driver."""
-    return job.limits.processes + 3 + (_DEVICE_TASKS if job.device != "cpu" else 0)
+    return job.limits.processes + 3 + (groups.DEVICE_TASKS if job.device != "cpu" else 0)
 
 
 def _waited(process: subprocess.Popen) -> float:

@@ -16,6 +16,8 @@ from typing import TextIO
 # The kernel counts what it needs for itself too: page tables, pipes, stacks.
 _KERNEL_BYTES = 64 << 20
 _ENDING_SECONDS = 5.0
+# A device's driver starts threads, before any limit counts them.
+DEVICE_TASKS = 256
 
 
 class Group:

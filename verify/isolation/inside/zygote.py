@@ -77,8 +77,7 @@ class _State:
             self.reading = self.reading_rule()
             self.devices = [_open_path(path) for path in config["devices"] if os.path.exists(path)]
         self.group = config["group"]
-        # A driver starts threads, before any limit counts them.
-        self.own_tasks = 256 if config["with_device"] else 0
+        self.own_tasks = groups.DEVICE_TASKS if config["with_device"] else 0
         # Made here, once for all children.
         self.filtered = syscalls.filter_here() is not None
         gc.collect()
