@@ -184,7 +184,6 @@ class _DifferenceRun:
         wide = [v.detach().to(torch.float64) if isinstance(v, Tensor) and v.is_floating_point() else v
                 for v in self.case.inputs]  # fmt: skip
         given = [None if g is None else g.detach().to(torch.float64) for g in upstream]
-
         forward = forward_of(self.by.function)
 
         def loss(*moved: Tensor) -> Tensor:

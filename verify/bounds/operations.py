@@ -42,7 +42,7 @@ def _curve(name: str) -> Callable[[Bounded], Any]:
 
 
 def sqrt(v: Bounded) -> Bounded:
-    """√v; without bound where v may be below 0."""
+    """√v; where v is below 0 beyond rounding, no bound."""
     value, low = torch.sqrt(v.value), v.value - 2 * v.error
     near = v.error / (value + torch.sqrt(torch.clamp(low, min=0)))
     moved = torch.where(v.error == 0, 0.0, torch.where(value > 0, near, torch.sqrt(2 * v.error)))
