@@ -9,9 +9,10 @@ from pathlib import Path
 from verify.classroom.class_record import ClassRecord
 from verify.classroom.classroom import Classroom, Graders
 from verify.classroom.gradebook import Gradebook
+from verify.classroom.roster import Roster
 from verify.classroom.sitting import Sitting
 from verify.grading.assignment import Assignment
-from verify.submissions.confined import find_submissions
+from verify.submissions.confined import find_class, find_submissions
 
 RIGHT = """
 import numpy as np
@@ -73,6 +74,17 @@ def grade_class(folder: Path, out: Path, *, seed: int = 0, graders: Graders = HE
     sitting = more.pop("sitting", None) or Sitting(Assignment(), seed, "process")
     with Gradebook(out) as gradebook:
         return Classroom(gradebook, sitting, graders, **more).grade(find_submissions([folder]))
+
+
+def grade_download(
+    paths: list[Path], out: Path, roster: Roster | None = None, assignment: Assignment | None = None
+) -> ClassRecord:
+    """Grades what a course system gives, with the class list, as grade_class does."""
+    asked = assignment or Assignment()
+    handed = find_class(paths, asked.name)
+    with Gradebook(out) as gradebook:
+        room = Classroom(gradebook, Sitting(asked, 0, "process"), HERE, roster=roster, passed_over=handed.passed_over)
+        return room.grade(handed.entries)
 
 
 def records(out: Path) -> dict[str, bytes]:

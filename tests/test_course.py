@@ -9,17 +9,14 @@ from pathlib import Path
 import pytest
 
 import verify.classroom.classroom
-from tests.classes import HERE, RIGHT
+from tests.classes import RIGHT, grade_download
 from verify.benchmarks import course
 from verify.classroom.class_record import ClassRecord
-from verify.classroom.classroom import Classroom
-from verify.classroom.gradebook import Gradebook
 from verify.classroom.roster import read_roster
-from verify.classroom.sitting import Graded, Ground, Sitting, Work
+from verify.classroom.sitting import Graded, Ground, Work
 from verify.grading.assignment import Assignment
 from verify.grading.record import encode, without_run
 from verify.grading.sentence import said
-from verify.submissions.confined import find_class
 
 ASKED = Assignment(due=course.DUE.isoformat(), name="ps1")
 PEOPLE = course.people(300)
@@ -42,13 +39,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def graded(path: Path, out: Path, listed: Path, asked: Assignment = ASKED) -> ClassRecord:
-    handed = find_class([path], asked.name)
-    with Gradebook(out) as gradebook:
-        room = Classroom(
-            gradebook, Sitting(asked, 0, "process"), HERE,
-            roster=read_roster(listed), passed_over=handed.passed_over,
-        )  # fmt: skip
-        return room.grade(handed.entries)
+    return grade_download([path], out, read_roster(listed), asked)
 
 
 def rows(record: ClassRecord) -> dict[str, tuple]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from verify.benchmarks.course import put
 from verify.errors import BadInput
 from verify.submissions.downloads import GRADESCOPE, moment
 from verify.submissions.finding import Handed, find
@@ -53,19 +52,6 @@ GRADESCOPE_FILES = {
 }
 
 
-def write(where: Path, files: Mapping[str, str], packed: bool, root: str = "") -> Path:
-    if packed:
-        with zipfile.ZipFile(where.with_suffix(".zip"), "w") as made:
-            for name, text in files.items():
-                made.writestr(root + name, text)
-        return where.with_suffix(".zip")
-    for name, text in files.items():
-        path = where / root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return where
-
-
 def rows(handed: Handed) -> list[tuple[str, str]]:
     return sorted((person.name, person.id) for entry in handed.entries for person in entry.people)
 
@@ -77,7 +63,7 @@ def said(handed: Handed, text: str) -> bool:
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("root", ["", "assignment_9_export/"])
 def test_gradescope(tmp_path: Path, packed: bool, root: str) -> None:
-    found = find([write(tmp_path / "g", GRADESCOPE_FILES, packed, root)])
+    found = find([put(tmp_path / "g", GRADESCOPE_FILES, packed, root)])
     assert rows(found) == [("Ada Lovelace", "0071"), ("Bob: the <builder>", ""), ("王芳", "0072")]
     ada = next(entry for entry in found.entries if entry.person.name == "Ada Lovelace")
     assert (ada.name, ada.person.email) == ("Ada Lovelace_0071", "ada@uni.example")
@@ -89,7 +75,7 @@ def test_gradescope(tmp_path: Path, packed: bool, root: str) -> None:
 
 def test_one_program_in_a_download_is_still_a_download(tmp_path: Path) -> None:
     files = {GRADESCOPE: METADATA.split("submission_102")[0], "submission_101/hw.py": DEF}
-    assert rows(find([write(tmp_path / "g", files, True)])) == [("Ada Lovelace", "0071")]
+    assert rows(find([put(tmp_path / "g", files, True)])) == [("Ada Lovelace", "0071")]
 
 
 def test_a_person_of_a_group_who_handed_in_alone_later_has_the_later_one(tmp_path: Path) -> None:
@@ -97,7 +83,7 @@ def test_a_person_of_a_group_who_handed_in_alone_later_has_the_later_one(tmp_pat
         ":name: Ada Lovelace\n    :sid: '0071'\n    :email: ada@uni.example\n  :created_at: 2026-11-25",
         ":name: 王芳\n    :sid: 0072\n    :email: wf@uni.example\n  :created_at: 2026-11-25",
     )
-    found = find([write(tmp_path / "g", GRADESCOPE_FILES | {GRADESCOPE: text}, False)])
+    found = find([put(tmp_path / "g", GRADESCOPE_FILES | {GRADESCOPE: text}, False)])
     assert rows(found) == [("Ada Lovelace", "0071"), ("Bob: the <builder>", ""), ("王芳", "0072")]
     assert {entry.person.name: entry.path.name for entry in found.entries}["王芳"] == "submission_103"
 
@@ -114,7 +100,7 @@ def test_a_person_of_a_group_who_handed_in_alone_later_has_the_later_one(tmp_pat
     ],
 )
 def test_metadata_that_is_none_is_one_line(tmp_path: Path, text: bytes, says: str) -> None:
-    folder = write(tmp_path / "g", {"submission_1/hw.py": DEF}, False)
+    folder = put(tmp_path / "g", {"submission_1/hw.py": DEF}, False)
     (folder / GRADESCOPE).write_bytes(text)
     with pytest.raises(BadInput, match=says) as caught:
         find([folder])
@@ -140,7 +126,7 @@ COURSE = NBGRADER | {
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_course_of_nbgrader(tmp_path: Path, packed: bool) -> None:
-    path = write(tmp_path / "course", COURSE, packed)
+    path = put(tmp_path / "course", COURSE, packed)
     found = find([path], "ps1")
     assert rows(found) == [("ada", "ada"), ("bob", "bob")]
     assert {entry.name: entry.person.submitted for entry in found.entries}["ada"] == "2026-11-20T22:59:00+00:00"
@@ -152,7 +138,7 @@ def test_a_course_of_nbgrader(tmp_path: Path, packed: bool) -> None:
 
 
 def test_the_folder_submitted_itself(tmp_path: Path) -> None:
-    path = write(tmp_path / "c", NBGRADER, False) / "submitted"
+    path = put(tmp_path / "c", NBGRADER, False) / "submitted"
     assert rows(find([path], "ps1")) == [("ada", "ada"), ("bob", "bob")]
 
 
@@ -163,7 +149,7 @@ def test_one_students_folder_makes_no_class_one_of_nbgrader(tmp_path: Path) -> N
         "ada/a.py": DEF,
         "bob/b.py": DEF,
     }
-    assert [entry.name for entry in find([write(tmp_path / "c", files, False)]).entries] == ["ada", "bob", "mallory"]
+    assert [entry.name for entry in find([put(tmp_path / "c", files, False)]).entries] == ["ada", "bob", "mallory"]
 
 
 def test_the_exchange_of_nbgrader_has_one_folder_for_each_time(tmp_path: Path) -> None:
@@ -173,7 +159,7 @@ def test_the_exchange_of_nbgrader_has_one_folder_for_each_time(tmp_path: Path) -
         "bob+ps1+2026-11-20 22:59:00.123456 UTC/hw.py": DEF,
         "readme.txt": "x",
     }
-    found = find([write(tmp_path / "inbound", files, False)])
+    found = find([put(tmp_path / "inbound", files, False)])
     assert rows(found) == [("ada", "ada"), ("bob", "bob")]
     assert read_entry(found.entries[0]).source.endswith("# newer\n")
     assert len(found.passed_over) == 2
@@ -184,22 +170,22 @@ CLONES = {"hw3-ada/hw.py": DEF, "hw3-bob-l/hw.py": DEF, "hw3-bob-l/README.md": "
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_github_classroom_by_the_name_of_its_folder(tmp_path: Path, packed: bool) -> None:
-    path = write(tmp_path / "hw3-submissions", CLONES, packed, "hw3-submissions/" if packed else "")
+    path = put(tmp_path / "hw3-submissions", CLONES, packed, "hw3-submissions/" if packed else "")
     found = find([path])
     assert rows(found) == [("ada", ""), ("bob-l", "")]
     assert said(found, "rubric.md: is nobody's")
 
 
 def test_github_classroom_by_its_clones(tmp_path: Path) -> None:
-    path = write(tmp_path / "all", CLONES | {f"{name}/.git/HEAD": "x" for name in ("hw3-ada", "hw3-bob-l")}, False)
+    path = put(tmp_path / "all", CLONES | {f"{name}/.git/HEAD": "x" for name in ("hw3-ada", "hw3-bob-l")}, False)
     assert rows(find([path])) == [("ada", ""), ("bob-l", "")]
-    plain = write(tmp_path / "plain", {"wang-fang/a.py": DEF, "wang-wei/a.py": DEF}, False)
+    plain = put(tmp_path / "plain", {"wang-fang/a.py": DEF, "wang-wei/a.py": DEF}, False)
     assert rows(find([plain])) == [("wang-fang", ""), ("wang-wei", "")], "no clones, no beginning that is taken off"
 
 
 def test_two_downloads_with_one_person_give_the_newer_whatever_their_order(tmp_path: Path) -> None:
-    early = write(tmp_path / "early", {"Ada_71_assignsubmission_file_/hw.py": DEF}, False)
-    late = write(tmp_path / "late", {"Ada_71_assignsubmission_file_/hw.py": DEF + "# newer\n"}, False)
+    early = put(tmp_path / "early", {"Ada_71_assignsubmission_file_/hw.py": DEF}, False)
+    late = put(tmp_path / "late", {"Ada_71_assignsubmission_file_/hw.py": DEF + "# newer\n"}, False)
     os.utime(early / "Ada_71_assignsubmission_file_", (1, 1))
     for paths in ([early, late], [late, early]):
         found = find(paths)

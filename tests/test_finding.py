@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.classes import write_class
 from verify.commands.grade_job import assignment_beside
 from verify.errors import BadInput
 from verify.submissions.finding import Handed, find
@@ -16,14 +17,6 @@ from verify.submissions.reading import read_entry
 from verify.submissions.submission import no_command, shown, typed
 
 DEF = "def gradients(W, b, x, t, activation, lam):\n    return W, b\n"
-
-
-def folder(where: Path, files: Mapping[str, str]) -> Path:
-    for name, text in files.items():
-        path = where / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return where
 
 
 def archive(path: Path, files: Mapping[str, str]) -> Path:
@@ -54,7 +47,7 @@ MOODLE = {
 
 
 def test_canvas_has_one_row_per_person_with_the_newest_version(tmp_path: Path) -> None:
-    found = find([folder(tmp_path / "c", CANVAS | {"grades.csv": "x", "reference.py": DEF})])
+    found = find([write_class(tmp_path / "c", CANVAS | {"grades.csv": "x", "reference.py": DEF})])
     assert rows(found) == [("doejohn", "1234", False), ("roejane", "1235", True), ("wang", "1236", False)]
     john, wang = (next(entry for entry in found.entries if entry.person.name == name) for name in ("doejohn", "wang"))
     assert read_entry(john).source.endswith("# tenth\n")
@@ -68,7 +61,7 @@ def test_canvas_has_one_row_per_person_with_the_newest_version(tmp_path: Path) -
 def test_moodle_as_folder_or_zip_and_with_one_program_in_it(
     tmp_path: Path, packed: bool, files: dict[str, str]
 ) -> None:
-    path = archive(tmp_path / "m.zip", files) if packed else folder(tmp_path / "m", files)
+    path = archive(tmp_path / "m.zip", files) if packed else write_class(tmp_path / "m", files)
     found = find([path])
     assert rows(found)[0] == ("Ada Lovelace", "71", False)
     assert len(found.entries) == len({person(name.split("/")[0]).id for name in files})
@@ -91,7 +84,7 @@ def test_the_first_number_of_the_systems_own_pattern_decides(name: str, who: Per
 
 
 def test_two_people_with_one_number_are_refused_with_both_names(tmp_path: Path) -> None:
-    path = folder(tmp_path / "c", {"alice_1234_1_hw.py": DEF, "mallory_1234_2_hw.py": DEF})
+    path = write_class(tmp_path / "c", {"alice_1234_1_hw.py": DEF, "mallory_1234_2_hw.py": DEF})
     with pytest.raises(BadInput) as caught:
         find([path])
     assert "alice_1234_1_hw.py" in str(caught.value)
@@ -113,20 +106,20 @@ def test_a_class_archive_is_one_although_a_file_is_called_submission(tmp_path: P
 
 
 def test_a_folder_that_is_a_submission_is_one(tmp_path: Path) -> None:
-    path = folder(tmp_path / "alice", {"submission.py": DEF, "helper.py": "x = 1\n", "data.csv": "1"})
+    path = write_class(tmp_path / "alice", {"submission.py": DEF, "helper.py": "x = 1\n", "data.csv": "1"})
     assert [(entry.name, entry.path) for entry in find([path]).entries] == [("alice", path)]
-    more = folder(tmp_path / "many", {"submission.py": DEF, "bob.py": DEF})
+    more = write_class(tmp_path / "many", {"submission.py": DEF, "bob.py": DEF})
     assert len(find([more]).entries) == 2
 
 
 def test_a_script_beside_the_notebook_of_its_name_is_the_same_program(tmp_path: Path) -> None:
-    found = find([folder(tmp_path / "c", {"alice.ipynb": "{}", "alice.py": DEF, "bob.py": DEF})])
+    found = find([write_class(tmp_path / "c", {"alice.ipynb": "{}", "alice.py": DEF, "bob.py": DEF})])
     assert [entry.name for entry in found.entries] == ["alice.ipynb", "bob.py"]
     assert found.passed_over[0].endswith("alice.py: is graded as alice.ipynb, the notebook of that name")
 
 
 def test_names_do_not_depend_on_the_order_of_arguments(tmp_path: Path) -> None:
-    paths = [folder(tmp_path / part, {"alice.py": DEF}) for part in "abc"]
+    paths = [write_class(tmp_path / part, {"alice.py": DEF}) for part in "abc"]
     named = {(entry.name, entry.origin) for entry in find(paths).entries}
     assert named == {(entry.name, entry.origin) for entry in find(paths[::-1]).entries}
 
@@ -150,13 +143,13 @@ def test_names_and_words_that_something_would_obey() -> None:
 
 def test_a_classs_assignment_and_tables_are_no_submissions(tmp_path: Path) -> None:
     files = {"alice.py": DEF, "backproof.toml": "", "grades.csv": "x", "notes.docx": "x", "bob.zip": "x"}
-    found = find([folder(tmp_path / "c", files)])
+    found = find([write_class(tmp_path / "c", files)])
     assert [entry.name for entry in found.entries] == ["alice.py", "bob.zip", "notes.docx"]
     assert found.passed_over == [f"{tmp_path / 'c' / 'grades.csv'}: is no form that a submission has"]
 
 
 def test_the_assignment_of_a_class_lies_in_its_folder_and_never_in_a_submission(tmp_path: Path) -> None:
-    one = folder(
+    one = write_class(
         tmp_path / "c", {"alice.py": DEF, "backproof.toml": "", "bob/submission.py": DEF, "bob/backproof.toml": ""}
     )
     archive(tmp_path / "class.zip", {"alice.py": DEF})

@@ -243,7 +243,8 @@ def test_lines_of_a_second_evaluation_make_no_right_program_wrong() -> None:
         "return z @ w + c", "return sum(z[:, i : i + 1] * w[i] for i in range(len(w))) + c", ALONE
     ).replace("def gradients(", "def again(")
     both = "\n\ndef gradients(*given):\n    return (*again(*given), once(*given)[2])\n"
-    assert (verdict(first + second + both).state, verdict(first + second + both).score) == ("correct", 10.0)
+    record = verdict(first + second + both)
+    assert (record.state, record.score) == ("correct", 10.0)
 
 
 def test_where_rounding_itself_moves_a_line_by_much_nothing_is_asked() -> None:

@@ -12,6 +12,7 @@ from tests.classes import RIGHT
 from verify.benchmarks.trusted import run_trusted
 from verify.classroom.exports import gradescope
 from verify.grading.assignment import Assignment, assignment_from
+from verify.grading.fixtures import Case
 from verify.grading.grade import Examination, examination, grade
 from verify.grading.record import GradeRecord, LineRecord
 from verify.reports import graded_pages, graded_words
@@ -110,15 +111,13 @@ def undecided() -> GradeRecord:
 
 def test_a_line_that_is_not_decided_takes_correct_away_and_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The budget of dW1 made as wide as the line is itself, on every problem."""
-    exam = examination(Assignment(layers=(1, 1)), seed=0)
-    case = type(exam.fixture.cases[0])
-    allowed = case.allowed
+    allowed = Case.allowed
 
     def wide(self, name: str, **more):
         found = allowed(self, name, **more)
         return found + self.truth[name].abs().max() if name == "dW1" else found
 
-    monkeypatch.setattr(case, "allowed", wide)
+    monkeypatch.setattr(Case, "allowed", wide)
     record = graded(RIGHT, examination(Assignment(layers=(1, 1)), seed=0))
     assert record.state == "undecided"
     assert record.score == record.max_score

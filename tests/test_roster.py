@@ -10,19 +10,18 @@ from pathlib import Path
 import pytest
 
 import verify.classroom.classroom
-from tests.classes import HERE, write_class
-from tests.test_downloads import GRADESCOPE_FILES, write
+from tests.classes import grade_download, write_class
+from tests.test_downloads import GRADESCOPE_FILES
+from verify.benchmarks.course import put
 from verify.classroom.class_record import ClassRecord
-from verify.classroom.classroom import Classroom
-from verify.classroom.gradebook import HISTORY, Gradebook
+from verify.classroom.gradebook import HISTORY
 from verify.classroom.roster import Called, Roster, read_roster
-from verify.classroom.sitting import Graded, Ground, Sitting, Work
+from verify.classroom.sitting import Graded, Ground, Work
 from verify.errors import BadInput
 from verify.grading.assignment import Assignment, assignment_from
 from verify.grading.course import Late, days_late
 from verify.grading.record import encode, without_run
 from verify.grading.sentence import said
-from verify.submissions.confined import find_class
 from verify.submissions.people import Person, person
 from verify.submissions.reading import Entry
 
@@ -187,21 +186,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify.classroom.classroom, "ground", lambda _: Ground("", "v"))
 
 
-def graded(paths: list[Path], out: Path, listed: Roster | None, assignment: Assignment | None = None) -> ClassRecord:
-    asked = assignment or Assignment()
-    handed = find_class(paths, asked.name)
-    with Gradebook(out) as gradebook:
-        room = Classroom(gradebook, Sitting(asked, 0), HERE, roster=listed, passed_over=handed.passed_over)
-        return room.grade(handed.entries)
-
-
 def people(record: ClassRecord) -> list[tuple[str, str, str, str]]:
     return sorted((s.name, s.number, s.group, s.state) for s in record.students)
 
 
 def test_who_handed_in_nothing_is_a_row_without_a_score(tmp_path: Path, quick: None) -> None:
     folder = write_class(tmp_path / "c", {"ada lovelace.py": "x = 1\n", "zoe.py": "y = 2\n"})
-    record = graded([folder], tmp_path / "out", roster(tmp_path))
+    record = grade_download([folder], tmp_path / "out", roster(tmp_path))
     assert people(record) == [
         ("Ada Lovelace", "71", "A", "wrong"), ("José Díaz", "73", "A", "missing"), ("zoe", "", "", "wrong"),
         ("王芳", "72", "B", "missing"),
@@ -221,21 +212,21 @@ def test_who_hands_in_later_into_the_same_gradebook_is_one_row(tmp_path: Path, q
         tmp_path / "d",
         {"Ada Lovelace_9_assignsubmission_file_/a.py": "x = 12\n", "王芳_6_assignsubmission_file_/b.py": "z = 3\n"},
     )
-    graded([early], tmp_path / "out", listed)
-    record = graded([late], tmp_path / "out", listed)
+    grade_download([early], tmp_path / "out", listed)
+    record = grade_download([late], tmp_path / "out", listed)
     assert [who[0] for who in people(record)] == ["Ada Lovelace", "José Díaz", "王芳"]
     assert record.missing == ["José Díaz"]
     assert any("it is in history/" in line for line in record.passed_over)
     assert len([*(tmp_path / "out" / HISTORY).iterdir()]) == 1
-    again = graded([late], tmp_path / "out", listed)
+    again = grade_download([late], tmp_path / "out", listed)
     assert people(again) == people(record)
 
 
 def test_a_list_given_later_knows_earlier_records(tmp_path: Path, quick: None) -> None:
     early = write_class(tmp_path / "c", {"Ada Lovelace_5_assignsubmission_file_/a.py": "x = 1\n"})
-    graded([early], tmp_path / "out", None)
+    grade_download([early], tmp_path / "out")
     other = write_class(tmp_path / "d", {"王芳.py": "x = 1\n"})
-    record = graded([other], tmp_path / "out", roster(tmp_path))
+    record = grade_download([other], tmp_path / "out", roster(tmp_path))
     assert record.missing == ["José Díaz"]
     assert [who[:2] for who in people(record)] == [("Ada Lovelace", "71"), ("José Díaz", "73"), ("王芳", "72")]
 
@@ -243,7 +234,7 @@ def test_a_list_given_later_knows_earlier_records(tmp_path: Path, quick: None) -
 def test_people_who_hand_in_together_have_a_row_each(tmp_path: Path, quick: None) -> None:
     files = GRADESCOPE_FILES | {"submission_102/net.py": "x = 1\n"}
     del files["submission_102/net.ipynb"]
-    record = graded([write(tmp_path / "g", files, True)], tmp_path / "out", None)
+    record = grade_download([put(tmp_path / "g", files, True)], tmp_path / "out")
     assert [(s.name, s.id, s.file) for s in record.students] == [
         ("Ada Lovelace", "0071", "Ada Lovelace_0071.json"),
         ("Bob: the <builder>", "", "Bob_ the _builder_.json"),
@@ -260,7 +251,7 @@ def test_lateness_is_kept_and_costs_what_the_assignment_says(tmp_path: Path, qui
         "submitted/bob/ps1/hw.py": "x = 1234\n",
         "submitted/bob/ps1/timestamp.txt": "2026-11-22 10:00:00 UTC",
     }
-    record = graded([write(tmp_path / "c", tree, False) / "submitted"], tmp_path / "out", None, asked)
+    record = grade_download([put(tmp_path / "c", tree, False) / "submitted"], tmp_path / "out", assignment=asked)
     found = {s.name: (s.late, s.days_late, s.score, s.final) for s in record.students}
     assert found == {"ada": (False, 0, 9.0, 9.0), "bob": (True, 2, 9.0, 7.2)}
     assert record.due == "2026-11-20T23:59:00+01:00"

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.lessons.grading import graded as graded_in
 from verify.backward.lesson import lesson_of
-from verify.benchmarks.trusted import run_trusted
 from verify.errors import BadInput
 from verify.grading.lesson import Lesson
 from verify.grading.lesson_assignment import lesson_assignment
 from verify.grading.machinery.certificate import certify
-from verify.grading.machinery.examining import Examination, examination, grade
+from verify.grading.machinery.examining import Examination, examination
 from verify.grading.record import GradeRecord
 from verify.lessons.registry import lesson_of as chosen
 from verify.lessons.registry import read_any
@@ -75,7 +75,7 @@ def exam(lesson: Lesson) -> Examination:
 
 
 def graded(lesson: Lesson, source: str) -> GradeRecord:
-    return grade("a.py", run_trusted(source, exam(lesson).calls), exam(lesson))
+    return graded_in(exam(lesson), source)
 
 
 def states(record: GradeRecord) -> dict[str, str]:

@@ -132,18 +132,13 @@ class Kept(Cube):
 
 
 class Once(Cube):
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, g):
-        (x,) = ctx.saved_tensors
-        return 3 * x * x * g
+    backward = staticmethod(once_differentiable(Cube.backward))
 
 
 class Detached(Cube):
     @staticmethod
     def backward(ctx, g):
-        (x,) = ctx.saved_tensors
-        return (3 * x * x * g).detach()
+        return Cube.backward(ctx, g).detach()
 
 
 def cube(x):

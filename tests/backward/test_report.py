@@ -12,12 +12,13 @@ from verify import check_backward
 from verify.benchmarks.kernels import kernels
 from verify.benchmarks.planted import draw, function
 
+GROUP_NORM = next(k for k in kernels() if k.name.startswith("group norm"))
+
 
 @pytest.fixture(scope="module")
 def wrong():
-    k = next(k for k in kernels() if k.name.startswith("group norm"))
     probes = ("upstream", "frozen", "size 5 → 6", "size 3 → 2")
-    return check_backward(k.faulty(), k.inputs, k.reference, probes=probes)
+    return check_backward(GROUP_NORM.faulty(), GROUP_NORM.inputs, GROUP_NORM.reference, probes=probes)
 
 
 def test_no_line_is_longer_than_80_columns(wrong):
@@ -63,7 +64,7 @@ def test_the_page_has_a_pixel_for_each_entry_and_a_scale(wrong, tmp_path):
     assert "beyond" in page
 
 
-def test_a_wrong_first_derivative_leaves_the_second_out(wrong):
-    k = next(k for k in kernels() if k.name.startswith("group norm"))
+def test_a_wrong_first_derivative_leaves_the_second_out():
+    k = GROUP_NORM
     report = check_backward(k.faulty(), k.inputs, k.reference, shapes=False, probes=("double",))
     assert not any("second derivative" in note for note in report.record.notes)

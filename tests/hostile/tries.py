@@ -19,11 +19,11 @@ worked = {}
 only = []
 
 
-def tried(name, function):
+def tried(name, function, numbers):
     if only and name not in only:
         return
     try:
-        result = function()
+        result = function(numbers)
     except (OSError, OverflowError, ValueError) as error:
         result = False
         print(name, error)
@@ -84,74 +84,8 @@ def memory_of(process):
     return libc.process_vm_readv(process, local, 1, remote, 1, 0) > 0
 
 
-x86 = os.uname().machine == "x86_64"
-parent, MACHINE = os.getppid(), 0 if x86 else 1
+parent = os.getppid()
 NEWUSER, NEWNS, NEWPID, NEWNET = 0x10000000, 0x20000, 0x20000000, 0x40000000
-
-
-def gradients(numbers):
-    # Outside of any sandbox it is told what to try: some of this leaves something behind.
-    only.extend(numbers["only"])
-    number = lambda name: numbers[name]
-    # The three standard ones and the way back; in a folder that only root can enter, those of Python's own folders.
-    tried("open descriptors", lambda: len(descriptors()) > 4 + numbers["folders"])
-    tried("tcp", lambda: opened(socket.AF_INET, socket.SOCK_STREAM))
-    tried("udp", lambda: opened(socket.AF_INET, socket.SOCK_DGRAM))
-    tried("unix socket", lambda: opened(socket.AF_UNIX, socket.SOCK_STREAM))
-    tried("unix datagram", lambda: opened(socket.AF_UNIX, socket.SOCK_DGRAM))
-    tried("virtual machine socket", lambda: opened(40, socket.SOCK_STREAM))
-    tried("netlink", lambda: opened(16, socket.SOCK_RAW))
-    tried("kernel's crypto", lambda: opened(38, 5))
-    tried("pair of datagrams", lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM))
-    tried("abstract name", lambda: reached("\0backproof-nobody-listens"))
-    tried("trace", lambda: libc.ptrace(16, parent, 0, 0) == 0)
-    tried("be traced", lambda: libc.ptrace(0, 0, 0, 0) == 0)
-    tried("parent's memory", lambda: memory_of(parent))
-    tried("first process's memory", lambda: memory_of(1))
-    tried("parent's memory as a file", lambda: read(f"/proc/{parent}/mem", id(None)))
-    tried("parent's environment", lambda: read(f"/proc/{parent}/environ"))
-    tried("parent's descriptor", lambda: call(number("pidfd_getfd"), os.pidfd_open(parent), 0, 0))
-    tried("key", lambda: call(number("add_key"), b"user", b"backproof", b"1", 1, -1))
-    tried("keyring", lambda: call(number("keyctl"), 0, -3, 1))
-    tried("queue", lambda: call(number("mq_open"), b"backproof", os.O_CREAT | os.O_RDWR, 0o600, None))
-    tried("old queue", lambda: call(number("msgget"), 0x0BAC, 0o1600))
-    tried("semaphore", lambda: call(number("semget"), 0x0BAC, 1, 0o1600))
-    tried("shared segment", lambda: call(number("shmget"), 0x0BAC, 4096, 0o1600))
-    tried("inotify", lambda: call(number("inotify_init1"), 0))
-    tried("fanotify", lambda: call(number("fanotify_init"), 0x200, 0))
-    tried("mount", lambda: allowed(libc.mount(b"tmpfs", NOWHERE, b"tmpfs", 0, None)))
-    tried("unmount", lambda: allowed(libc.umount2(NOWHERE, 0)))
-    tried("chroot", lambda: allowed(libc.chroot(NOWHERE)))
-    tried("new users", lambda: libc.unshare(NEWUSER) == 0)
-    tried("new mounts", lambda: libc.unshare(NEWNS) == 0)
-    tried("new processes", lambda: libc.unshare(NEWPID) == 0)
-    tried("new network", lambda: libc.unshare(NEWNET) == 0)
-    tried("child with new users", lambda: born(number("clone"), NEWUSER))
-    tried("child by clone3", lambda: libc.syscall(number("clone3"), 0, 0) < 0 and ctypes.get_errno() != errno.ENOSYS)
-    tried("another's name space", lambda: libc.setns(os.open(f"/proc/{parent}/ns/net", os.O_RDONLY), 0) == 0)
-    tried("memory file", lambda: os.memfd_create("backproof"))
-    tried("secret memory", lambda: call(number("memfd_secret"), 0))
-    tried("io_uring", lambda: call(number("io_uring_setup"), 1, ctypes.create_string_buffer(120)))
-    tried("bpf", lambda: call(number("bpf"), 0, struct.pack("IIIIQQQQQQ", 2, 4, 4, 1, *[0] * 6), 64))
-    tried("faults", lambda: call(number("userfaultfd"), 1))
-    tried("counters", lambda: call(number("perf_event_open"), struct.pack("IIQ", 1, 112, 0) + bytes(96), 0, -1, -1, 0))
-    tried("landlock", lambda: call(number("landlock_create_ruleset"), None, 0, 1))
-    tried("a call of tomorrow", lambda: libc.syscall(number("tomorrow"), 0) < 0 and ctypes.get_errno() != errno.ENOSYS)
-    tried("parent's limits", lambda: resource.prlimit(parent, resource.RLIMIT_CORE, resource.prlimit(parent, resource.RLIMIT_CORE)))
-    tried("parent's priority", lambda: os.setpriority(os.PRIO_PROCESS, parent, os.getpriority(os.PRIO_PROCESS, parent)) is None)
-    tried("user's priority", lambda: os.setpriority(os.PRIO_USER, 0, os.getpriority(os.PRIO_USER, 0)) is None)
-    tried("parent's affinity", lambda: os.sched_setaffinity(parent, os.sched_getaffinity(parent)) is None)
-    tried("parent's scheduler", lambda: os.sched_setscheduler(parent, os.sched_getscheduler(parent), os.sched_getparam(parent)) is None)
-    tried("more memory", lambda: raised(resource.RLIMIT_DATA))
-    tried("more processes", lambda: raised(resource.RLIMIT_NPROC))
-    tried("more descriptors", lambda: raised(resource.RLIMIT_NOFILE))
-    tried("mode", lambda: changed(lambda name: os.chmod(name, 0o777)))
-    tried("owner", lambda: changed(lambda name: os.chown(name, os.getuid(), os.getgid())))
-    tried("time", lambda: changed(lambda name: os.utime(name, (1, 1))))
-    tried("signal the parent", lambda: os.kill(parent, 0) is None and parent not in (0, 1))
-    tried("typing", lambda: typed())
-    tried("no more of what is not", lambda: os.getuid() == 0)
-    return [[name, did] for name, did in worked.items()]
 
 
 def born(number, flags):
@@ -180,3 +114,74 @@ def descriptors():
             os.fstat(number)
             found.append(number)
     return found
+
+
+# Name, and what is tried, with the numbers of system calls; in this order.
+TRIES = (
+    # The three standard ones and the way back; in a folder that only root can enter, those of Python's own folders.
+    ("open descriptors", lambda n: len(descriptors()) > 4 + n["folders"]),
+    ("tcp", lambda n: opened(socket.AF_INET, socket.SOCK_STREAM)),
+    ("udp", lambda n: opened(socket.AF_INET, socket.SOCK_DGRAM)),
+    ("unix socket", lambda n: opened(socket.AF_UNIX, socket.SOCK_STREAM)),
+    ("unix datagram", lambda n: opened(socket.AF_UNIX, socket.SOCK_DGRAM)),
+    ("virtual machine socket", lambda n: opened(40, socket.SOCK_STREAM)),
+    ("netlink", lambda n: opened(16, socket.SOCK_RAW)),
+    ("kernel's crypto", lambda n: opened(38, 5)),
+    ("pair of datagrams", lambda n: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)),
+    ("abstract name", lambda n: reached("\0backproof-nobody-listens")),
+    ("trace", lambda n: libc.ptrace(16, parent, 0, 0) == 0),
+    ("be traced", lambda n: libc.ptrace(0, 0, 0, 0) == 0),
+    ("parent's memory", lambda n: memory_of(parent)),
+    ("first process's memory", lambda n: memory_of(1)),
+    ("parent's memory as a file", lambda n: read(f"/proc/{parent}/mem", id(None))),
+    ("parent's environment", lambda n: read(f"/proc/{parent}/environ")),
+    ("parent's descriptor", lambda n: call(n["pidfd_getfd"], os.pidfd_open(parent), 0, 0)),
+    ("key", lambda n: call(n["add_key"], b"user", b"backproof", b"1", 1, -1)),
+    ("keyring", lambda n: call(n["keyctl"], 0, -3, 1)),
+    ("queue", lambda n: call(n["mq_open"], b"backproof", os.O_CREAT | os.O_RDWR, 0o600, None)),
+    ("old queue", lambda n: call(n["msgget"], 0x0BAC, 0o1600)),
+    ("semaphore", lambda n: call(n["semget"], 0x0BAC, 1, 0o1600)),
+    ("shared segment", lambda n: call(n["shmget"], 0x0BAC, 4096, 0o1600)),
+    ("inotify", lambda n: call(n["inotify_init1"], 0)),
+    ("fanotify", lambda n: call(n["fanotify_init"], 0x200, 0)),
+    ("mount", lambda n: allowed(libc.mount(b"tmpfs", NOWHERE, b"tmpfs", 0, None))),
+    ("unmount", lambda n: allowed(libc.umount2(NOWHERE, 0))),
+    ("chroot", lambda n: allowed(libc.chroot(NOWHERE))),
+    ("new users", lambda n: libc.unshare(NEWUSER) == 0),
+    ("new mounts", lambda n: libc.unshare(NEWNS) == 0),
+    ("new processes", lambda n: libc.unshare(NEWPID) == 0),
+    ("new network", lambda n: libc.unshare(NEWNET) == 0),
+    ("child with new users", lambda n: born(n["clone"], NEWUSER)),
+    ("child by clone3", lambda n: libc.syscall(n["clone3"], 0, 0) < 0 and ctypes.get_errno() != errno.ENOSYS),
+    ("another's name space", lambda n: libc.setns(os.open(f"/proc/{parent}/ns/net", os.O_RDONLY), 0) == 0),
+    ("memory file", lambda n: os.memfd_create("backproof")),
+    ("secret memory", lambda n: call(n["memfd_secret"], 0)),
+    ("io_uring", lambda n: call(n["io_uring_setup"], 1, ctypes.create_string_buffer(120))),
+    ("bpf", lambda n: call(n["bpf"], 0, struct.pack("IIIIQQQQQQ", 2, 4, 4, 1, *[0] * 6), 64)),
+    ("faults", lambda n: call(n["userfaultfd"], 1)),
+    ("counters", lambda n: call(n["perf_event_open"], struct.pack("IIQ", 1, 112, 0) + bytes(96), 0, -1, -1, 0)),
+    ("landlock", lambda n: call(n["landlock_create_ruleset"], None, 0, 1)),
+    ("a call of tomorrow", lambda n: libc.syscall(n["tomorrow"], 0) < 0 and ctypes.get_errno() != errno.ENOSYS),
+    ("parent's limits", lambda n: resource.prlimit(parent, resource.RLIMIT_CORE, resource.prlimit(parent, resource.RLIMIT_CORE))),
+    ("parent's priority", lambda n: os.setpriority(os.PRIO_PROCESS, parent, os.getpriority(os.PRIO_PROCESS, parent)) is None),
+    ("user's priority", lambda n: os.setpriority(os.PRIO_USER, 0, os.getpriority(os.PRIO_USER, 0)) is None),
+    ("parent's affinity", lambda n: os.sched_setaffinity(parent, os.sched_getaffinity(parent)) is None),
+    ("parent's scheduler", lambda n: os.sched_setscheduler(parent, os.sched_getscheduler(parent), os.sched_getparam(parent)) is None),
+    ("more memory", lambda n: raised(resource.RLIMIT_DATA)),
+    ("more processes", lambda n: raised(resource.RLIMIT_NPROC)),
+    ("more descriptors", lambda n: raised(resource.RLIMIT_NOFILE)),
+    ("mode", lambda n: changed(lambda name: os.chmod(name, 0o777))),
+    ("owner", lambda n: changed(lambda name: os.chown(name, os.getuid(), os.getgid()))),
+    ("time", lambda n: changed(lambda name: os.utime(name, (1, 1)))),
+    ("signal the parent", lambda n: os.kill(parent, 0) is None and parent not in (0, 1)),
+    ("typing", lambda n: typed()),
+    ("no more of what is not", lambda n: os.getuid() == 0),
+)
+
+
+def gradients(numbers):
+    # Outside of any sandbox it is told what to try: some of this leaves something behind.
+    only.extend(numbers["only"])
+    for name, function in TRIES:
+        tried(name, function, numbers)
+    return [[name, did] for name, did in worked.items()]

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
-from verify.benchmarks.trusted import run_trusted
-from verify.grading.lesson_assignment import lesson_assignment
-from verify.grading.machinery.examining import Examination, examination, grade
-from verify.grading.record import GradeRecord
+from tests.lessons.grading import exam_of, graded, names
 from verify.lessons.registry import lesson_named
 
 HEAD = "import numpy as np\n\n"
@@ -17,43 +12,43 @@ SIGMOIDS = ("1 / (1 + np.exp(-a))", "np.exp(a) / (1 + np.exp(a))", "0.5 * (1 + n
 # lesson -> styles of code, each with the places that mistakes replace.
 STYLES: dict[str, list[str]] = {
     "regression": [
-        HEAD + "def gradient(w, X, y, lam):\n    e = y - X.T @ w\n    D, N = X.shape\n    return {of} {penalty}\n",
-        HEAD + "def gradient(w, X, y, lam):\n    D, N = X.shape\n    new = np.zeros(D)\n"
+        "def gradient(w, X, y, lam):\n    e = y - X.T @ w\n    D, N = X.shape\n    return {of} {penalty}\n",
+        ("def gradient(w, X, y, lam):\n    D, N = X.shape\n    new = np.zeros(D)\n"
         "    for x_n, y_n in zip(X.T, y):\n        new += one(w, x_n.reshape(-1, 1), np.array([y_n]), N)\n"
-        "    return new {penalty}\n\n\ndef one(w, X, y, N):\n    e = y - w @ X\n    return {of}\n",
-        HEAD + "class Line:\n    def __init__(self, w):\n        self.w = w\n\n    def error(self, X, y):\n"
+        "    return new {penalty}\n\n\ndef one(w, X, y, N):\n    e = y - w @ X\n    return {of}\n"),
+        ("class Line:\n    def __init__(self, w):\n        self.w = w\n\n    def error(self, X, y):\n"
         "        return y - np.einsum('dn,d->n', X, self.w)\n\n\ndef gradient(w, X, y, lam):\n    N = len(y)\n"
-        "    e = Line(w).error(X, y)\n    new = {of}\n    return new {penalty}\n",
+        "    e = Line(w).error(X, y)\n    new = {of}\n    return new {penalty}\n"),
     ],
     "logistic": [
-        HEAD + "def gradients(w, b, X, t, lam):\n    N = len(t)\n    a = {a}\n    y = {y}\n    delta = {delta}\n"
-        "    return X.T @ delta {mean} {penalty}, delta.sum() {mean}\n",
-        HEAD + "def gradients(w, b, X, t, lam):\n    N, D = X.shape\n    dw, db = np.zeros(D), 0.0\n"
+        ("def gradients(w, b, X, t, lam):\n    N = len(t)\n    a = {a}\n    y = {y}\n    delta = {delta}\n"
+        "    return X.T @ delta {mean} {penalty}, delta.sum() {mean}\n"),
+        ("def gradients(w, b, X, t, lam):\n    N, D = X.shape\n    dw, db = np.zeros(D), 0.0\n"
         "    every, targets = X, t\n    for n in range(N):\n        X, t = every[n], targets[n]\n        a = {a}\n"
         "        y = {y}\n        delta = {delta}\n        dw += delta * X {mean}\n        db += delta {mean}\n"
-        "    return dw {penalty}, db\n",
-        HEAD + "def forward(w, b, X):\n    a = {a}\n    return {y}\n\n\ndef gradients(w, b, X, t, lam):\n"
+        "    return dw {penalty}, db\n"),
+        ("def forward(w, b, X):\n    a = {a}\n    return {y}\n\n\ndef gradients(w, b, X, t, lam):\n"
         "    N = len(X)\n    y = forward(w, b, X)\n    delta = {delta}\n    wide = np.column_stack([X, np.ones(N)])\n"
-        "    both = delta @ wide {mean}\n    return both[:-1] {penalty}, both[-1]\n",
+        "    both = delta @ wide {mean}\n    return both[:-1] {penalty}, both[-1]\n"),
     ],
     "perceptron": [
         "def update(w, b, x, label):\n    s = {s}\n    if {wrong}:\n        w, b = {w}, {b}\n    return w, b\n",
-        HEAD + "def update(w, b, x, label):\n    s = {s}\n    move = np.where({wrong}, 1.0, 0.0)\n"
+        ("def update(w, b, x, label):\n    s = {s}\n    move = np.where({wrong}, 1.0, 0.0)\n"
         "    old, before = w, b\n    w, b = {w}, {b}\n"
-        "    return old + move * (w - old), before + move * (b - before)\n",
-        HEAD + "class Perceptron:\n    def __init__(self, w, b):\n        self.w, self.b = w, b\n\n"
+        "    return old + move * (w - old), before + move * (b - before)\n"),
+        ("class Perceptron:\n    def __init__(self, w, b):\n        self.w, self.b = w, b\n\n"
         "    def learn(self, x, label):\n        w, b = self.w, self.b\n        s = {s}\n        if {wrong}:\n"
         "            self.w, self.b = {w}, {b}\n\n\ndef update(w, b, x, label):\n    p = Perceptron(w, b)\n"
-        "    p.learn(x, label)\n    return p.w, p.b\n",
+        "    p.learn(x, label)\n    return p.w, p.b\n"),
     ],
     "svm": [
-        HEAD + "def gradient(W, x, y, margin, lam):\n    K, N = len(W), len(y)\n    s = W @ x\n"
+        ("def gradient(W, x, y, margin, lam):\n    K, N = len(W), len(y)\n    s = W @ x\n"
         "    own = np.eye(K)[y].T\n    m = s - (s * own).sum(axis=0) + {delta}\n    above = (m > 0) * {others}\n"
-        "    C = {C}\n    return {dW} {penalty}\n",
-        HEAD + "def gradient(W, x, y, margin, lam):\n    K, N = len(W), len(y)\n    C = np.zeros((K, N))\n"
+        "    C = {C}\n    return {dW} {penalty}\n"),
+        ("def gradient(W, x, y, margin, lam):\n    K, N = len(W), len(y)\n    C = np.zeros((K, N))\n"
         "    for n in range(N):\n        own = np.eye(K)[y[n]]\n        s = W @ x[:, n]\n"
         "        m = s - s[y[n]] + {delta}\n        above = (m > 0) * {others}\n        C[:, n] = {C}\n"
-        "    return {dW} {penalty}\n",
+        "    return {dW} {penalty}\n"),
     ],
 }  # fmt: skip
 RIGHT = {
@@ -105,42 +100,32 @@ TOGETHER = [
 STYLED = [(lesson, at) for lesson, styles in STYLES.items() for at in range(len(styles))]
 
 
-@cache
-def exam(lesson: str) -> Examination:
-    found = lesson_named(lesson, "a.toml")
-    return examination(found, lesson_assignment(found, {}, "a.toml"), 5)
-
-
-def graded(lesson: str, style: int, *changes: dict[str, str]) -> GradeRecord:
+def written(lesson: str, style: int, *changes: dict[str, str]) -> str:
+    """A program of that style with the places changed."""
     parts = dict(RIGHT[lesson])
     for change in changes:
         parts |= change
-    source = HEAD + STYLES[lesson][style].format(**parts)
-    return grade("a.py", run_trusted(source, exam(lesson).calls), exam(lesson))
-
-
-def names(record: GradeRecord) -> list[str]:
-    return sorted(found.mistake for found in record.diagnosis)
+    return HEAD + STYLES[lesson][style].format(**parts)
 
 
 @pytest.mark.parametrize(("lesson", "style"), STYLED)
 def test_right_programs_are_right(lesson: str, style: int) -> None:
     for other in ({}, *OTHER_WAYS[lesson]):
-        record = graded(lesson, style, other)
+        record = graded(exam_of(lesson), written(lesson, style, other))
         assert (record.state, record.score, record.hidden_mistakes) == ("correct", 10.0, []), other
 
 
 @pytest.mark.parametrize(("lesson", "style"), STYLED)
 def test_each_mistake_is_named(lesson: str, style: int) -> None:
     for mistake, change in WRONG[lesson].items():
-        record = graded(lesson, style, change)
+        record = graded(exam_of(lesson), written(lesson, style, change))
         assert (record.state, names(record)) == ("wrong", [mistake]), mistake
         assert record.counterexample is not None
 
 
 @pytest.mark.parametrize(("lesson", "mistakes"), TOGETHER)
 def test_two_at_once_are_both_named(lesson: str, mistakes: tuple[str, ...]) -> None:
-    record = graded(lesson, 0, *(WRONG[lesson][mistake] for mistake in mistakes))
+    record = graded(exam_of(lesson), written(lesson, 0, *(WRONG[lesson][mistake] for mistake in mistakes)))
     assert names(record) == sorted(mistakes)
 
 
@@ -150,7 +135,7 @@ def test_two_at_once_are_both_named(lesson: str, mistakes: tuple[str, ...]) -> N
      ("perceptron", {"w": "w + 2 * label * x"}), ("svm", {"dW": "C @ x.T / (N + 1)"})],
 )  # fmt: skip
 def test_what_no_mistake_explains_gets_no_name(lesson: str, change: dict[str, str]) -> None:
-    record = graded(lesson, 0, change)
+    record = graded(exam_of(lesson), written(lesson, 0, change))
     assert (record.state, names(record)) == ("wrong", [])
 
 

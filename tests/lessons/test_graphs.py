@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
 from manual.graphs import EXAMPLES
-from verify.benchmarks.trusted import run_trusted
-from verify.grading.lesson_assignment import lesson_assignment
-from verify.grading.machinery.examining import Examination, examination, grade
+from tests.lessons.grading import exam_of, names
+from tests.lessons.grading import graded as graded_in
 from verify.grading.record import GradeRecord
-from verify.lessons.registry import BUILT_IN, lesson_named
+from verify.lessons.registry import BUILT_IN
 
 # Example -> its inputs, the nodes from the first on, the derivatives from the top down.
 NODES: dict[str, tuple[str, str, str]] = {
@@ -115,14 +112,8 @@ def closed(name: str) -> str:
     )
 
 
-@cache
-def exam(name: str) -> Examination:
-    found = lesson_named(f"graph-{name}", "a.toml")
-    return examination(found, lesson_assignment(found, {}, "a.toml"), 5)
-
-
 def graded(name: str, source: str) -> GradeRecord:
-    return grade("a.py", run_trusted(source, exam(name).calls), exam(name))
+    return graded_in(exam_of(f"graph-{name}"), source)
 
 
 def test_all_examples_are_lessons() -> None:
@@ -143,7 +134,7 @@ def test_right_programs_are_right(name: str) -> None:
 def test_each_mistake_is_named(mistake: str, name: str, old: str, new: str) -> None:
     for handed in (False, True):
         record = graded(name, nodes(name, (old, new), handed=handed))
-        assert (record.state, [found.mistake for found in record.diagnosis]) == ("wrong", [mistake])
+        assert (record.state, names(record)) == ("wrong", [mistake])
         assert record.counterexample is not None
         assert record.score is not None
         assert 5.0 <= record.score < 10.0  # forward is right
@@ -151,7 +142,7 @@ def test_each_mistake_is_named(mistake: str, name: str, old: str, new: str) -> N
 
 def test_two_mistakes_are_both_named() -> None:
     record = graded("square", nodes("square", ("d_p * s + d_q", "d_q"), ("d_s * 2 * x", "d_s * x")))
-    assert sorted(found.mistake for found in record.diagnosis) == ["graph-path-missing", "graph-square"]
+    assert names(record) == ["graph-path-missing", "graph-square"]
 
 
 def test_the_first_wrong_line_is_found_among_those_handed_over() -> None:

@@ -6,15 +6,15 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from verify.benchmarks.trusted import run_trusted
+from tests.lessons.grading import graded, names
 from verify.errors import BadInput
 from verify.grading.lesson_assignment import LessonAssignment
-from verify.grading.machinery.examining import examination, grade
-from verify.grading.record import GradeRecord
+from verify.grading.machinery.examining import examination
 from verify.lessons.registry import lesson_of, read_any
 
 ROOT = Path(__file__).parents[2]
@@ -151,11 +151,8 @@ def hinge(tmp_path_factory: pytest.TempPathFactory):
     assert isinstance(assignment, LessonAssignment)
     exam = examination(lesson_of(assignment), assignment, 1)
 
-    def graded(source: str) -> GradeRecord:
-        return grade("a.py", run_trusted(source, exam.calls), exam)
-
     assert exam.posed.of("kink"), "small whole numbers lie at the kink"
-    return graded
+    return partial(graded, exam)
 
 
 @pytest.mark.parametrize("at_zero", ["M > 0", "M >= 0"])
@@ -173,7 +170,7 @@ def test_what_is_no_subgradient_is_wrong_at_the_kink(hinge) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "names"),
+    ("old", "new", "named"),
     [
         ("    P[n, t] = -P.sum(axis=1)\n", "", ["count-missing"]),
         ("    M[n, t] = 0\n", "", ["true-class-counted"]),
@@ -182,10 +179,10 @@ def test_what_is_no_subgradient_is_wrong_at_the_kink(hinge) -> None:
          ["count-missing", "mean-missing"]),
     ],
 )  # fmt: skip
-def test_its_mistakes_are_named(hinge, old: str, new: str, names: list[str]) -> None:
+def test_its_mistakes_are_named(hinge, old: str, new: str, named: list[str]) -> None:
     assert old in RIGHT
     record = hinge(RIGHT.replace(old, new))
-    assert sorted(f.mistake for f in record.diagnosis) == names
+    assert names(record) == named
 
 
 def test_one_function_of_two_is_missing(hinge) -> None:

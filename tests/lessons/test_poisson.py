@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
+from tests.lessons.grading import graded as graded_in
+from tests.lessons.grading import names
 from tests.lessons.styles import RIGHT, TOGETHER, WRONG, arrays, rows, sums
-from verify.benchmarks.trusted import run_trusted
-from verify.grading.lesson_assignment import LessonAssignment
-from verify.grading.machinery.examining import Examination, examination, grade
+from verify.grading.lesson_assignment import lesson_assignment
+from verify.grading.machinery.examining import Examination, examination
 from verify.grading.record import GradeRecord, LessonRecord, decode, encode
 from verify.lessons.registry import lesson_of, read_any
 from verify.reports import graded_pages, graded_terminal
@@ -22,23 +23,12 @@ FILE = Path(__file__).parents[2] / "docs" / "examples" / "poisson.py"
 
 @cache
 def exam(toml: str = "") -> Examination:
-    assignment = read_any(None, FILE) if not toml else read_any(_written(toml), FILE)
-    assert isinstance(assignment, LessonAssignment)
-    return examination(lesson_of(assignment), assignment, 3)
-
-
-def _written(toml: str) -> Path:
-    path = Path(mkdtemp()) / "a.toml"
-    path.write_text(toml)
-    return path
+    found = lesson_of(read_any(None, FILE))  # type: ignore[arg-type]
+    return examination(found, lesson_assignment(found, tomllib.loads(toml), "a.toml"), 3)
 
 
 def graded(source: str, toml: str = "") -> GradeRecord:
-    return grade("a.py", run_trusted(source, exam(toml).calls), exam(toml))
-
-
-def names(record: GradeRecord) -> list[str]:
-    return [finding.mistake for finding in record.diagnosis]
+    return graded_in(exam(toml), source)
 
 
 def test_the_lesson_fits_on_a_page() -> None:
@@ -63,7 +53,7 @@ def test_each_mistake_is_named_in_every_style(mistake: str, source: str) -> None
 
 @pytest.mark.parametrize("mistakes", TOGETHER)
 def test_mistakes_together_are_all_named(mistakes: tuple[str, ...]) -> None:
-    assert sorted(names(graded(TOGETHER[mistakes]))) == sorted(mistakes)
+    assert names(graded(TOGETHER[mistakes])) == sorted(mistakes)
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
-from verify.benchmarks.trusted import run_trusted
-from verify.grading.lesson_assignment import lesson_assignment
-from verify.grading.machinery.examining import Examination, examination, grade
-from verify.grading.record import GradeRecord
-from verify.lessons.registry import BUILT_IN, lesson_named
+from tests.lessons.grading import exam_of, graded, names
+from verify.lessons.registry import BUILT_IN
 
 STEPS = ("descent", "momentum", "adam", "clipping")
 
@@ -120,16 +115,6 @@ OTHER_WAYS = {
 MISTAKES = [(lesson, mistake) for lesson, wrong in WRONG.items() for mistake in wrong]
 
 
-@cache
-def exam(lesson: str) -> Examination:
-    found = lesson_named(lesson, "a.toml")
-    return examination(found, lesson_assignment(found, {}, "a.toml"), 5)
-
-
-def graded(lesson: str, source: str) -> GradeRecord:
-    return grade("a.py", run_trusted(source, exam(lesson).calls), exam(lesson))
-
-
 def test_they_come_with_backproof() -> None:
     assert set(STEPS) <= set(BUILT_IN)
 
@@ -138,15 +123,15 @@ def test_they_come_with_backproof() -> None:
 @pytest.mark.parametrize("style", [ARRAYS, ENTRIES], ids=["arrays", "entries"])
 def test_right_programs_are_right(lesson: str, style: dict[str, str]) -> None:
     for other in ({}, *OTHER_WAYS[lesson]):
-        record = graded(lesson, style[lesson].format(**RIGHT[lesson] | other))
+        record = graded(exam_of(lesson), style[lesson].format(**RIGHT[lesson] | other))
         assert (record.state, record.score, record.hidden_mistakes) == ("correct", 10.0, []), other
 
 
 @pytest.mark.parametrize(("lesson", "mistake"), MISTAKES)
 @pytest.mark.parametrize("style", [ARRAYS, ENTRIES], ids=["arrays", "entries"])
 def test_each_mistake_is_named(lesson: str, mistake: str, style: dict[str, str]) -> None:
-    record = graded(lesson, style[lesson].format(**RIGHT[lesson] | WRONG[lesson][mistake]))
-    assert (record.state, [found.mistake for found in record.diagnosis]) == ("wrong", [mistake])
+    record = graded(exam_of(lesson), style[lesson].format(**RIGHT[lesson] | WRONG[lesson][mistake]))
+    assert (record.state, names(record)) == ("wrong", [mistake])
     assert record.score is not None
     assert record.score < 10
     assert record.counterexample is not None
@@ -158,5 +143,5 @@ def test_each_mistake_is_named(lesson: str, mistake: str, style: dict[str, str])
      ("descent", {"w": "W - eta * abs(g)"}), ("clipping", {"c": "min(1.0, most / (norm - epsilon))"})],
 )  # fmt: skip
 def test_what_no_mistake_explains_gets_no_name(lesson: str, change: dict[str, str]) -> None:
-    record = graded(lesson, ARRAYS[lesson].format(**RIGHT[lesson] | change))
+    record = graded(exam_of(lesson), ARRAYS[lesson].format(**RIGHT[lesson] | change))
     assert (record.state, record.diagnosis) == ("wrong", [])

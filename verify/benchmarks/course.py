@@ -162,14 +162,18 @@ def write(fakes: list[Fake], system: str, where: Path, *, packed: bool = False, 
     """The download of a system as a folder, or as an archive. text: what each program is, below its first line."""
     root = "hw3-submissions" if system == "classroom" else f"{system}-download"
     files = {n: c.replace("x = 1\n", text) if text else c for n, c in SYSTEMS[system](fakes).items()}
+    return put(where / root, files, packed, f"{root}/" if packed else "")
+
+
+def put(where: Path, files: Mapping[str, str], packed: bool, root: str = "") -> Path:
+    """Those files in a folder, or in an archive with the folder's name; below root, which ends in a slash. Its path."""
     if packed:
-        path = where / f"{root}.zip"
-        with zipfile.ZipFile(path, "w") as made:
-            for name, content in files.items():
-                made.writestr(f"{root}/{name}", content)
-        return path
-    for name, content in files.items():
+        with zipfile.ZipFile(where.with_suffix(".zip"), "w") as made:
+            for name, text in files.items():
+                made.writestr(root + name, text)
+        return where.with_suffix(".zip")
+    for name, text in files.items():
         path = where / root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
-    return where / root
+        path.write_text(text, encoding="utf-8")
+    return where

@@ -174,11 +174,11 @@ def _batch_back(whole: bool) -> Callable[..., Any]:
     return back
 
 
-def _batch_eval(x: Tensor, w: Tensor, b: Tensor, mean: Tensor, var: Tensor) -> Tensor:
+def _batch_norm_fixed(x: Tensor, w: Tensor, b: Tensor, mean: Tensor, var: Tensor) -> Tensor:
     return (x - mean) / torch.sqrt(var + 1e-3) * w + b
 
 
-def _eval_back(eps: float) -> Callable[..., Any]:
+def _fixed_back(eps: float) -> Callable[..., Any]:
     def back(g: Tensor, x: Tensor, w: Tensor, b: Tensor, mean: Tensor, var: Tensor) -> Any:
         r = 1 / torch.sqrt(var + eps)
         h = (x - mean) * r
@@ -224,8 +224,8 @@ def _norms() -> Iterator[Kernel]:
     yield Kernel("batch norm, the variance's term lost", _batch_norm, _batch_back(True), _batch_back(False), (x, w, b),
                  _batch_norm)  # fmt: skip
     var = draw(4, seed=2).abs() * 1e-2
-    yield Kernel("batch norm in use, ε forgotten", _batch_eval, _eval_back(1e-3), _eval_back(0.0),
-                 (x, w, b, draw(4, seed=3), var), _batch_eval)  # fmt: skip
+    yield Kernel("batch norm in use, ε forgotten", _batch_norm_fixed, _fixed_back(1e-3), _fixed_back(0.0),
+                 (x, w, b, draw(4, seed=3), var), _batch_norm_fixed)  # fmt: skip
     yield Kernel("weight norm, the projection lost", _weight_norm, _weight_norm_back(True), _weight_norm_back(False),
                  (draw(4, 5), draw(4)), _weight_norm)  # fmt: skip
     yield Kernel("cosine similarity, the projection lost", _cosine, _cosine_back(True), _cosine_back(False),

@@ -241,27 +241,33 @@ def _scan_back(carried: bool) -> Callable[..., Any]:
     return back
 
 
-def _paths(x: Tensor) -> Tensor:
-    """As CTC's forward variables: α_t(s) = x_t(s) + ln(e^{α(s)} + e^{α(s−1)}); the sum over all ends. x (T, S)."""
-    a = x[0]
+def _alphas(x: Tensor) -> list[Tensor]:
+    """CTC's forward variables: α_t(s) = x_t(s) + ln(e^{α(s)} + e^{α(s−1)}). x (T, S)."""
+    alphas = [x[0]]
     for row in x[1:]:
-        before = torch.cat([a[:1] - 1e4, a[:-1]])
-        a = row + torch.logaddexp(a, before)
-    return torch.logsumexp(a, 0)
+        alphas.append(row + torch.logaddexp(alphas[-1], _before(alphas[-1])))
+    return alphas
+
+
+def _before(a: Tensor) -> Tensor:
+    """α(s−1) of each s; before the first there is next to nothing."""
+    return torch.cat([a[:1] - 1e4, a[:-1]])
+
+
+def _paths(x: Tensor) -> Tensor:
+    """The sum over all ends."""
+    return torch.logsumexp(_alphas(x)[-1], 0)
 
 
 def _paths_back(whole: bool) -> Callable[..., Any]:
     def back(g: Tensor, x: Tensor) -> Tensor:
-        alphas = [x[0]]
-        for row in x[1:]:
-            a = alphas[-1]
-            alphas.append(row + torch.logaddexp(a, torch.cat([a[:1] - 1e4, a[:-1]])))
+        alphas = _alphas(x)
         down, found = torch.softmax(alphas[-1], 0), []
         for t in reversed(range(1, len(x))):
             found.append(down)
             a = alphas[t - 1]
-            stay = torch.sigmoid(a - torch.cat([a[:1] - 1e4, a[:-1]]))
-            moved = down * torch.sigmoid(torch.cat([a[:1] - 1e4, a[:-1]]) - a)
+            stay = torch.sigmoid(a - _before(a))
+            moved = down * torch.sigmoid(_before(a) - a)
             down = down * stay + (torch.cat([moved[1:], moved[:1] * 0]) if whole else 0)
         return g * torch.stack([down, *found[::-1]])
 

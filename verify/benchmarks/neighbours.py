@@ -1,5 +1,4 @@
-"""A class with hostile neighbours beside the same class without; and what the filter of system calls and the confined
-reader cost, each beside the same without it."""
+"""A class with hostile neighbours beside the same class without."""
 
 from __future__ import annotations
 

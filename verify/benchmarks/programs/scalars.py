@@ -121,9 +121,14 @@ def gradients(W, b, x, t, activation, lam):
 
 
 def _branches(p: Parts, which: int) -> str:
-    own = asdict(p.task.constants)
-    rows = ((name, _CURVES[name][which].format(**own)) for name in p.task.activations)
+    rows = ((name, _curve(p, name)[which]) for name in p.task.activations)
     return "\n".join(f'    if kind == "{name}":\n        return {text}' for name, text in rows)
+
+
+def _curve(p: Parts, name: str) -> tuple[str, str]:
+    """f and f′ of s, with the assignment's constants."""
+    value, slope = (text.format(**asdict(p.task.constants)) for text in _CURVES[name])
+    return value, slope
 
 
 def _output(p: Parts) -> str:
@@ -138,8 +143,7 @@ def outputs_of(scores):
 def error_of(scores, y, t):
     return [p - q for p, q in zip(y, t)]
 """
-    own = asdict(p.task.constants)
-    value, slope = (text.format(**own) for text in _CURVES[p.task.output])
+    value, slope = _curve(p, p.task.output)
     factor = "" if p.task.loss == "binary-cross-entropy" else f" * ({slope})"
     return f"""\
 def outputs_of(scores):
