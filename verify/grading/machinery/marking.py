@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from verify.grading.answers import Answer
+from verify.grading.finding import Finding
 from verify.grading.judged import Judged
 from verify.grading.lesson import Contract
-from verify.grading.machinery.explaining import Explanation, Finding
+from verify.grading.machinery.explaining import Explanation
 from verify.grading.machinery.judging import blindness
 from verify.grading.machinery.posing import GRADED, Posed
 from verify.grading.machinery.texts import said

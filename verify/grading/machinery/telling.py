@@ -8,9 +8,9 @@ from difflib import get_close_matches
 import numpy as np
 
 from verify.grading.answers import Answer
+from verify.grading.finding import Finding
 from verify.grading.lesson import NUMBER, Contract, Lesson
 from verify.grading.lesson_assignment import LessonAssignment
-from verify.grading.machinery.explaining import Finding
 from verify.grading.machinery.marking import Heard
 from verify.grading.machinery.posing import GRADED, JUDGED, Posed
 from verify.grading.machinery.texts import said
