@@ -211,7 +211,7 @@ class Scoring:
 
     def _under_names(self, j: Judged) -> _State:
         """The mistakes of the diagnosis reproduce every number: what is wrong otherwise follows from them."""
-        if not self.diagnosis.blames(j.name, self.L) and self._is_void(j.name):
+        if not self.diagnosis.blames(j.name) and self._is_void(j.name):
             return "wrong", None, said("void")
         return "wrong", "right", _EXPLAINED
 

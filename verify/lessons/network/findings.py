@@ -26,7 +26,7 @@ class Diagnosis:
     hypothesis: Hypothesis | None = None
     fails: tuple[Said, ...] = ()
 
-    def blames(self, name: str, L: int) -> bool:
+    def blames(self, name: str) -> bool:
         """Whether the line's own equation is among the wrong ones."""
         return any(name in f.lines for f in self.findings)
 
@@ -34,11 +34,6 @@ class Diagnosis:
         """With more findings, each mistake once."""
         known = {f.mistake for f in self.findings}
         return replace(self, findings=(*self.findings, *(f for f in more if f.mistake not in known)))
-
-    @property
-    def wrong_kinds(self) -> frozenset[str]:
-        """The kinds of line whose own equation the findings replace: delta below, delta output, dW, db, y."""
-        return frozenset(kind for f in self.findings for kind in CATALOGUE[f.mistake].kinds)
 
 
 def finding(
