@@ -20,7 +20,7 @@ from verify.bounds.forms import DECIDED, Explanation, Textbook, explained
 from verify.grading.answers import Answer, shapes_of
 from verify.grading.carrying import carried_forward
 from verify.grading.fixtures import GRADED, Case, Fixture
-from verify.grading.judged import Judged, worst_entry
+from verify.grading.judged import Judged, median_limit, worst_entry
 from verify.grading.kinks import Kink, layers_at
 from verify.grading.own_lines import OwnLines
 from verify.grading.record import Worst
@@ -57,7 +57,8 @@ class Judge:
         came = [n for n in names(self.deepest) if n[:2] in ("dW", "db") and n != "delta"]
         came = [n for n in came if self._column(n, float32).present(answers)]
         if (key := (float32, *came)) not in self._limits:
-            self._limits[key] = _median_limit([self._column(n, float32) for n in came])
+            columns = [self._column(n, float32) for n in came]
+            self._limits[key] = median_limit([(c.truth, c.allowed) for c in columns])
         return self._limits[key]
 
     def textbook_forms(
@@ -251,20 +252,6 @@ class _Column:
                 return case, [int(k) for k in np.unravel_index(at, shape)] if shape else []
             at -= size
         raise AssertionError("the index lies within the cases")
-
-
-def _median_limit(columns: Sequence[_Column]) -> float | None:
-    """The median of what is allowed over what is right: of wide networks millions of entries, held once.
-
-    Entries of 0 have no relative error and are left out; None where there are no others.
-    """
-    limits = np.empty(sum(np.count_nonzero(column.truth) for column in columns))
-    at = 0
-    for column in columns:
-        kept = column.truth != 0
-        here = limits[at : (at := at + np.count_nonzero(kept))]
-        np.divide(column.allowed[kept], np.abs(column.truth[kept]), out=here)
-    return float(np.median(limits, overwrite_input=True)) if len(limits) else None
 
 
 def _least(case: Case, name: str) -> float:
