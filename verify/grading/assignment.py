@@ -13,8 +13,8 @@ import msgspec
 
 from verify.errors import BadInput
 from verify.grading import beside, checks
-from verify.grading.checks import SECRET
-from verify.grading.course import EXPLAINED, Adapter, Late, Offered, Show
+from verify.grading.common import Common
+from verify.grading.course import EXPLAINED, Late, Show
 from verify.grading.toml_file import parse, read_text
 
 ACTIVATIONS = (
@@ -84,12 +84,11 @@ class Points(msgspec.Struct, frozen=True):
         return round(self.gradients + self.forward + self.loss + self.step, 6)
 
 
-class Assignment(msgspec.Struct, frozen=True):
+class Assignment(Common, frozen=True):
     """What is asked for and how it is marked. `Assignment()` is the default: deck 000's network."""
 
     lesson: str = "network"
     convention: str = "rows"
-    backend: str = "numpy"
     activations: tuple[str, ...] = ("relu", "tanh", "sigmoid")
     output: str = "softmax"
     loss: str = "cross-entropy"
@@ -100,24 +99,10 @@ class Assignment(msgspec.Struct, frozen=True):
     batch: tuple[int, int] = (1, 8)
     biases: bool = True
     l2: bool = True
-    precision: str = "float64"
-    seed: int | str = SECRET
     epsilon: str = "allow"
     forward_only: str = "allow"
-    functions: tuple[str, ...] = ()
-    time_limit: float = 10.0
-    cpu_limit: float = 0.0
-    memory_mib: int = 1024
-    program: str = ""
-    packages: tuple[str, ...] = ()
-    adapter: Adapter = Adapter()
-    files: Offered = Offered()
-    name: str = ""
-    due: str = ""
     activation: ActivationConstants = ActivationConstants()
     points: Points = Points()
-    late: Late = Late()
-    show: Show = Show()
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -128,16 +113,6 @@ class Assignment(msgspec.Struct, frozen=True):
     def entry(self) -> str:
         """The function by which the program is known where several lie side by side."""
         return "gradients"
-
-    @property
-    def offer(self) -> str:
-        """The backend, and behind + the packages that are offered besides, as the sandbox takes them."""
-        return "+".join((self.backend, *self.packages))
-
-    @property
-    def practice_seed(self) -> int:
-        """The seed of problems that anybody may see: the assignment's, or 0 where the class's own is secret."""
-        return self.seed if isinstance(self.seed, int) else 0
 
     def digest(self) -> str:
         """Hex SHA-256 of every value that a grade depends on: the same for files that say the same in other words."""
@@ -170,7 +145,7 @@ def read_assignment(path: Path | None) -> Assignment:
 
 def assignment_from(table: Mapping[str, Any], source: str, folder: Path | None = None) -> Assignment:
     """The assignment that a table of TOML values says; `source` names its file in errors, `folder` is where it lies."""
-    assignment = Assignment(**checks.checked(table, _KEYS, "", source))
+    assignment = Assignment(**checks.checked(table, KEYS, "", source))
     problem = _pairing_problem(assignment) or _points_problem(assignment)
     if problem:
         raise BadInput(f"{source}: {problem}")
@@ -250,7 +225,7 @@ _LATE = checks.Table(
 _SHOW = checks.Table({"before": checks.one_of(EXPLAINED), "after": checks.one_of(EXPLAINED)}, Show)
 # What a class needs besides, and no grade depends on.
 _OF_THE_COURSE = ("name", "due", "late", "show")
-_KEYS: dict[str, checks.Check | checks.Table] = {
+KEYS: dict[str, checks.Check | checks.Table] = {
     "lesson": checks.one_of(("network",)),
     "convention": checks.one_of(("rows", "columns")),
     "backend": checks.one_of(("numpy", "torch")),
@@ -283,12 +258,12 @@ _KEYS: dict[str, checks.Check | checks.Table] = {
     "late": _LATE,
     "show": _SHOW,
 }
-COURSE: dict[str, checks.Check | checks.Table] = {key: _KEYS[key] for key in _OF_THE_COURSE}
+COURSE: dict[str, checks.Check | checks.Table] = {key: KEYS[key] for key in _OF_THE_COURSE}
 
 
 def schema() -> dict[str, Any]:
     """The file as JSON Schema, for editors: every key with what it takes, from the checks themselves."""
-    found = _schema_of(_KEYS)
+    found = _schema_of(KEYS)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "An assignment of backproof", **found}
 
 

@@ -5,7 +5,7 @@ The verdict rests on the budgets alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,7 @@ from verify.bounds.forms import DECIDED, Explanation, Textbook, explained
 from verify.grading.answers import Answer, shapes_of
 from verify.grading.carrying import carried_forward
 from verify.grading.fixtures import GRADED, Case, Fixture
-from verify.grading.judged import Judged, worst_entry
+from verify.grading.judged import Judged, median_limit, worst_entry
 from verify.grading.kinks import Kink, layers_at
 from verify.grading.own_lines import OwnLines
 from verify.grading.record import Worst
@@ -44,7 +44,8 @@ class Judge:
         """Every line that was handed over; the names are those of the deepest network."""
         biases = self.fixture.assignment.biases
         every = [n for n in names(self.deepest) if biases or not n.startswith("db")]
-        judged = [j for n in every if (j := self._line(answers, n, float32)) is not None]
+        kinks = self._at_kinks(answers, float32)
+        judged = [j for n in every if (j := self._line(answers, n, float32, kinks)) is not None]
         judged = self._with_mean_inside(answers, judged, float32)
         if any(j.wrong for j in judged if j.name.startswith(("dW", "db"))):
             return judged
@@ -56,7 +57,8 @@ class Judge:
         came = [n for n in names(self.deepest) if n[:2] in ("dW", "db") and n != "delta"]
         came = [n for n in came if self._column(n, float32).present(answers)]
         if (key := (float32, *came)) not in self._limits:
-            self._limits[key] = _median_limit([self._column(n, float32) for n in came])
+            columns = [self._column(n, float32) for n in came]
+            self._limits[key] = median_limit([(c.truth, c.allowed) for c in columns])
         return self._limits[key]
 
     def textbook_forms(
@@ -99,32 +101,36 @@ class Judge:
             self._columns[key] = _Column(cases, float32)
         return self._columns[key]
 
-    def _line(self, answers: Sequence[Answer], name: str, float32: bool) -> Judged | None:
+    def _line(self, answers: Sequence[Answer], name: str, float32: bool, kinks: Sequence[_AtKink]) -> Judged | None:
         column = self._column(name, float32)
         at_once = column.judged(answers)
         if at_once is not None:
-            return self._at_kinks(Judged(name, len(column.cases), worst=at_once), answers, column, float32)
+            judged = Judged(name, len(column.cases), worst=at_once, decided=column.decided)
+            return self._off_at_kinks(judged, kinks)
         handed = [(case, answers[i], here) for i, case, here in column.cases if _handed(answers[i], here)]
         if not handed:
             return None
         judged = _one_by_one(name, handed, float32)
         everywhere = len(handed) == sum(answers[i].returned for i, _, _ in column.cases)
         judged = replace(judged, decided=column.decided, everywhere=everywhere)
-        return judged if judged.wrong else self._at_kinks(judged, answers, column, float32)
+        return judged if judged.wrong else self._off_at_kinks(judged, kinks)
 
-    def _at_kinks(self, judged: Judged, answers: Sequence[Answer], column: _Column, float32: bool) -> Judged:
+    def _at_kinks(self, answers: Sequence[Answer], float32: bool) -> list[_AtKink]:
+        """What came at each kink beside the subgradients closest to it, which all lines of a problem share."""
+        asked = [(self._kink(i, case, float32), answers[i].lines) for i, case in self.fixture.of("kink")]
+        return [_AtKink(kink, lines, kink.expected(lines)) for kink, lines in asked if lines]
+
+    def _off_at_kinks(self, judged: Judged, kinks: Sequence[_AtKink]) -> Judged:
         """A line that is right elsewhere, asked where pre-activations are exactly 0 at a kink."""
-        judged = replace(judged, decided=column.decided)
-        for i, case in self.fixture.of("kink"):
-            here = local_name(judged.name, self.deepest, case.problem.L)
-            if here is None or here not in answers[i].lines:
+        for at in kinks:
+            p = at.kink.case.problem
+            here = local_name(judged.name, self.deepest, p.L)
+            if here is None or here not in at.lines:
                 continue
-            kink = self._kink(i, case, float32)
-            expected, allowed = kink.expected(answers[i].lines)[here]
-            value = answers[i].lines[here]
+            value, (expected, allowed) = at.lines[here], at.expected[here]
             if value.shape != expected.shape or not bool(((value - expected).abs() <= allowed).all()):
-                worst = worst_entry(expected, allowed, value, case.problem.label)[1]
-                reason = layers_at(here, kink)
+                worst = worst_entry(expected, allowed, value, p.label)[1]
+                reason = layers_at(here, at.kink)
                 return replace(judged, asked=judged.asked + 1, wrong=1, worst=worst, reason=reason)
         return judged
 
@@ -164,6 +170,15 @@ class Judge:
 
 def _handed(answer: Answer, name: str) -> bool:
     return answer.returned and (name in answer.lines or name in answer.faults)
+
+
+@dataclass(frozen=True)
+class _AtKink:
+    """A problem at a kink: the lines that came, and line -> the subgradient closest to them, how far one may be."""
+
+    kink: Kink
+    lines: Mapping[str, Tensor]
+    expected: Mapping[str, tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -237,20 +252,6 @@ class _Column:
                 return case, [int(k) for k in np.unravel_index(at, shape)] if shape else []
             at -= size
         raise AssertionError("the index lies within the cases")
-
-
-def _median_limit(columns: Sequence[_Column]) -> float | None:
-    """The median of what is allowed over what is right: of wide networks millions of entries, held once.
-
-    Entries of 0 have no relative error and are left out; None where there are no others.
-    """
-    limits = np.empty(sum(np.count_nonzero(column.truth) for column in columns))
-    at = 0
-    for column in columns:
-        kept = column.truth != 0
-        here = limits[at : (at := at + np.count_nonzero(kept))]
-        np.divide(column.allowed[kept], np.abs(column.truth[kept]), out=here)
-    return float(np.median(limits, overwrite_input=True)) if len(limits) else None
 
 
 def _least(case: Case, name: str) -> float:

@@ -10,7 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from verify.errors import BadInput
@@ -140,7 +140,7 @@ class Lesson:
 
     # Parts -----------------------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def contracts(self) -> tuple[Contract, ...]:
         """All functions, the required ones first."""
         return tuple(Contract.of(text) for text in (*self.functions, *self.optional))
@@ -161,7 +161,8 @@ class Lesson:
     @property
     def default_points(self) -> dict[str, float]:
         """Function -> points, where the assignment says nothing."""
-        equal = {Contract.of(text).name: POINTS / len(self.functions) for text in self.functions}
+        required = self.contracts[: len(self.functions)]
+        equal = {c.name: POINTS / len(required) for c in required}
         return {c.name: float(self.points.get(c.name, equal.get(c.name, 0.0))) for c in self.contracts}
 
     def ids(self) -> tuple[str, ...]:

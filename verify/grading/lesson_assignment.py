@@ -11,9 +11,9 @@ import msgspec
 
 from verify.errors import BadInput
 from verify.grading import beside, checks
-from verify.grading.assignment import COURSE, MAX_MEMORY_MIB, MAX_POINTS, MAX_SECONDS, Assignment
-from verify.grading.course import Adapter, Late, Offered, Show
-from verify.grading.lesson import Lesson
+from verify.grading.assignment import COURSE, KEYS, MAX_POINTS, Assignment
+from verify.grading.common import Common
+from verify.grading.lesson import COMMON, Lesson
 
 
 class LessonSource(msgspec.Struct, frozen=True):
@@ -36,44 +36,19 @@ class LessonPoints(msgspec.Struct, frozen=True):
         return round(sum(self.functions.values()), 6)
 
 
-class LessonAssignment(msgspec.Struct, frozen=True):
+class LessonAssignment(Common, frozen=True):
     """What is asked for in a lesson and how it is marked. sizes: letter -> from, to; keys: the lesson's own."""
 
     lesson: str
     points: LessonPoints
     sizes: dict[str, tuple[int, int]]
     keys: dict[str, Any]
-    backend: str = "numpy"
-    precision: str = "float64"
-    seed: int | str = checks.SECRET
-    functions: tuple[str, ...] = ()
-    time_limit: float = 10.0
-    cpu_limit: float = 0.0
-    memory_mib: int = 1024
-    program: str = ""
-    packages: tuple[str, ...] = ()
-    adapter: Adapter = Adapter()
-    files: Offered = Offered()
-    name: str = ""
-    due: str = ""
-    late: Late = Late()
-    show: Show = Show()
     source: LessonSource | None = None
 
     @property
     def entry(self) -> str:
         """The function by which the program is known where several lie side by side."""
         return next(iter(self.points.functions))
-
-    @property
-    def offer(self) -> str:
-        """The backend, and behind + the packages that are offered besides, as the sandbox takes them."""
-        return "+".join((self.backend, *self.packages))
-
-    @property
-    def practice_seed(self) -> int:
-        """The seed of problems that anybody may see: the assignment's, or 0 where the class's own is secret."""
-        return self.seed if isinstance(self.seed, int) else 0
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -126,22 +101,17 @@ def _keys(lesson: Lesson) -> dict[str, checks.Check | checks.Table]:
         "lines": checks.Table(dict.fromkeys(lines, of_points), dict),
         "mistakes": checks.Table(dict.fromkeys((*lesson.ids(), *ALWAYS), of_points), dict),
     }
-    return {
+    common = {
+        **{key: KEYS[key] for key in COMMON},
         "lesson": checks.one_of((lesson.name,)),
+        "functions": checks.some_of(functions, least=0),
+        "points": checks.Table(points, _points(lesson)),
+    }
+    return {
+        "lesson": common["lesson"],
         **{letter: checks.span(most_of(lesson, letter)) for letter in lesson.letters},
         **{name: key.check for name, key in lesson.keys.items()},
-        "backend": checks.one_of(("numpy", "torch")),
-        "precision": checks.one_of(("float64", "float32")),
-        "seed": checks.seed,
-        "functions": checks.some_of(functions, least=0),
-        "time_limit": checks.number(0, MAX_SECONDS, open_below=True),
-        "cpu_limit": checks.number(0, MAX_SECONDS),
-        "memory_mib": checks.whole(64, MAX_MEMORY_MIB),
-        "program": checks.file_name,
-        "packages": checks.packages,
-        "files": checks.paths,
-        "points": checks.Table(points, _points(lesson)),
-        **COURSE,
+        **common,
     }
 
 

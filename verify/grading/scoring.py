@@ -9,48 +9,33 @@ whatever its line weighs, unless [points.mistakes] gives it a price. What has pr
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from verify.grading.answers import Answer, columns_name, in_columns
 from verify.grading.assignment import Assignment
 from verify.grading.carrying import blindness
+from verify.grading.finding import Finding
 from verify.grading.fixtures import GRADED, Fixture
 from verify.grading.functions import OPTIONAL
 from verify.grading.judged import Judged
+from verify.grading.marked import (
+    FOLLOWS,
+    Marked,
+    Marks,
+    State,
+    charge,
+    followed,
+    held_by,
+    made_wrong,
+    not_wrong,
+    unnamed,
+    why,
+)
 from verify.grading.record import LineRecord, said_record
 from verify.grading.sentence import Said, said
-from verify.lessons.network.diagnosis import Diagnosis, Finding
+from verify.lessons.network.diagnosis import Diagnosis
 from verify.problems.lines import STEP, equation, kind_and_layer, local_name, names, place
-
-_EXPLAINED = said("follows")
-
-
-_State = tuple[str, str | None, Said | None]  # the state, whether it is right carried forward, and why
-
-
-@dataclass
-class _Marked:
-    """A line with what it can earn, what it earns, and why."""
-
-    judged: Judged
-    worth: float
-    state: str
-    carried: str | None = None
-    reason: Said | None = None
-    points: float = 0.0
-
-    @property
-    def counts(self) -> bool:
-        return self.state in ("right", "undecided") or self.carried == "right"
-
-
-@dataclass(frozen=True)
-class Marks:
-    """The lines of a submission with their points, and what the mistakes cost."""
-
-    lines: list[LineRecord]
-    prices: Mapping[str, float] = field(default_factory=dict)  # mistake -> what it costs
 
 
 def absent(assignment: Assignment, missing: Sequence[str]) -> list[LineRecord]:
@@ -95,10 +80,10 @@ class Scoring:
             m.points = m.worth * (1 - self.lost) if m.counts else 0.0
         prices = {f.mistake: self.price(f) for f in self.findings}
         for finding in self.findings:
-            self._charge(prices[finding.mistake], self._of_mistake(finding, marked), marked)
+            charge(prices[finding.mistake], held_by(finding, marked), marked)
         if not self.diagnosis.findings:
             for m in self._unnamed(marked):
-                self._charge(self.share, self._made_wrong(m, marked), marked)
+                charge(self.share, made_wrong(m, marked), marked)
         return Marks([self._record(m) for m in marked], prices)
 
     def price(self, finding: Finding) -> float:
@@ -169,14 +154,14 @@ class Scoring:
             if function == "gradients" and worth > 0 and n not in known
         ]
 
-    def _marked(self, j: Judged, open_: frozenset[str]) -> _Marked:
+    def _marked(self, j: Judged, open_: frozenset[str]) -> Marked:
         state, carried, reason = self._state(j, open_)
-        return _Marked(j, self._worths.get((j.function, j.name), 0.0), state, carried, reason)
+        return Marked(j, self._worths.get((j.function, j.name), 0.0), state, carried, reason)
 
-    def _state(self, j: Judged, open_: frozenset[str]) -> _State:
+    def _state(self, j: Judged, open_: frozenset[str]) -> State:
         """right | undecided | wrong | blocked | absent, carried forward or not, and why."""
         if not j.wrong:
-            return self._not_wrong(j)
+            return not_wrong(j, self.lost)
         if j.asked == 0:
             return "wrong", None, j.reason
         if j.function != "gradients":
@@ -186,33 +171,26 @@ class Scoring:
         if j.carried == j.wrong:
             blind = blindness(self.fixture, self.answers, j.name)
             if blind is None:
-                return "wrong", "right", _EXPLAINED
+                return "wrong", "right", FOLLOWS
             return "blocked", "blocked", said("blind", why=blind)
         if j.name in open_:
             return "blocked", "blocked", said("open")
-        return "wrong", "wrong" if j.undecided < j.wrong else None, self._why(j)
+        return "wrong", "wrong" if j.undecided < j.wrong else None, why(j)
 
-    def _not_wrong(self, j: Judged) -> _State:
-        if not j.everywhere:
-            return "absent", None, j.reason or said("not-everywhere")
-        if not j.decided:
-            return "undecided", None, said("undecided")
-        return "right", None, j.reason or (said("failed-on", share=self.lost) if self.lost else None)
-
-    def _of_function(self, j: Judged) -> _State:
+    def _of_function(self, j: Judged) -> State:
         kinds = {k for f in self.findings for k in f.lines}
         named = j.name in kinds or (j.name == "b" and "W" in kinds) or (j.name == "E" and "y" in kinds)
         if j.carried == j.wrong or named:
-            return "wrong", "right", _EXPLAINED
+            return "wrong", "right", FOLLOWS
         if j.undecided and j.carried + j.undecided == j.wrong:
             return "blocked", "blocked", said("stood-still")
-        return "wrong", None, self._why(j)
+        return "wrong", None, why(j)
 
-    def _under_names(self, j: Judged) -> _State:
+    def _under_names(self, j: Judged) -> State:
         """The mistakes of the diagnosis reproduce every number: what is wrong otherwise follows from them."""
-        if not self.diagnosis.blames(j.name, self.L) and self._is_void(j.name):
+        if not self.diagnosis.blames(j.name) and self._is_void(j.name):
             return "wrong", None, said("void")
-        return "wrong", "right", _EXPLAINED
+        return "wrong", "right", FOLLOWS
 
     def _is_void(self, name: str) -> bool:
         """Whether the data's part of a gradient is 0 on every problem: nothing was computed there."""
@@ -228,9 +206,6 @@ class Scoring:
                 return False
         return True
 
-    def _why(self, j: Judged) -> Said:
-        return j.reason or said("wrong-in", wrong=j.wrong, problems=j.asked)
-
     def _open(self, judged: Sequence[Judged]) -> frozenset[str]:
         """Where nothing names the error: what follows the first wrong layer, without a δ to be judged on."""
         layered = [(kind_and_layer(j.name), j) for j in judged if j.function == "gradients"]
@@ -242,41 +217,21 @@ class Scoring:
 
     # Charges ---------------------------------------------------------------------------------------------------------
 
-    def _charge(self, price: float, first: Sequence[_Marked], marked: Sequence[_Marked]) -> None:
-        """Takes a price from the points of the lines that hold a mistake, or that it makes wrong, then from others."""
-        left = price
-        for m in [*first, *(m for m in marked if m.state == "wrong"), *marked]:
-            taken = min(left, m.points)
-            m.points -= taken
-            left -= taken
-
-    def _of_mistake(self, finding: Finding, marked: Sequence[_Marked]) -> list[_Marked]:
-        """The lines whose equation the mistake replaces, then those below it in the working."""
-        own = [m for m in marked if m.judged.name in finding.lines]
-        if not own:
-            return [m for m in marked if m.judged.wrong]
-        after = marked[marked.index(own[0]) :]
-        return [*own, *(m for m in after if m.judged.wrong)]
-
-    def _unnamed(self, marked: Sequence[_Marked]) -> list[_Marked]:
+    def _unnamed(self, marked: Sequence[Marked]) -> list[Marked]:
         """Lines without points whose own equation is wrong, and that make lines wrong which keep theirs.
 
         One for each equation: it is the same in every hidden layer, and one mistake is charged once.
         """
-        found: dict[tuple[str, bool], _Marked] = {}
-        for m in marked:
-            own = m.judged.function == "gradients" and m.worth == 0 and m.state == "wrong" and m.carried != "right"
-            if own and any(o.carried == "right" for o in self._made_wrong(m, marked)):
+        found: dict[tuple[str, bool], Marked] = {}
+        for m in unnamed(marked):
+            if m.judged.function == "gradients":
                 kind, l = kind_and_layer(m.judged.name)
                 found.setdefault((kind, l == self.L), m)
         return list(found.values())
 
-    def _made_wrong(self, m: _Marked, marked: Sequence[_Marked]) -> list[_Marked]:
-        return [o for o in marked[marked.index(m) + 1 :] if o.judged.wrong and o.worth > 0]
-
     # Records ---------------------------------------------------------------------------------------------------------
 
-    def _record(self, m: _Marked) -> LineRecord:
+    def _record(self, m: Marked) -> LineRecord:
         j, a = m.judged, self.assignment
         of_gradients = j.function != "step"
         carried, reason = self._told(m)
@@ -300,15 +255,11 @@ class Scoring:
             worst=j.worst,
         )
 
-    def _told(self, m: _Marked) -> tuple[str | None, Said | None]:
-        """Whether a line follows from earlier errors, and why: not so where a mistake stands in it."""
-        if m.reason != _EXPLAINED or m.judged.function != "gradients":
+    def _told(self, m: Marked) -> tuple[str | None, Said | None]:
+        """Whether a line follows from earlier errors, and why; those of other functions hold no mistake by name."""
+        if m.judged.function != "gradients":
             return m.carried, m.reason
-        named = [f.mistake for f in self.diagnosis.findings if m.judged.name in f.lines]
-        if named:
-            return "wrong", said("own-equation-once" if m.points > 0 else "own-equation", mistakes=named)
-        paid = m.worth * (1 - self.lost) - m.points > 1e-9
-        return m.carried, said("follows-charged") if paid else m.reason
+        return followed(m, self.diagnosis.findings, self.lost)
 
 
 def settled(judged: Sequence[Judged], lost: Collection[str]) -> list[Judged]:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 
 from verify.errors import BadInput
@@ -145,18 +146,16 @@ def _of_mistakes(made: Posed) -> Iterator[str]:
                 reasons.append(f"{type(error).__name__}: {error}")
         else:
             yield f"mistake {mistake.id} cannot be worked out on any problem ({reasons[0]})"
-    hidden = hidden_in(lesson, made.assignment, made.cases)
-    if hidden:
-        optional = [c.name for c in lesson.contracts if c.name not in made.assignment.asked]
-        everywhere = set(hidden_in(lesson, _with_all(made, optional), made.cases)) if optional else set(hidden)
-        for id in (id for id in hidden if id in everywhere):
-            yield f"mistake {id}: no problem shows it; every line that is returned stays within {FORMS} times rounding"
+    for id in _hidden_from_all(made):
+        yield f"mistake {id}: no problem shows it; every line that is returned stays within {FORMS} times rounding"
 
 
-def _with_all(made: Posed, optional: Sequence[str]) -> Any:
-    from msgspec.structs import replace
-
-    return replace(made.assignment, functions=tuple(optional))
+def _hidden_from_all(made: Posed) -> tuple[str, ...]:
+    """The mistakes that no function shows, those that the assignment does not ask for among them."""
+    optional = tuple(c.name for c in made.lesson.contracts if c.name not in made.assignment.asked)
+    if not made.hidden or not optional:
+        return made.hidden
+    return hidden_in(made.lesson, replace(made.assignment, functions=optional), made.cases)
 
 
 def _shown(value: Any) -> str:

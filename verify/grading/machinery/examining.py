@@ -13,12 +13,13 @@ import msgspec
 import torch
 
 from verify.grading.answers import Answer
+from verify.grading.finding import Finding
 from verify.grading.lesson import Contract, Lesson
 from verify.grading.lesson_assignment import LessonAssignment
 from verify.grading.machinery import telling
 from verify.grading.machinery.answering import answers, calls
 from verify.grading.machinery.decoding import finite
-from verify.grading.machinery.explaining import Explanation, Finding, always, explained
+from verify.grading.machinery.explaining import Explanation, always, explained
 from verify.grading.machinery.judging import judged
 from verify.grading.machinery.marking import Heard, absent, marks
 from verify.grading.machinery.posing import JUDGED, Posed, posed

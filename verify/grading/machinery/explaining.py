@@ -9,30 +9,14 @@ from functools import partial
 import torch
 
 from verify.grading.answers import Answer
+from verify.grading.finding import Finding, instead
 from verify.grading.known_numbers import Factor, entries, factor, numerical, shape, turned
-from verify.grading.lesson import Contract
+from verify.grading.lesson import Contract, Mistake
 from verify.grading.machinery.decoding import Decoder, Forms, Observed, finite, usable
 from verify.grading.machinery.posing import GRADED, Posed
 from verify.grading.machinery.texts import said
 from verify.grading.machinery.working import Case
 from verify.said import Said
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A mistake, the lines whose own equation is wrong, its equations, and what is said of it."""
-
-    mistake: str
-    lines: tuple[str, ...]
-    sentences: tuple[Said, ...]
-    wrong: str = ""
-    right: str = ""
-    also: tuple[str, ...] = ()
-
-    @property
-    def says(self) -> str:
-        """The sentences, one after the other."""
-        return " ".join(s.text for s in self.sentences)
 
 
 @dataclass(frozen=True)
@@ -90,8 +74,7 @@ def _named(
     if decoded is None:
         return None
     best, others = decoded
-    also = {form.id: _also(form.id, best.ids, [h.ids for h in others]) for form in best.forms}
-    findings = [_finding(posed, form, also[form.id]) for form in best.forms]
+    findings = [_finding(posed, form, instead(form.id, best.ids, [h.ids for h in others])) for form in best.forms]
     if single and posed.assignment.precision != "float32":
         findings.append(always("precision-float32"))
     return Explanation(tuple(findings), forms=best.forms)
@@ -102,21 +85,15 @@ def _is_single(answer: Answer, contract: Contract) -> bool:
     return any(bool(v.any()) for v in values) and all(torch.equal(v, v.float().double()) for v in values)
 
 
-def _also(id: str, ids: Sequence[str], others: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """What gives the same numbers in the place of that mistake."""
-    rest = set(ids) - {id}
-    found = {o for other in others for o in set(other) - rest if rest <= set(other)} - {id}
-    return tuple(sorted(found))
-
-
-def _finding(posed: Posed, form, also: tuple[str, ...]) -> Finding:
+def _finding(posed: Posed, form: Mistake, also: set[str]) -> Finding:
     first = next(iter(form.replaced))
     lesson = posed.lesson
     of_id = lesson.forms(form.id)
     at = f"-{of_id.index(form) + 1}" if len(of_id) > 1 else ""
     sentence = Said(f"mistake-{form.id}{at}", {}, form.says)
     right = lesson.lines[first].equation
-    return Finding(form.id, tuple(form.replaced), (sentence,), form.replaced[first].equation, right, also)
+    wrong = form.replaced[first].equation
+    return Finding(form.id, tuple(form.replaced), (sentence,), wrong, right, also=tuple(sorted(also)))
 
 
 # State ---------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from verify.bounds.bounded import Bounded
-from verify.bounds.kinks import Kinks, watched
 from verify.grading.answers import Answer
 from verify.grading.judged import Judged, worst_entry
 from verify.grading.lesson import Contract, Line, parameters
@@ -184,10 +183,7 @@ def _off_at_kink(case: Case, answer: Answer, names: Sequence[str], float32: bool
 
 def _fit(case: Case, answer: Answer, names: Sequence[str], float32: bool) -> bool:
     """Whether choices between 0 and 1, one for each kink, give those lines: they are linear in the choices."""
-    number = case.kinks.count
-    at = lambda choice: _end_to_end(_chosen(case, choice), names)
-    base = at(torch.zeros(number, dtype=torch.float64, device="cpu"))
-    sides = [at(row) for row in torch.eye(number, dtype=torch.float64, device="cpu")]
+    base, *sides = (_end_to_end(lines, names) for lines in case.sides)
     slopes = np.stack([side - base for side in sides], axis=1)
     yours = _end_to_end({n: answer.lines[n] for n in names}, names)
     if not np.isfinite(yours).all():
@@ -195,16 +191,10 @@ def _fit(case: Case, answer: Answer, names: Sequence[str], float32: bool) -> boo
     choice = np.clip(np.linalg.lstsq(slopes, yours - base, rcond=None)[0], 0.0, 1.0)
     near = np.round(2 * choice) / 2
     choice = np.where(np.abs(choice - near) < 1e-9, near, choice)
-    lines = _chosen(case, torch.from_numpy(choice))
+    lines = case.with_choice(torch.from_numpy(choice))
     slack = 1e-9 * np.abs(slopes).sum(1) * (~np.isin(choice, (0.0, 0.5, 1.0))).any()
     allowed = _end_to_end({n: case.allowed(n, float32=float32) for n in names}, names)
     return bool((np.abs(yours - _end_to_end(lines, names)) <= allowed + slack).all())
-
-
-def _chosen(case: Case, choice: Tensor) -> dict[str, Tensor]:
-    with watched(Kinks(choice)):
-        found = worked(case.lesson.lines, case.bounded_given(FLOAT64), take=as_bounded(FLOAT64))
-    return {name: line.value for name, line in found.items()}
 
 
 def _end_to_end(lines: Mapping[str, Tensor], names: Sequence[str]) -> Any:

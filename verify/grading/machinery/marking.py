@@ -8,38 +8,33 @@ every number. One mistake is charged once, and costs as much as one returned lin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from verify.grading.answers import Answer
+from verify.grading.finding import Finding
 from verify.grading.judged import Judged
 from verify.grading.lesson import Contract
-from verify.grading.machinery.explaining import Explanation, Finding
+from verify.grading.machinery.explaining import Explanation
 from verify.grading.machinery.judging import blindness
 from verify.grading.machinery.posing import GRADED, Posed
 from verify.grading.machinery.texts import said
+from verify.grading.marked import (
+    FOLLOWS,
+    Marked,
+    Marks,
+    State,
+    charge,
+    followed,
+    held_by,
+    made_wrong,
+    not_wrong,
+    unnamed,
+    why,
+)
 from verify.grading.record import LineRecord, said_record
 from verify.grading.sentence import said as told
 from verify.said import Said
-
-EXPLAINED = told("follows")
-
-
-@dataclass
-class Marked:
-    """A line with what it can earn, what it earns, and why."""
-
-    judged: Judged
-    worth: float
-    state: str
-    carried: str | None = None
-    reason: Said | None = None
-    points: float = 0.0
-
-    @property
-    def counts(self) -> bool:
-        """Whether it earns what it is worth."""
-        return self.state in ("right", "undecided") or self.carried == "right"
 
 
 @dataclass(frozen=True)
@@ -51,14 +46,6 @@ class Heard:
     judged: Sequence[Judged]
     explanation: Explanation
     lost: float
-
-
-@dataclass(frozen=True)
-class Marks:
-    """The lines of a submission with their points, and what the mistakes cost."""
-
-    lines: list[LineRecord]
-    prices: Mapping[str, float] = field(default_factory=dict)
 
 
 def worths(posed: Posed, contract: Contract) -> dict[str, float]:
@@ -97,13 +84,13 @@ def marks(posed: Posed, heard: Sequence[Heard], others: Sequence[Finding]) -> Ma
     for h, marked in rows:
         for f in h.explanation.findings:
             if f.mistake not in charged:
-                _charge(prices[f.mistake], _of_mistake(f, marked), [*marked, *every])
+                charge(prices[f.mistake], held_by(f, marked), [*marked, *every])
             charged.add(f.mistake)
         if not h.explanation.findings:
-            for m in _unnamed(posed, h, marked):
-                _charge(share(posed), _made_wrong(m, marked), marked)
+            for m in unnamed(marked):
+                charge(share(posed), made_wrong(m, marked), marked)
     for f in others:
-        _charge(prices[f.mistake], every, every)
+        charge(prices[f.mistake], every, every)
     return Marks([_record(posed, h, m) for h, marked in rows for m in marked], prices)
 
 
@@ -138,10 +125,10 @@ def _marked(posed: Posed, h: Heard, j: Judged) -> Marked:
     return Marked(j, worths(posed, h.contract)[j.name], state, carried, reason)
 
 
-def _state(posed: Posed, h: Heard, j: Judged) -> tuple[str, str | None, Said | None]:
+def _state(posed: Posed, h: Heard, j: Judged) -> State:
     """right | undecided | wrong | blocked | absent, carried forward or not, and why."""
     if not j.wrong:
-        return _not_wrong(h, j)
+        return not_wrong(j, h.lost)
     if j.asked == 0:
         return "wrong", None, j.reason
     if not any(j.name in a.lines for a in h.answers):
@@ -150,29 +137,17 @@ def _state(posed: Posed, h: Heard, j: Judged) -> tuple[str, str | None, Said | N
         blamed = any(j.name in f.lines for f in h.explanation.findings)
         if not blamed and _is_zero(posed, h, j.name):
             return "wrong", None, said("lesson-void")
-        return "wrong", "right", EXPLAINED
+        return "wrong", "right", FOLLOWS
     if j.carried == j.wrong:
         blind = blindness(posed, h.contract, h.answers, j.name)
         if blind is None:
-            return "wrong", "right", EXPLAINED
+            return "wrong", "right", FOLLOWS
         return "blocked", "blocked", told("blind", why=blind)
     if j.undecided == j.wrong and not j.reason and _follows(posed, h, j.name):
         before = [n for n in posed.lesson.sources(j.name)[:-1] if n not in h.contract.arguments]
         reason = said("lesson-open", lines=before)
         return "blocked", "blocked", reason
-    return "wrong", "wrong" if j.undecided < j.wrong else None, j.reason or _wrong_in(j)
-
-
-def _wrong_in(j: Judged) -> Said:
-    return told("wrong-in", wrong=j.wrong, problems=j.asked)
-
-
-def _not_wrong(h: Heard, j: Judged) -> tuple[str, str | None, Said | None]:
-    if not j.everywhere:
-        return "absent", None, j.reason or told("not-everywhere")
-    if not j.decided:
-        return "undecided", None, told("undecided")
-    return "right", None, j.reason or (told("failed-on", share=h.lost) if h.lost else None)
+    return "wrong", "wrong" if j.undecided < j.wrong else None, why(j)
 
 
 def _is_zero(posed: Posed, h: Heard, name: str) -> bool:
@@ -184,38 +159,6 @@ def _follows(posed: Posed, h: Heard, name: str) -> bool:
     """Whether a line before it, which it is computed from, is wrong as well."""
     before = set(posed.lesson.sources(name, h.contract.arguments)) - {name}
     return any(j.wrong and j.name in before for j in h.judged)
-
-
-# Charges -------------------------------------------------------------------------------------------------------------
-
-
-def _charge(price: float, first: Sequence[Marked], marked: Sequence[Marked]) -> None:
-    """Takes a price from the points of the lines that hold a mistake, or that it makes wrong, then from others."""
-    left = price
-    for m in [*first, *(m for m in marked if m.state == "wrong"), *marked]:
-        taken = min(left, m.points)
-        m.points -= taken
-        left -= taken
-
-
-def _of_mistake(finding: Finding, marked: Sequence[Marked]) -> list[Marked]:
-    """The lines whose equation the mistake replaces, then those below it in the working."""
-    own = [m for m in marked if m.judged.name in finding.lines]
-    after = marked[marked.index(own[0]) :] if own else marked
-    return [*own, *(m for m in after if m.judged.wrong)]
-
-
-def _unnamed(posed: Posed, h: Heard, marked: Sequence[Marked]) -> list[Marked]:
-    """Lines without points whose own equation is wrong, and that make lines wrong which keep theirs."""
-    return [
-        m for m in marked
-        if m.worth == 0 and m.state == "wrong" and m.carried != "right"
-        and any(o.carried == "right" for o in _made_wrong(m, marked))
-    ]  # fmt: skip
-
-
-def _made_wrong(m: Marked, marked: Sequence[Marked]) -> list[Marked]:
-    return [o for o in marked[marked.index(m) + 1 :] if o.judged.wrong and o.worth > 0]
 
 
 # Records -------------------------------------------------------------------------------------------------------------
@@ -239,15 +182,7 @@ def _missing(function: str) -> Said:
 
 
 def _record(posed: Posed, h: Heard, m: Marked) -> LineRecord:
-    carried, reason = m.carried, m.reason
-    if reason == EXPLAINED:
-        named = [f.mistake for f in h.explanation.findings if m.judged.name in f.lines]
-        paid = m.worth * (1 - h.lost) - m.points > 1e-9
-        if named:
-            carried = "wrong"
-            reason = told("own-equation-once" if m.points > 0 else "own-equation", mistakes=named)
-        elif paid:
-            reason = told("follows-charged")
+    carried, reason = followed(m, h.explanation.findings, h.lost)
     return LineRecord(
         name=m.judged.name, function=h.contract.name, state=m.state, carried_forward=carried, points=m.points,
         max_points=m.worth, wrong_problems=m.judged.wrong, problems=m.judged.asked,

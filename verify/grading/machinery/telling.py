@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
-import numpy as np
-
 from verify.grading.answers import Answer
+from verify.grading.finding import Finding
+from verify.grading.judged import median_limit
 from verify.grading.lesson import NUMBER, Contract, Lesson
 from verify.grading.lesson_assignment import LessonAssignment
-from verify.grading.machinery.explaining import Finding
 from verify.grading.machinery.marking import Heard
 from verify.grading.machinery.posing import GRADED, JUDGED, Posed
 from verify.grading.machinery.texts import said
@@ -53,13 +52,12 @@ def first_wrong(record: GradeRecord, lesson: Lesson) -> str | None:
 
 def detection_limit(posed: Posed, heard: Sequence[Heard], *, float32: bool) -> float | None:
     """Median over the returned lines' entries of the smallest relative error that would have been seen."""
-    limits = [
-        (case.allowed(name, float32=float32) / case.truth[name].abs()).numpy().ravel()
+    return median_limit([
+        (case.truth[name].numpy().ravel(), case.allowed(name, float32=float32).numpy().ravel())
         for h in heard
         for name in h.contract.returns
         for _, case in posed.of(*GRADED)
-    ]
-    return float(np.median(np.concatenate(limits))) if limits else None
+    ])  # fmt: skip
 
 
 def raised_on(posed: Posed, came: Mapping[str, Sequence[Answer]]) -> list[Said]:

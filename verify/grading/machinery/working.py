@@ -104,6 +104,16 @@ class Case:
         """The kinks at which the problem lies."""
         return self._in_float64[1]
 
+    def with_choice(self, choice: Tensor) -> dict[str, Tensor]:
+        """The right lines with such derivatives at the kinks, 0 for one side's and 1 for the other's."""
+        return {name: line.value for name, line in self.bounded(FLOAT64, choice)[0].items()}
+
+    @cached_property
+    def sides(self) -> list[dict[str, Tensor]]:
+        """The lines with one side's derivatives at all kinks, then with the other side's at one after the other."""
+        each = torch.eye(self.kinks.count, dtype=torch.float64, device="cpu")
+        return [self.truth, *map(self.with_choice, each)]
+
     @cached_property
     def truth(self) -> dict[str, Tensor]:
         """Line -> its right value."""

@@ -11,8 +11,9 @@ from torch import Tensor
 from manual import work
 from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
+from verify.grading.finding import Finding
 from verify.grading.fixtures import Case
-from verify.lessons.network.findings import Finding, finding
+from verify.lessons.network.findings import finding
 from verify.lessons.network.right import is_finite
 from verify.lessons.network.texts import said
 from verify.problems.problem import Problem

@@ -16,7 +16,7 @@ from verify.grading.assignment import Assignment
 from verify.grading.fixtures import GRADED, Case, Fixture
 from verify.lessons.network.arranged import arranged, fails, views
 from verify.lessons.network.decoding import Decoder, Observed
-from verify.lessons.network.findings import Diagnosis, Finding, finding, findings_of, lines_of_mistake
+from verify.lessons.network.findings import Diagnosis, finding, findings_of, lines_of_mistake
 from verify.lessons.network.fitted import Throughout
 from verify.lessons.network.known import known
 from verify.lessons.network.logarithms import epsilon_in_log
@@ -34,7 +34,7 @@ from verify.lessons.network.texts import said
 from verify.lessons.network.walking import stepped_each_sample
 from verify.lessons.network.whole_norm import norm_of_all
 
-__all__ = ["Diagnosis", "Finding", "diagnose", "finding", "line_is_right", "lines_of_mistake"]
+__all__ = ["Diagnosis", "diagnose", "finding", "line_is_right", "lines_of_mistake"]
 
 
 def diagnose(fixture: Fixture, answers: Sequence[Answer]) -> Diagnosis:

@@ -1,34 +1,20 @@
-"""What a diagnosis finds: a mistake of the catalogue, the lines it stands in, and what is said of it."""
+"""What a diagnosis finds: a mistake of the catalogue, the lines it stands in, and what is said of it.
+
+A finding's lines are those of the deepest network of the run. Its texts are deck 000's, in rows: {delta} stands for the
+formula of δ(L).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from verify.grading.finding import Finding, instead
 from verify.lessons.network.fitted import Throughout
 from verify.lessons.network.hypothesis import Hypothesis
 from verify.lessons.network.mistakes import CATALOGUE, Variant, rank
 from verify.lessons.network.texts import form_of, mistake_text, said
 from verify.said import Said
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One mistake of a diagnosis. Its texts are deck 000's, in rows: {delta} stands for the formula of δ(L)."""
-
-    mistake: str
-    lines: tuple[str, ...]  # whose own equation is wrong, in the deepest network of the run
-    sentences: tuple[Said, ...]
-    wrong: str
-    right: str
-    only: tuple[str, ...] = ()  # the activations to which it is confined
-    number: float | None = None
-    also: tuple[str, ...] = ()  # mistakes that give the same numbers
-
-    @property
-    def says(self) -> str:
-        """The sentences, one after the other."""
-        return " ".join(s.text for s in self.sentences)
 
 
 @dataclass(frozen=True)
@@ -40,7 +26,7 @@ class Diagnosis:
     hypothesis: Hypothesis | None = None
     fails: tuple[Said, ...] = ()
 
-    def blames(self, name: str, L: int) -> bool:
+    def blames(self, name: str) -> bool:
         """Whether the line's own equation is among the wrong ones."""
         return any(name in f.lines for f in self.findings)
 
@@ -48,11 +34,6 @@ class Diagnosis:
         """With more findings, each mistake once."""
         known = {f.mistake for f in self.findings}
         return replace(self, findings=(*self.findings, *(f for f in more if f.mistake not in known)))
-
-    @property
-    def wrong_kinds(self) -> frozenset[str]:
-        """The kinds of line whose own equation the findings replace: delta below, delta output, dW, db, y."""
-        return frozenset(kind for f in self.findings for kind in CATALOGUE[f.mistake].kinds)
 
 
 def finding(
@@ -122,8 +103,7 @@ def findings_of(hypothesis: Hypothesis, others: Sequence[Hypothesis], depth: int
         number = next((v.number for v in chosen if v.number is not None), None)
         forms = {v.at: form_of(v) for v in chosen if v.form and not v.says}
         form = [*forms.values(), *([said("eta", number=number)] if number is not None else [])]
-        rest = set(hypothesis.mistakes) - {id}
-        also = {o for h in others for o in set(h.mistakes) - rest if rest <= set(h.mistakes)} - {id}
+        also = instead(id, hypothesis.mistakes, [h.mistakes for h in others])
         made.append(
             finding(
                 id, depth, only=only, form=form, number=number, also=tuple(sorted(also, key=rank)), variants=chosen
