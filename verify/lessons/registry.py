@@ -14,6 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
+
 from verify.errors import BadInput
 from verify.grading.assignment import Assignment, assignment_from
 from verify.grading.checks import shown
@@ -177,6 +179,20 @@ def lesson_named(name: Any, where: str) -> Lesson:
 
 
 # Examinations --------------------------------------------------------------------------------------------------------
+
+
+def encoded(assignment: AnyAssignment) -> bytes:
+    """An assignment as bytes, by which two can be told apart."""
+    return msgspec.json.encode(assignment)
+
+
+def decoded(data: bytes) -> AnyAssignment:
+    """The assignment that was encoded."""
+    if msgspec.json.decode(data)["lesson"] == NETWORK:
+        return msgspec.json.decode(data, type=Assignment)
+    from verify.grading.lesson_assignment import LessonAssignment
+
+    return msgspec.json.decode(data, type=LessonAssignment)
 
 
 def examination(assignment: AnyAssignment, seed: int | None = None) -> Examination:
