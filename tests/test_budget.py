@@ -16,6 +16,7 @@ from tests import exact
 from verify.benchmarks.measure import ORDINARY, WIDE, Measurement, measure_budget, random_problem
 from verify.bounds.bounded import unit_roundoff
 from verify.bounds.budget import FLOAT32, FLOAT64, bounded_working, budgets, lines_of, shared_budgets
+from verify.bounds.curves import curve
 from verify.errors import BadInput
 from verify.problems.lines import gradient_names, names
 from verify.problems.problem import Problem
@@ -80,11 +81,12 @@ def test_budgets_hold_against_50_digits(problem: Problem) -> None:
 
 
 def _at_a_kink(problem: Problem) -> bool:
-    """Where differences of 10⁻¹⁵ would see both sides of one."""
+    """Where an a lies so near a point at which pieces meet that differences of 10⁻¹⁵ would see both of them."""
     net = bounded_working(problem)
-    passes = lambda l: problem.activation if l < net.L else problem.output
-    watched = [l for l in net.a if passes(l) in ("relu", "leaky_relu", "elu")]
-    return any(bool((net.a[l].value.abs() <= 1e-9).any()) for l in watched)  # type: ignore[attr-defined]
+    passes = {l: problem.activation if l < net.L else problem.output for l in net.a}
+    curves = {l: curve(name, problem.constants) for l, name in passes.items() if name != "softmax"}
+    distances = [c.from_knots(net.a[l].value) for l, c in curves.items()]  # type: ignore[attr-defined]
+    return any(bool((far <= 1e-9).any()) for far in distances)
 
 
 def test_every_line_has_a_budget_of_its_own_shape() -> None:

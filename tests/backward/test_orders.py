@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch.autograd.function import once_differentiable
@@ -132,7 +134,7 @@ class Kept(Cube):
 
 
 class Once(Cube):
-    backward = staticmethod(once_differentiable(Cube.backward))
+    backward: Any = staticmethod(once_differentiable(Cube.backward))
 
 
 class Detached(Cube):

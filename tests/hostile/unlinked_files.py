@@ -1,9 +1,18 @@
-"""Fills the disk with files that have no name any more."""
+"""Fills the disk with files that have no name any more, and keeps them when it may open no more."""
+
+import errno
+import os
+import time
 
 kept = []
 while True:
-    kept.append(open("hostile", "wb", buffering=0))
-    __import__("os").unlink("hostile")
+    try:
+        kept.append(open("hostile", "wb", buffering=0))
+    except OSError as problem:
+        if problem.errno != errno.EMFILE:
+            raise
+        time.sleep(60)
+    os.unlink("hostile")
     kept[-1].write(bytes(4 << 20))
 
 
