@@ -19,6 +19,7 @@ from verify.errors import BadInput
 from verify.grading.record import GradeRecord, SaidRecord, encode, without_run
 from verify.grading.sentence import said
 from verify.grading.shown import level, shown_as
+from verify.language import speaking
 from verify.lessons.registry import decoded, encoded
 from verify.submissions import confined
 from verify.submissions.confined import Unread
@@ -47,6 +48,7 @@ class Sitting:
 
     sandbox: as `verify.isolation.choose` takes it. version: of the grader, as `version` says it of the one who asks.
     secret: whether the seed stays with the class: records then have none, and the digest of it.
+    language: of the pages; records have none.
     """
 
     assignment: AnyAssignment
@@ -55,6 +57,7 @@ class Sitting:
     device: str = "cpu"
     version: str = ""
     secret: bool = False
+    language: str = "en"
 
     @property
     def shown_seed(self) -> int | None:
@@ -192,7 +195,8 @@ def finished(record: GradeRecord, sitting: Sitting) -> Graded:
     """The record with what it was graded by, and the page, as they are written."""
     record.digests = {**record.digests, **sitting.digests()}
     record.seed = sitting.shown_seed
-    return Graded(encode(record), page(record, level(sitting.assignment)), _starved(record, sitting))
+    with speaking(sitting.language):
+        return Graded(encode(record), page(record, level(sitting.assignment)), _starved(record, sitting))
 
 
 def page(record: GradeRecord, level: str) -> bytes:
@@ -215,6 +219,6 @@ def version(device: str = "cpu") -> str:
     root = Path(__file__).parents[2]
     for path in sorted(path for package in _SOURCES for path in (root / package).rglob("*")):
         inside = path.relative_to(root)
-        if path.suffix in (".py", ".j2") and _NOT_GRADING.isdisjoint(inside.parts):
+        if path.suffix in (".py", ".j2", ".po") and _NOT_GRADING.isdisjoint(inside.parts):
             state.update(f"{inside.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()} ".encode())
     return state.hexdigest()

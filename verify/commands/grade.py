@@ -27,6 +27,7 @@ from verify.commands.command_line import OneLineCommand, allow, check_writable, 
 from verify.commands.grade_job import GradeJob, assignment_beside, check_known, cores
 from verify.commands.pytest_run import run
 from verify.errors import Interrupted
+from verify.language import language
 from verify.lessons.registry import read_any
 from verify.submissions.reading import Entry
 from verify.submissions.submission import shown
@@ -155,7 +156,7 @@ def _sitting(job: GradeJob, asked: AnyAssignment, gradebook: Gradebook) -> Sitti
     """What the class is graded by: the seed that is given, or the assignment's, or the gradebook's own."""
     given = job.seed if job.seed is not None else asked.seed if isinstance(asked.seed, int) else None
     seed = gradebook.seed() if given is None else given
-    return Sitting(asked, seed, job.sandbox, job.device, secret=given is None)
+    return Sitting(asked, seed, job.sandbox, job.device, secret=given is None, language=language())
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Condition, Thread
 from typing import Any
 
+from verify.language import tr
+
 _HOLD = 20.0  # s that a question for news is held open
 
 _SCRIPT = """
@@ -75,7 +77,7 @@ class Board:
             page, note, version = self.page, self.note, self.version
         extra = (
             f'<style>{_STYLE}</style><p id="watch-note" role="status" data-version="{version}" '
-            f'data-ended="{escape("the program has ended")}">{escape(note)}</p><script>{_SCRIPT}</script>'
+            f'data-ended="{escape(tr("the program has ended"))}">{escape(note)}</p><script>{_SCRIPT}</script>'
         )
         before, end, after = page.rpartition("</body>")
         page = f"{before}{extra}{end}{after}"

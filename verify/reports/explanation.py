@@ -11,30 +11,36 @@ from rich.text import Text
 
 from verify.grading.explain_record import ExplainRecord
 from verify.grading.record import WorkingLine
+from verify.language import noted, tr
 from verify.reports import graded_words as words
 from verify.reports.graded_pages import HTML, MARKDOWN
 from verify.reports.graded_terminal import as_text, problem, working_line
+from verify.reports.spoken import spoken_working
 
-TITLE = "A network worked by hand"
+TITLE = noted("A network worked by hand")
 _MARKDOWN_WIDTH = 100
 
 
 def show(record: ExplainRecord, out: Console) -> None:
     """Print the whole working."""
-    out.print(Text(TITLE, style="bold"))
+    record = spoken_working(record)
+    out.print(Text(tr(TITLE), style="bold"))
     for renderable in _everything(record, out.width):
         out.print(renderable)
 
 
 def as_html(record: ExplainRecord) -> str:
     """The working as one HTML file."""
-    return HTML.get_template("explain.html.j2").render(case=record, words=words, title=TITLE, parts=by_place(record))
+    record = spoken_working(record)
+    return HTML.get_template("explain.html.j2").render(
+        case=record, words=words, title=tr(TITLE), parts=by_place(record)
+    )
 
 
 def as_markdown(record: ExplainRecord) -> str:
     """The working as GitHub's Markdown."""
-    text = as_text(_everything(record, _MARKDOWN_WIDTH), _MARKDOWN_WIDTH)
-    return MARKDOWN.get_template("explain.md.j2").render(title=TITLE, text=text)
+    text = as_text(_everything(spoken_working(record), _MARKDOWN_WIDTH), _MARKDOWN_WIDTH)
+    return MARKDOWN.get_template("explain.md.j2").render(title=tr(TITLE), text=text)
 
 
 def by_place(record: ExplainRecord) -> list[tuple[str, list[WorkingLine]]]:
@@ -45,6 +51,6 @@ def by_place(record: ExplainRecord) -> list[tuple[str, list[WorkingLine]]]:
 def _everything(record: ExplainRecord, width: int) -> Iterator[RenderableType]:
     yield from problem(record, width)
     for place, lines in by_place(record):
-        yield Text(f"\n  {place}", style="dim")
+        yield Padding(Text(place, style="dim"), (1, 0, 0, 2), expand=False)
         for line in lines:
             yield from (Padding(r, (0, 0, 0, 2), expand=False) for r in working_line(line, "", width - 2, first=False))

@@ -13,8 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from verify.grading.record import GradeRecord, WorkingLine
+from verify.language import tr
 from verify.reports import graded_terminal, numbers, plain
 from verify.reports import graded_words as words
+from verify.reports.spoken import spoken
 
 _OUTPUT_LINES = {"html": 400, "markdown": 40}
 _MARKDOWN_WIDTH = 100
@@ -22,12 +24,12 @@ _MARKDOWN_WIDTH = 100
 
 def as_html(record: GradeRecord) -> str:
     """The report as one HTML file: nothing to load, nothing that runs."""
-    return HTML.get_template("graded.html.j2").render(_context(record, "html"))
+    return HTML.get_template("graded.html.j2").render(_context(spoken(record), "html"))
 
 
 def as_markdown(record: GradeRecord) -> str:
     """The report as GitHub's Markdown."""
-    return MARKDOWN.get_template("graded.md.j2").render(_context(record, "markdown"))
+    return MARKDOWN.get_template("graded.md.j2").render(_context(spoken(record), "markdown"))
 
 
 def _context(record: GradeRecord, kind: str) -> dict[str, Any]:
@@ -110,6 +112,7 @@ def _environment(finalize: Any, *, autoescape: bool) -> Environment:
         loader=PackageLoader("verify.reports"), undefined=StrictUndefined, autoescape=autoescape, finalize=finalize,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
+    found.globals["tr"] = tr
     found.filters |= {"matrix": matrix, "term": term, "yours": yours, "code": code, "fenced": fenced}
     return found
 
