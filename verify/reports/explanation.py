@@ -12,8 +12,10 @@ from rich.text import Text
 from verify.grading.explain_record import AnyExplainRecord, ExplainRecord
 from verify.grading.record import WorkingLine
 from verify.reports import graded_words as words
+from verify.reports import worked
 from verify.reports.graded_pages import HTML, MARKDOWN
 from verify.reports.graded_terminal import as_text, problem, working_line
+from verify.reports.texts import say
 
 _MARKDOWN_WIDTH = 100
 
@@ -31,9 +33,12 @@ def show(record: AnyExplainRecord, out: Console) -> None:
 
 def as_html(record: AnyExplainRecord) -> str:
     """The working as one HTML file."""
+    sizes = None if isinstance(record, ExplainRecord) else record.sizes
+    made = {step.name: step for step in worked.steps(record, sizes)}
     return HTML.get_template("explain.html.j2").render(
-        case=record, words=words, title=_title(record), parts=by_place(record)
-    )
+        case=record, words=words, title=_title(record), say=say, givens=worked.givens(record),
+        parts=[(place, [made[line.name] for line in lines]) for place, lines in by_place(record)],
+    )  # fmt: skip
 
 
 def as_markdown(record: AnyExplainRecord) -> str:
