@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
-from verify.grading.explain_record import AnyExplainRecord, ExplainRecord, LessonExplainRecord
+from verify.grading.explain_record import AnyExplainRecord, LessonExplainRecord
 from verify.grading.record import Counterexample, LessonCase, WorkingLine
 from verify.reports import graded_words as words
 from verify.reports import numbers
