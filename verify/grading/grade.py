@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from torch import Tensor
 
+from verify.grading import heat
 from verify.grading.answers import Answer, gradients_answer
 from verify.grading.assignment import Assignment
 from verify.grading.counterexample import counterexample
@@ -259,6 +260,7 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
         record.first_wrong_line = first_wrong(record, drawn, answers)
         wrong = bool(failed) or any(j.wrong for j in judged)
         record.counterexample = counterexample(drawn, answers, diagnosis) if wrong else None
+        record.heat = heat.of_network(record, drawn, answers, float32=float32)
     else:
         advise(record, told(drawn, answers, judged))
     record.state = state if run.state == "ok" else run.state

@@ -12,8 +12,10 @@ from rich.text import Text
 from verify.grading.explain_record import ExplainRecord
 from verify.grading.record import WorkingLine
 from verify.reports import graded_words as words
+from verify.reports import worked
 from verify.reports.graded_pages import HTML, MARKDOWN
 from verify.reports.graded_terminal import as_text, problem, working_line
+from verify.reports.texts import say
 
 TITLE = "A network worked by hand"
 _MARKDOWN_WIDTH = 100
@@ -28,7 +30,11 @@ def show(record: ExplainRecord, out: Console) -> None:
 
 def as_html(record: ExplainRecord) -> str:
     """The working as one HTML file."""
-    return HTML.get_template("explain.html.j2").render(case=record, words=words, title=TITLE, parts=by_place(record))
+    made = {step.name: step for step in worked.steps(record)}
+    return HTML.get_template("explain.html.j2").render(
+        case=record, words=words, title=TITLE, say=say, givens=worked.givens(record),
+        parts=[(place, [made[line.name] for line in lines]) for place, lines in by_place(record)],
+    )  # fmt: skip
 
 
 def as_markdown(record: ExplainRecord) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from verify.grading.answers import Answer
-from verify.grading.lesson import Contract
+from verify.grading.lesson import Contract, parameters
 from verify.grading.machinery.explaining import Explanation
 from verify.grading.machinery.posing import Posed, shows
 from verify.grading.machinery.working import Case
@@ -77,4 +77,5 @@ def _working_line(lesson, case: Case, answer: Answer, name: str) -> WorkingLine:
         expected=as_lists(case.truth[name]),
         yours=None if yours is None else handed(yours),
         differs=yours is not None and not case.is_right(name, yours),
+        sources=[p for p in parameters(lesson.lines[name].value) if p in lesson.inputs or p in lesson.lines],
     )
