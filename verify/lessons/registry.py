@@ -88,8 +88,8 @@ def _of_lesson(table: Mapping[str, Any], where: str, file: Path | None, folder: 
     from verify.grading.machinery.certificate import certify
 
     named = table.get("lesson")
-    beside = file is None and isinstance(named, str) and _FILE.fullmatch(named) is not None
-    source = source_of(_beside(named, where, folder), where) if beside else source_of(file) if file else None
+    beside = named if file is None and isinstance(named, str) and _FILE.fullmatch(named) else ""
+    source = source_of(_beside(beside, where, folder), where) if beside else source_of(file) if file else None
     if source is None:
         found = lesson_named(named, where)
     else:

@@ -143,7 +143,7 @@ def _line(line, yours, functions, known, draw):
     def at(index, step):
         moved = np.array(known[by], dtype=float)
         moved[index] += step
-        there = _arguments("", about, {**known, by: moved if moved.shape else float(moved)})
+        there = _arguments("", about, {**known, by: moved if moved.shape else float(moved)}) or ()
         return _objective(_parts(function(*map(_handed, there)), about["returns"]), objective, known)
 
     found = [(index, *_derivative(lambda step, index=index: at(index, step))) for index in _some(yours.shape, draw)]
