@@ -212,7 +212,7 @@ def _explain(asked: dict[str, Any], files: Files) -> int:
 
     job = ExplainJob(**{**asked, **({"layers": layers_of(asked["layers"])} if "layers" in asked else {})})
     job.check()
-    from verify.grading.explain import explain
+    from verify.lessons.network.cases.explain import explain
     from verify.reports import explanation, terminal
 
     record = explain(job)

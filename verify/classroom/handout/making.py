@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from verify.errors import BadInput
 from verify.grading.assignment import NUMBERED_LINES, Assignment
-from verify.grading.terms import LOSSES, forward_formula
+from verify.lessons.network.cases.terms import LOSSES, forward_formula
 from verify.problems.headings import in_english, titles
 from verify.problems.lines import STEP, Place, place
 

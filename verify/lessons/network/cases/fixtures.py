@@ -21,10 +21,10 @@ from torch import Tensor
 from manual import SLIDES, Equations, Working, backward, work
 from verify.bounds.bounded import Bounded
 from verify.bounds.budget import FLOAT32, FLOAT64, bounded_working, lines_of
-from verify.grading import drawing
 from verify.grading.assignment import Assignment
-from verify.grading.drawing import Shape, penalty, square_of, units_of, within
-from verify.grading.ladder import ladder
+from verify.lessons.network.cases import drawing
+from verify.lessons.network.cases.drawing import Shape, penalty, square_of, units_of, within
+from verify.lessons.network.cases.ladder import ladder
 from verify.lessons.network.mistakes import CATALOGUE, Variant, equations_with
 from verify.problems.lines import gradient_names
 from verify.problems.problem import Problem
@@ -43,7 +43,7 @@ class Case:
     """A problem of the run with its right answers, each with its budget in float64 and in float32."""
 
     problem: Problem
-    role: str  # state | rung | general | kink | large; wide (`verify.grading.wide`), in none of the fixture
+    role: str  # state | rung | general | kink | large; wide (`judging/wide.py`), in none of the fixture
 
     @cached_property
     def working(self) -> Working:
