@@ -6,6 +6,9 @@ Exit code 0 where all agree, 1 where a line disagrees, 2 for bad input, with one
 With SUBMISSION, a .py file, notebook, folder or archive: graded, and what is wrong explained. Exit code 0 correct,
 1 any other state, 2 a bad command or assignment, 3 where the grader itself failed.
 
+With --watch as well: graded again at every save, in the terminal, or with --html (and no FILE) as a page for this
+machine alone. Ctrl-C ends it.
+
 With --explain: a small problem worked line by line, with the slides' equations and their numbers.
 """
 
@@ -32,6 +35,7 @@ WIDTH = 100  # of a report that goes to a file
 LAYERS = ",".join(map(str, DEFAULT.layers))
 OUTPUTS = {"json", "html", "markdown"}
 OF_SUBMISSION = {"assignment", "lesson", "sandbox", "seed", "device", "show", *OUTPUTS}
+OF_WATCH = {"watch", "html", *OF_SUBMISSION} - {"json", "markdown"}
 OF_PROBLEM = {"layers", "batch", "activation", "output", "loss", "lam", "assignment", "seed"}
 OF_EXPLAIN = {"explain", *OF_PROBLEM, *OUTPUTS}
 OF_MAIN_JOB = {*Job.__struct_fields__, *OUTPUTS}
@@ -67,9 +71,23 @@ Show = Annotated[
     str | None,
     typer.Option(metavar="LEVEL", help="of a submission's report: nothing, states, hints, case; else the assignment's"),
 ]
+Watched = Annotated[bool, typer.Option("--watch", help="of a submission: grade again at every save")]
+# With --watch, --html is this one and names no file.
+Page = Annotated[bool, typer.Option("--page", hidden=True)]
 
 
-@app.command(cls=OneLineCommand, help=__doc__)
+class CompareCommand(OneLineCommand):
+    """Takes --html beside --watch for the page that loads itself again."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if "--watch" in args:
+            if any(arg.startswith("--html=") for arg in args):
+                raise BadInput("--html with --watch names no file: it is a page for this machine alone")
+            args = ["--page" if arg == "--html" else arg for arg in args]
+        return super().parse_args(ctx, args)
+
+
+@app.command(cls=CompareCommand, help=__doc__)
 def compare(
     context: typer.Context,
     submission: SubmissionPath = None,
@@ -93,19 +111,26 @@ def compare(
     sandbox: SandboxName = "auto",
     explain: Explain = False,
     show: Show = None,
+    watch: Watched = False,
+    page: Page = False,
 ) -> int:
     files = Files(json, html, markdown)
     files.check()
-    options = [name for name in given(context) if name != "submission"]
+    options = ["html" if name == "page" else name for name in given(context) if name != "submission"]
+    if page and not watch:
+        raise BadInput("--page goes with --watch alone; --html FILE writes the report as a page")
     if explain:
         if submission is not None:
             raise BadInput("--explain works a problem of its own; allowed is either --explain or a SUBMISSION")
         allow(options, OF_EXPLAIN, "--explain")
         return _explain({name: context.params[name] for name in options if name in OF_PROBLEM}, files)
     if submission is not None:
-        allow(options, OF_SUBMISSION, "a SUBMISSION")
+        allow(options, OF_WATCH if watch else OF_SUBMISSION, "--watch" if watch else "a SUBMISSION")
         drawn = seed if "seed" in options else None
-        return _grade(OneJob(submission, assignment, sandbox, drawn, device, show, lesson), files)
+        job = OneJob(submission, assignment, sandbox, drawn, device, show, lesson)
+        return _watch(job, page) if watch else _grade(job, files)
+    if watch:
+        raise BadInput("--watch: there is nothing to watch; allowed is a SUBMISSION before it")
     allow(options, OF_MAIN_JOB, "the main job, which has no SUBMISSION")
     job = Job(
         layers_of(layers), batch, activation, output, loss, lam, data, sweep, seed, device, dtype, exact,
@@ -190,6 +215,12 @@ def _grade(job: OneJob, files: Files) -> int:
         record = grade_one(job)
     _write_grade(record, files)
     return exit_code(record)
+
+
+def _watch(job: OneJob, page: bool) -> int:
+    from verify.commands.watch_report import run
+
+    return run(job, page=page)
 
 
 def _write_grade(record: GradeRecord, files: Files) -> None:
