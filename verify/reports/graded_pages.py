@@ -12,8 +12,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from verify import plain
 from verify.grading.record import GradeRecord, WorkingLine
-from verify.reports import graded_terminal, numbers, plain
+from verify.reports import graded_terminal, numbers
 from verify.reports import graded_words as words
 
 _OUTPUT_LINES = {"html": 400, "markdown": 40}
