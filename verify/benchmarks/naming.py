@@ -23,8 +23,8 @@ from verify.benchmarks.tables import Goal, Settings, Table, at_least, at_most, n
 from verify.benchmarks.trusted import run_trusted
 from verify.errors import BadInput
 from verify.grading.assignment import Assignment
+from verify.grading.machinery.posing import GRADED
 from verify.grading.record import GradeRecord
-from verify.lessons.network.cases.fixtures import GRADED
 from verify.lessons.network.grade import Examination, examination, grade
 
 # Programs of each kind: all of them, and where that takes long, as many; quick is a glance.

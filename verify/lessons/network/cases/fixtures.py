@@ -22,6 +22,7 @@ from manual import SLIDES, Equations, Working, backward, work
 from verify.bounds.bounded import Bounded
 from verify.bounds.budget import FLOAT32, FLOAT64, bounded_working, lines_of
 from verify.grading.assignment import Assignment
+from verify.grading.machinery.posing import GRADED
 from verify.lessons.network.cases import drawing
 from verify.lessons.network.cases.drawing import Shape, penalty, square_of, units_of, within
 from verify.lessons.network.cases.ladder import ladder
@@ -30,8 +31,6 @@ from verify.problems.lines import gradient_names
 from verify.problems.problem import Problem
 
 # The problems that have one right answer; those at kinks have many, and count as well.
-GRADED = ("state", "rung", "general")
-JUDGED = (*GRADED, "kink")
 _GENERAL = 18
 _REDRAWS = 4
 _FEW = 10_000  # entries
