@@ -1,8 +1,8 @@
 """The language of what people read: English as it stands in the code, or another one from its catalogue.
 
-A catalogue is `languages/LANGUAGE.po`, read as it is: nothing has to be compiled. It has three kinds of entries. Texts
-of reports have their English as id. Sentences of records have their key as context ("said:…", "lesson:…" for those that
-an assignment's words turn), for records are without a language. Formulas with words in them have the context "formula".
+A catalogue is `languages/LANGUAGE.po`, read as it is: nothing has to be compiled. Texts of reports have their English
+as id. Sentences of records, which are without a language, have their key as context: "said:…", or "lesson:…" where an
+assignment's words turn them; those of pages have theirs, "page:…". Words in formulas have the context "formula".
 What a catalogue lacks is said in English. The language is one for the process: `speak` chooses it.
 """
 
@@ -18,13 +18,14 @@ from verify.errors import BadInput
 from verify.said import Value, filled, listed
 
 __all__ = [
-    "CATALOGUES", "LANGUAGES", "by_key", "in_chinese", "language", "noted", "of_environment", "phrase", "phrases",
-    "speak", "speaking", "tr",
+    "CATALOGUES", "LANGUAGES", "by_key", "in_chinese", "language", "listing", "noted", "of_environment", "phrase",
+    "phrases", "speak", "speaking", "tr",
 ]  # fmt: skip
 
 LANGUAGES = ("en", "zh")
 CATALOGUES = Path(__file__).with_name("languages")
 FORMULA = "formula"
+_KEYED = ("said:", "lesson:", "page:")
 
 _spoken = "en"
 
@@ -119,4 +120,4 @@ def _texts(name: str) -> Mapping[tuple[str, str], str]:
 
 @functools.cache
 def _keyed(name: str) -> Mapping[str, str]:
-    return {context: text for (context, _), text in _texts(name).items() if context.startswith(("said:", "lesson:"))}
+    return {context: text for (context, _), text in _texts(name).items() if context.startswith(_KEYED)}

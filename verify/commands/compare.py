@@ -267,7 +267,7 @@ def _worked(job: ExplainJob, options: Iterable[str]) -> AnyExplainRecord:
 
     asked = read_any(job.assignment, job.lesson)
     if isinstance(asked, Assignment):
-        from verify.grading.explain import explain
+        from verify.lessons.network.cases.explain import explain
 
         return explain(job)
     allow(options, OF_LESSON, f"--explain of the lesson {asked.lesson}")

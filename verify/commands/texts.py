@@ -47,9 +47,11 @@ def _of_reports() -> Iterator[Text]:
 
 def _of_records() -> Iterator[Text]:
     from verify.lessons.network.english import COMMON, LESSON
+    from verify.reports.texts import TEXTS as PAGES
 
     yield from (Text(f"lesson:{key}", text) for key, text in LESSON.items())
     yield from (Text(f"said:{key}", text) for key, text in COMMON.items())
+    yield from (Text(f"page:{key}", text) for key, text in PAGES.items())
 
 
 def _of_lessons() -> Iterator[Text]:

@@ -38,6 +38,7 @@ _SCRIPT = """
   }
 })();
 """
+_POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
 _STYLE = (
     "#watch-note{position:fixed;right:1rem;bottom:1rem;margin:0;padding:.3rem .8rem;border-radius:.4rem;"
     "background:#333;color:#fff;font:.9rem/1.4 system-ui,sans-serif}@media print{#watch-note{display:none}}"
@@ -79,7 +80,8 @@ class Board:
             f'<style>{_STYLE}</style><p id="watch-note" role="status" data-version="{version}" '
             f'data-ended="{escape(tr("the program has ended"))}">{escape(note)}</p><script>{_SCRIPT}</script>'
         )
-        before, end, after = page.rpartition("</body>")
+        # The header's policy takes the place of the page's own, which lets no script run.
+        before, end, after = _POLICY.sub("", page).rpartition("</body>")
         page = f"{before}{extra}{end}{after}"
         hashes = " ".join(f"'sha256-{_digest(script)}'" for script in re.findall(r"<script>(.*?)</script>", page, re.S))
         return page, (

@@ -11,64 +11,47 @@ from rich.text import Text
 
 from verify.grading.explain_record import AnyExplainRecord, ExplainRecord
 from verify.grading.record import WorkingLine
-from verify.language import noted, tr
+from verify.language import phrase, tr
 from verify.reports import graded_words as words
 from verify.reports import worked
 from verify.reports.graded_pages import HTML, MARKDOWN
 from verify.reports.graded_terminal import as_text, problem, working_line
-<<<<<<< HEAD
 from verify.reports.spoken import spoken_working
-
-TITLE = noted("A network worked by hand")
-=======
 from verify.reports.texts import say
 
->>>>>>> main
 _MARKDOWN_WIDTH = 100
 
 
 def _title(record: AnyExplainRecord) -> str:
-    return f"{'A network' if isinstance(record, ExplainRecord) else record.title.split(':')[0]} worked by hand"
+    if isinstance(record, ExplainRecord):
+        return tr("A network worked by hand")
+    return tr("{what} worked by hand", what=phrase("title", record.title.split(":")[0]))
 
 
 def show(record: AnyExplainRecord, out: Console) -> None:
     """Print the whole working."""
-<<<<<<< HEAD
     record = spoken_working(record)
-    out.print(Text(tr(TITLE), style="bold"))
-=======
     out.print(Text(_title(record), style="bold"))
->>>>>>> main
     for renderable in _everything(record, out.width):
         out.print(renderable)
 
 
 def as_html(record: AnyExplainRecord) -> str:
     """The working as one HTML file."""
-<<<<<<< HEAD
     record = spoken_working(record)
-    return HTML.get_template("explain.html.j2").render(
-        case=record, words=words, title=tr(TITLE), parts=by_place(record)
-    )
-=======
     sizes = None if isinstance(record, ExplainRecord) else record.sizes
     made = {step.name: step for step in worked.steps(record, sizes)}
     return HTML.get_template("explain.html.j2").render(
         case=record, words=words, title=_title(record), say=say, givens=worked.givens(record),
         parts=[(place, [made[line.name] for line in lines]) for place, lines in by_place(record)],
     )  # fmt: skip
->>>>>>> main
 
 
 def as_markdown(record: AnyExplainRecord) -> str:
     """The working as GitHub's Markdown."""
-<<<<<<< HEAD
-    text = as_text(_everything(spoken_working(record), _MARKDOWN_WIDTH), _MARKDOWN_WIDTH)
-    return MARKDOWN.get_template("explain.md.j2").render(title=tr(TITLE), text=text)
-=======
+    record = spoken_working(record)
     text = as_text(_everything(record, _MARKDOWN_WIDTH), _MARKDOWN_WIDTH)
     return MARKDOWN.get_template("explain.md.j2").render(title=_title(record), text=text)
->>>>>>> main
 
 
 def by_place(record: AnyExplainRecord) -> list[tuple[str, list[WorkingLine]]]:

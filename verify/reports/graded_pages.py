@@ -11,9 +11,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from verify import plain
 from verify.grading.record import GradeRecord
 from verify.language import language, tr
-from verify.reports import graded_terminal, person, plain
+from verify.reports import graded_terminal, person
 from verify.reports import graded_words as words
 from verify.reports.spoken import spoken
 

@@ -15,8 +15,8 @@ from verify.grading.record import (
     WorkingLine,
 )
 from verify.language import language, noted, tr
+from verify.plain import cut, visible
 from verify.reports import numbers
-from verify.reports.plain import cut, visible
 from verify.submissions.submission import typed
 
 # state of a submission: its headline, and in words what it means.

@@ -13,7 +13,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from verify.language import tr
-from verify.reports.plain import cut, visible
+from verify.plain import cut, visible
 
 DIGITS = 5
 MOST_DIGITS = 17

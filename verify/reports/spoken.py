@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from verify.grading.explain_record import ExplainRecord
+from verify.grading.explain_record import AnyExplainRecord
 from verify.grading.record import FindingRecord, GradeRecord, LessonRecord, LineRecord, SaidRecord, WorkingLine
 from verify.language import FORMULA, by_key, language, listing, noted, phrase, phrases, tr
 from verify.lessons.network.words import Words
@@ -32,7 +32,7 @@ def spoken(record: GradeRecord) -> GradeRecord:
         advice=_all(record, record.advice, record.advice_said),
         raised=_all(record, record.raised, record.raised_said),
         counterexample=_case(record),
-    )  # type: ignore[return-value]
+    )
 
 
 def place(text: str) -> str:
@@ -152,7 +152,7 @@ def title(text: str) -> str:
     return f"{phrase('title', head)}{colon and tr(': ')}{rest}"
 
 
-def spoken_working(record: ExplainRecord) -> ExplainRecord:
+def spoken_working(record: AnyExplainRecord) -> AnyExplainRecord:
     """A worked problem as it is told."""
     return msgspec.structs.replace(
         record,
