@@ -8,7 +8,7 @@ from itertools import pairwise
 import msgspec
 
 from verify.errors import BadInput
-from verify.grading.assignment import ACTIVATIONS, LOSSES, OUTPUTS
+from verify.problems.written import ACTIVATIONS, LOSSES, OUTPUTS, PENALTIES
 
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float64", "float32")
@@ -61,8 +61,8 @@ def check_names(activation: str, output: str, loss: str) -> None:
     """BadInput for an unknown activation, output or loss, or an output and loss that are no pair."""
     check_known("activation", activation, ACTIVATIONS)
     check_known("output", output, OUTPUTS)
-    check_known("loss", loss, LOSSES)
-    outputs = {"cross-entropy": ("softmax",), "binary-cross-entropy": ("sigmoid",)}.get(loss, ACTIVATIONS)
+    check_known("loss", loss, tuple(LOSSES))
+    outputs = LOSSES[loss].outputs
     if output not in outputs:
         raise BadInput(f"output {output!r} with loss {loss!r}: allowed with {loss} is {', '.join(outputs)}")
 
@@ -71,6 +71,11 @@ def check_lam(lam: float) -> None:
     """BadInput for a λ that is negative or not finite."""
     if not 0 <= lam < math.inf:
         raise BadInput(f"lam {lam!r}: allowed is a finite number, 0 or more")
+
+
+def check_penalty(penalty: str) -> None:
+    """BadInput for a penalty that is not known."""
+    check_known("penalty", penalty, tuple(PENALTIES))
 
 
 def check_layers(layers: tuple[int, ...]) -> None:

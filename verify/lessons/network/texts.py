@@ -19,9 +19,10 @@ _KNOWN = {
     "factor-1/N": "Every entry of your {line} is 1/N times the expected one, N being the size of the batch.",
     "factor-K": "Every entry of your {line} is K times the expected one, K being the number of outputs.",
     "factor-1/K": "Every entry of your {line} is 1/K times the expected one, K being the number of outputs.",
-    "parts-data": "Your {line} is {data} times the data's part plus {decay} times λW; the first factor should be 1.",
-    "parts-decay": "Your {line} is {data} times the data's part plus {decay} times λW; the second factor should be 1.",
-    "parts": "Your {line} is {data} times the data's part plus {decay} times λW; both factors should be 1.",
+    "parts-data": "Your {line} is {data} times the data's part plus {decay} times {λ}W; the first factor should be 1.",
+    "parts-decay": "Your {line} is {data} times the data's part plus {decay} times {λ}W; the second factor should be "
+                   "1.",
+    "parts": "Your {line} is {data} times the data's part plus {decay} times {λ}W; both factors should be 1.",
     # conditions
     "with-more-samples": "with more than one sample (N > 1)",
     "with-one-sample": "with one sample (N = 1)",
