@@ -124,7 +124,7 @@ def assignment_from(table: Mapping[str, Any], source: str, folder: Path | None =
     problem = _pairing_problem(assignment) or _points_problem(assignment)
     if problem:
         raise BadInput(f"{source}: {problem}")
-    return beside.filled(assignment, folder, source)
+    return beside.filled(assignment, folder, source, ("gradients(W, b, x, t, activation, lam)",), beside.HERE)
 
 
 # The keys ------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ forward; it never decides whether a line is right.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,8 +15,10 @@ import msgspec
 import numpy as np
 from torch import Tensor
 
+from verify.grading import heat
 from verify.grading.answers import Answer, gradients_answer
 from verify.grading.assignment import Assignment
+from verify.grading.beside import given
 from verify.grading.counterexample import counterexample
 from verify.grading.fixtures import JUDGED, Case, Fixture, fixture
 from verify.grading.functions import ETA, Heard, judge_functions
@@ -140,7 +142,7 @@ def grade_submission(
     """Run one submission in its sandbox and grade what comes back. Raises IsolationError where the sandbox fails."""
     a = exam.assignment
     limits = Limits(time_limit=a.time_limit, cpu_limit=a.cpu_limit, memory_mib=a.memory_mib)
-    prepared = _prepared(submission, a)
+    prepared = given(submission, a)
     ran = run_isolated(prepared, exam.calls, limits=limits, backend=a.offer, device=device, sandbox=sandbox)
     record = grade(submission.name, ran, exam)
     if a.forward_only == "wrong" and a.points.gradients > 0 and record.state in ("correct", "undecided"):
@@ -148,12 +150,6 @@ def grade_submission(
     advise(record, passed_over(submission, ran))
     record.digests = {"submission": submission.digest, "assignment": a.digest()}
     return record
-
-
-def _prepared(submission: Submission, a: Assignment) -> Submission:
-    """The submission with what the assignment gives it: files, which its own do not replace, and an adapter."""
-    files = {**submission.files, **a.files.contents}
-    return replace(submission, files=files, adapter=a.adapter.source, needs=a.adapter.needs)
 
 
 def _ask_wide(record: GradeRecord, submission: Submission, wide: Wide, sandbox: Sandbox, device: str) -> None:
@@ -259,6 +255,7 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
         record.first_wrong_line = first_wrong(record, drawn, answers)
         wrong = bool(failed) or any(j.wrong for j in judged)
         record.counterexample = counterexample(drawn, answers, diagnosis) if wrong else None
+        record.heat = heat.of_network(record, drawn, answers, float32=float32)
     else:
         advise(record, told(drawn, answers, judged))
     record.state = state if run.state == "ok" else run.state

@@ -1,0 +1,89 @@
+"""What the pages say of their own, by key: headings, hints, captions. A record's sentences bring their own words."""
+
+from __future__ import annotations
+
+from verify.said import Value, saying
+
+PERSON = {
+    "what-is-wrong": "What is wrong",
+    "first-wrong": "The first wrong line is {line}.",
+    "equation": "line",
+    "yours": "yours",
+    "right": "right",
+    "slides": "slides",
+    "hint": "Hint",
+    "hint-missing": "Something of the right equation is missing in yours, where the □ stands.",
+    "hint-extra": "Yours has something that does not belong there.",
+    "hint-sign": "The two are alike except for a sign.",
+    "hint-order": "Both have the same parts, in another order.",
+    "hint-other": "The two differ in the marked part: what does it stand for, and which layer is it of?",
+    "hint-work": "Work {line} out by hand for the smallest case below, and compare each number with yours.",
+    "answer": "Show the answer",
+    "mistake-id": "name in the catalogue: {mistake}",
+    "where": "where",
+    "also": "also",
+    "failed-on-some": "On some problems the program failed, among them:",
+    "smallest-case": "The smallest case that shows it",
+    "work-it": "Work it by hand. Point at a number, tap it or move to it with the Tab key: its equation stands at the "
+               "lower edge of the window.",
+    "failed-here": "Here the program failed:",
+    "first-differs": "the first of yours that differs",
+    "differs": "differs",
+    "agrees": "yours agrees",
+    "not-handed-over": "not handed over",
+    "from": "from",
+    "given": "given",
+    "entry": "{symbol}, row {row}, column {column}",
+    "entry-of-vector": "{symbol}, entry {number}",
+    "slope": "{symbol} is {value} there, and {formula}",
+    "where-it-shows": "Where it shows",
+    "line-by-line": "Line by line: what costs which points",
+    "lost": "You lost {points} of {most} points:",
+    "lost-none": "No points are lost.",
+    "line": "line",
+    "points": "points",
+    "state": "state",
+    "why": "why",
+    "advice": "Advice, without points",
+    "printed": "What the program printed",
+    "lines-printed": "{lines:line}",
+    "lines-more": "… and {lines:more line}",
+    "reproduce": "Do it again",
+    "reproduce-command": "The same report, with the file of the assignment:",
+    "reproduce-numbers": "The smallest case with your own program, to paste into Python:",
+    "judged": "How it was judged",
+    # drawings
+    "network-drawn": "The network of this case, {units} units, with its weights.",
+    "lines-drawn": "The lines of this case: each follows from those above it.",
+    "network-wrong": "Marked in red and dashed: {line}, the first line of yours that differs.",
+    # heat maps
+    "heat": "The whole line at a glance",
+    "heat-of": "{line} on a larger problem of this run, {rows} × {columns}: one square per entry.",
+    "heat-cut": "{line} on a larger problem of this run, {rows} × {columns}: one square per entry; shown are {shown} "
+                "from row {row} and column {column} on.",
+    "heat-yours": "yours",
+    "heat-expected": "expected",
+    "heat-error": "error / budget",
+    "heat-range": "from {low:.3g} (blue) to {high:.3g} (orange)",
+    "heat-no-number": "no number at all",
+    "heat-all": "All {entries:entry} are off.",
+    "heat-off": "{wrong} of {entries:entry} are off.",
+    "heat-row": "They stand in row {number} alone.",
+    "heat-column": "They stand in column {number} alone.",
+    "heat-shape": "The shapes differ, so that the entries cannot be compared: yours is {yours}, expected is "
+                  "{expected}.",
+    "heat-key": "How many times its budget the error is:",
+    "heat-x": "no number",
+    "key-within": "at most 1: rounding can explain it",
+    "key-between": "{low} to {high}",
+    "key-beyond": "more than {low}",
+}  # fmt: skip
+
+TEXTS = {**PERSON}
+
+_said = saying(TEXTS)
+
+
+def say(key: str, **values: Value) -> str:
+    """The text of that key with its values. KeyError for a key that is none."""
+    return _said(key, **values).text if values else TEXTS[key]
