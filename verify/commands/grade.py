@@ -21,11 +21,11 @@ import typer
 from verify.classroom.class_record import ClassRecord
 from verify.classroom.classroom import Classroom, Graders, Report, local
 from verify.classroom.exports import FORMATS, export
+from verify.classroom.grade_job import GradeJob, assignment_beside, check_known, cores
 from verify.classroom.gradebook import Gradebook
 from verify.classroom.roster import Roster, read_roster
 from verify.classroom.sitting import Sitting
 from verify.commands.command_line import OneLineCommand, allow, check_writable, given, whole, write_text
-from verify.commands.grade_job import GradeJob, assignment_beside, check_known, cores
 from verify.commands.pytest_run import run
 from verify.errors import Interrupted
 from verify.lessons.registry import read_any
