@@ -13,10 +13,10 @@ from markupsafe import Markup
 from verify.classroom.class_record import ClassRecord, Group, Student, number
 from verify.classroom.gradebook import Row
 from verify.grading.record import FindingRecord
+from verify.plain import visible
 from verify.reports import formula, inline
 from verify.reports import graded_words as words
 from verify.reports.graded_pages import HTML
-from verify.reports.plain import visible
 from verify.reports.texts import say
 from verify.submissions.submission import typed
 
