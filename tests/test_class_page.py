@@ -1,4 +1,4 @@
-"""The page of a class: what it says, that it stays small, that nothing of a student's is obeyed, and where it is written."""
+"""The page of a class: what it says, that it stays small, that nothing of a student's is obeyed, where it is written."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ def test_mistakes_are_ranked_and_explained_and_everybody_has_a_link() -> None:
     text = " ".join(read(html).split())
     order = [
         "hw 3", "5 submissions", "wrong", "correct", "timeout", "did not finish within the assignment",
-        "2 of 5 : δ is t − y for y − t.", "δ(L) = t − y", "δ(L) = y − t", "1 of 5 : The mean is missing.", "mean-missing",
+        "2 of 5 : δ is t − y for y − t.", "δ(L) = t − y", "δ(L) = y − t", "1 of 5 : The mean is missing.",
+        "mean-missing",
         "eve.py : timeout , did not finish", "Bob 王", "The slowest", "ann.py : 3.00 s", "Handed in nothing", "Finn",
     ]  # fmt: skip
     at = 0
