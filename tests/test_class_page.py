@@ -1,4 +1,4 @@
-"""The page of a class: what it says, that it stays small, that nothing of a student's is obeyed, where it is written."""
+"""The page of a class: what it says, that it stays small, that nothing of a student's is obeyed, where it lies."""
 
 from __future__ import annotations
 
