@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 # Colours to draw with, and the page's names of them.
 INK, SOFT, LINE, GOOD, BAD, OPEN, BAND = "#010203", "#010204", "#010205", "#010206", "#010207", "#010208", "#010209"
 _NAMES = {INK: "ink", SOFT: "soft", LINE: "line", GOOD: "good", BAD: "bad", OPEN: "open", BAND: "band"}
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": "backproof", "text.color": INK, "axes.labelcolor": SOFT,
     "axes.edgecolor": LINE, "xtick.color": SOFT, "ytick.color": SOFT, "axes.spines.top": False,
     "axes.spines.right": False, "grid.color": LINE, "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"],
