@@ -15,12 +15,11 @@ from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
 from manual import ACTIVATIONS, Constants
+from verify.problems.choices import LOSSES, PAIRS
 from verify.problems.problem import Problem
-from verify.problems.written import LOSSES as WRITTEN
 from verify.problems.written import PENALTIES
 
 LAMBDAS = (0.0, 1.0, 0.5, 0.001, 1e-6)
-LOSSES = tuple(WRITTEN)
 SCALES = (1.0, 0.1, 10.0, 1e-3)
 
 whole = st.integers(-3, 3).map(float)
@@ -54,7 +53,7 @@ def problems(
 ) -> Problem:
     """Any network of those activations and losses: its weights are multiplied by one of the scales."""
     loss = draw(st.sampled_from(losses))
-    output = draw(st.sampled_from(WRITTEN[loss].outputs))
+    output = draw(st.sampled_from(PAIRS[loss]))
     layers = draw(st.lists(st.integers(1, widest), min_size=depth[0] + 1, max_size=depth[1] + 1))
     samples = draw(st.integers(1, most_samples))
     scale = draw(st.sampled_from(scales))

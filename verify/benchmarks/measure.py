@@ -14,9 +14,9 @@ from torch import Generator
 
 from manual import ACTIVATIONS
 from verify.bounds.comparison import Comparison, Verdict
+from verify.problems.choices import LOSSES, PAIRS
 from verify.problems.problem import Problem
-from verify.problems.samples import CPU, LAMBDAS, LOSSES, Shape, sample, seeded
-from verify.problems.written import LOSSES as WRITTEN
+from verify.problems.samples import CPU, LAMBDAS, Shape, sample, seeded
 from verify.problems.written import PENALTIES
 from verify.witnesses.against import autograd_witness, detection_limit, manual_witness, set_against, shared_rounding
 
@@ -70,7 +70,7 @@ def random_problem(generator: Generator, scales: tuple[float, float]) -> Problem
     """One to four layers of 1 to 12 units, 1 to 8 samples, any activation, loss and λ, weights of a random scale."""
     pick = lambda low, high: int(torch.randint(low, high + 1, (), generator=generator, device=CPU))
     loss = LOSSES[pick(0, len(LOSSES) - 1)]
-    outputs = WRITTEN[loss].outputs
+    outputs = PAIRS[loss]
     output = outputs[pick(0, len(outputs) - 1)]
     shape = Shape("random", tuple(pick(1, 12) for _ in range(pick(2, 5))), pick(1, 8))
     low, high = (torch.log10(torch.tensor(v, dtype=torch.float64, device=CPU)) for v in scales)

@@ -24,8 +24,8 @@ import typer
 from verify.commands.command_line import OneLineCommand, allow, check_writable, given, real, whole, write_text
 from verify.commands.one_submission import OneJob, exit_code, grade_one
 from verify.errors import BadInput
+from verify.problems.choices import LOSSES
 from verify.problems.job import Job, layers_of
-from verify.problems.written import LOSSES
 
 if TYPE_CHECKING:  # torch and the renderers take seconds to import: bad input and --help need neither
     from verify.grading.explain_record import AnyExplainRecord, ExplainJob
@@ -268,7 +268,7 @@ def _worked(job: ExplainJob, options: Iterable[str]) -> AnyExplainRecord:
 
     asked = read_any(job.assignment, job.lesson)
     if isinstance(asked, Assignment):
-        from verify.grading.explain import explain
+        from verify.lessons.network.cases.explain import explain
 
         return explain(job)
     allow(options, OF_LESSON, f"--explain of the lesson {asked.lesson}")

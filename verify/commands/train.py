@@ -13,9 +13,9 @@ import typer
 
 from verify.commands.command_line import OneLineCommand, check_picture, check_writable, real, refuse, whole, write_text
 from verify.errors import BadInput
+from verify.problems.choices import LOSSES
 from verify.problems.job import layers_of
 from verify.problems.train_job import TrainJob
-from verify.problems.written import LOSSES
 
 if TYPE_CHECKING:
     from verify.commands.training import Training

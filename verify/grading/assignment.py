@@ -16,7 +16,8 @@ from verify.grading import beside, checks
 from verify.grading.common import Common
 from verify.grading.course import EXPLAINED, Late, Show
 from verify.grading.toml_file import parse, read_text
-from verify.problems.written import ACTIVATIONS, LOSSES, OUTPUTS, PENALTIES
+from verify.problems.choices import ACTIVATIONS, LOSSES, OUTPUTS, PAIRS
+from verify.problems.written import PENALTIES
 
 FUNCTIONS = ("forward", "loss", "step")
 
@@ -206,7 +207,7 @@ KEYS: dict[str, checks.Check | checks.Table] = {
     "backend": checks.one_of(("numpy", "torch")),
     "activations": checks.some_of(ACTIVATIONS),
     "output": checks.one_of(OUTPUTS),
-    "loss": checks.one_of(tuple(LOSSES)),
+    "loss": checks.one_of(LOSSES),
     "layers": checks.span(MAX_LAYERS),
     "widths": checks.span(MAX_UNITS),
     "inputs": checks.span(MAX_UNITS),
@@ -263,15 +264,14 @@ def _schema_of(keys: Mapping[str, checks.Check | checks.Table]) -> dict[str, Any
 
 
 def _pairing_problem(assignment: Assignment) -> str | None:
-    """An output goes with the losses that name it."""
-    allowed = {name: loss.outputs for name, loss in LOSSES.items()}
-    if assignment.output in allowed[assignment.loss]:
+    """An output goes with some losses alone."""
+    if assignment.output in PAIRS[assignment.loss]:
         return None
-    fitting = [loss for loss, outputs in allowed.items() if assignment.output in outputs]
+    fitting = [loss for loss, outputs in PAIRS.items() if assignment.output in outputs]
     return (
         f"output = {checks.shown(assignment.output)} does not go with loss = {checks.shown(assignment.loss)}; "
         f"output {assignment.output} takes loss {' or '.join(fitting)}, "
-        f"loss {assignment.loss} takes output {', '.join(allowed[assignment.loss])}"
+        f"loss {assignment.loss} takes output {', '.join(PAIRS[assignment.loss])}"
     )
 
 

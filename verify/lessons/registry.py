@@ -220,7 +220,7 @@ def decoded(data: bytes) -> AnyAssignment:
 def examination(assignment: AnyAssignment, seed: int | None = None) -> Examination:
     """The problems of an assignment, drawn from its seed or from another."""
     if isinstance(assignment, Assignment):
-        from verify.grading.grade import examination as of_network
+        from verify.lessons.network.grade import examination as of_network
 
         return of_network(assignment, seed)
     from verify.grading.machinery.examining import examination as of_lesson

@@ -8,7 +8,8 @@ from itertools import pairwise
 import msgspec
 
 from verify.errors import BadInput
-from verify.problems.written import ACTIVATIONS, LOSSES, OUTPUTS, PENALTIES
+from verify.problems.choices import ACTIVATIONS, LOSSES, OUTPUTS, PAIRS
+from verify.problems.written import PENALTIES
 
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float64", "float32")
@@ -61,10 +62,9 @@ def check_names(activation: str, output: str, loss: str) -> None:
     """BadInput for an unknown activation, output or loss, or an output and loss that are no pair."""
     check_known("activation", activation, ACTIVATIONS)
     check_known("output", output, OUTPUTS)
-    check_known("loss", loss, tuple(LOSSES))
-    outputs = LOSSES[loss].outputs
-    if output not in outputs:
-        raise BadInput(f"output {output!r} with loss {loss!r}: allowed with {loss} is {', '.join(outputs)}")
+    check_known("loss", loss, LOSSES)
+    if output not in PAIRS[loss]:
+        raise BadInput(f"output {output!r} with loss {loss!r}: allowed with {loss} is {', '.join(PAIRS[loss])}")
 
 
 def check_lam(lam: float) -> None:

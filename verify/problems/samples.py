@@ -14,13 +14,12 @@ import torch
 from torch import Generator, Tensor
 
 from manual import ACTIVATIONS
+from verify.problems.choices import LOSSES, PAIRS
 from verify.problems.problem import Problem
-from verify.problems.written import LOSSES as WRITTEN
 from verify.problems.written import PENALTIES
 
 CPU = torch.device("cpu")
 LAMBDAS = (0.0, 1e-4, 0.001, 0.1, 1.0)
-LOSSES = tuple(WRITTEN)
 # In the sweep the squared error comes more often: every activation stands at its output.
 _TURNS = (*LOSSES, "squared-error", *LOSSES)
 
@@ -120,7 +119,7 @@ def sweep(problems: int, seed: int) -> Iterator[Problem]:
     for i in range(problems):
         activation, loss = ACTIVATIONS[i % len(ACTIVATIONS)], _TURNS[i % len(_TURNS)]
         shape, lam = SHAPES[i % len(SHAPES)], LAMBDAS[i % len(LAMBDAS)]
-        outputs, penalty = WRITTEN[loss].outputs, tuple(PENALTIES)[i // len(_TURNS) % len(PENALTIES)]
+        outputs, penalty = PAIRS[loss], tuple(PENALTIES)[i // len(_TURNS) % len(PENALTIES)]
         output = outputs[met[loss] % len(outputs)]
         met[loss] += 1
         label = (

@@ -1,48 +1,21 @@
-"""The names that a network's problem may have, and how its losses and penalties are written: light, without torch.
+"""How the losses and penalties are written: one row per loss and per penalty, known without importing an equation.
 
-One row per loss and per penalty. What each computes stands under the same name in `manual.outputs` and
-`manual.penalties`.
+The outputs that a loss goes with stand in `verify.problems.choices`; what each computes, under the same name in
+`manual.outputs` and `manual.penalties`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-ACTIVATIONS = (
-    "relu",
-    "leaky_relu",
-    "elu",
-    "softplus",
-    "sigmoid",
-    "tanh",
-    "swish",
-    "gelu",
-    "gelu_tanh",
-    "gelu_sigmoid",
-    "identity",
-    "relu6",
-    "hard_tanh",
-    "hard_sigmoid",
-    "hard_swish",
-    "mish",
-    "selu",
-    "celu",
-    "prelu",
-    "softsign",
-    "log_sigmoid",
-    "silu",
-)
-OUTPUTS = ("softmax", *ACTIVATIONS)
-
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss: the outputs that it goes with, E_n, and ∂E_n/∂y.
+    """A loss: E_n, and ∂E_n/∂y.
 
     by_y is "" where the derivative of the output cancels against that of the loss, and δ(L) = y − t.
     """
 
-    outputs: tuple[str, ...]
     error: str
     by_y: str = ""
 
@@ -65,10 +38,10 @@ def bare(formula: str) -> str:
 
 
 LOSSES = {
-    "cross-entropy": Loss(("softmax",), "Eₙ = −Σₖ tₖ ln yₖ"),
-    "binary-cross-entropy": Loss(("sigmoid",), "Eₙ = −Σₖ (tₖ ln yₖ + (1 − tₖ) ln(1 − yₖ))"),
-    "squared-error": Loss((*ACTIVATIONS, "softmax"), "Eₙ = ½ Σₖ (yₖ − tₖ)²", "(y − t)"),
-    "mean-squared-error": Loss((*ACTIVATIONS, "softmax"), "Eₙ = (1/K) Σₖ (yₖ − tₖ)²", "(2/K) (y − t)"),
+    "cross-entropy": Loss("Eₙ = −Σₖ tₖ ln yₖ"),
+    "binary-cross-entropy": Loss("Eₙ = −Σₖ (tₖ ln yₖ + (1 − tₖ) ln(1 − yₖ))"),
+    "squared-error": Loss("Eₙ = ½ Σₖ (yₖ − tₖ)²", "(y − t)"),
+    "mean-squared-error": Loss("Eₙ = (1/K) Σₖ (yₖ − tₖ)²", "(2/K) (y − t)"),
 }
 
 

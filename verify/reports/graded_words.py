@@ -14,8 +14,8 @@ from verify.grading.record import (
     LineRecord,
     WorkingLine,
 )
+from verify.plain import cut, visible
 from verify.reports import numbers
-from verify.reports.plain import cut, visible
 from verify.submissions.submission import typed
 
 # state of a submission: its headline, and in words what it means.

@@ -15,7 +15,7 @@ from verify.classroom.handout.lesson_making import Kit
 from verify.errors import BadInput
 from verify.grading.assignment import NUMBERED_LINES, Assignment
 from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment
-from verify.grading.terms import forward_formula
+from verify.lessons.network.cases.terms import forward_formula
 from verify.lessons.registry import lesson_of
 from verify.problems.headings import in_english, titles
 from verify.problems.lines import STEP, Place, place

@@ -11,7 +11,7 @@ from torch import Tensor
 from manual import SLIDES, Working, activation
 from verify.bounds.curves import bounded
 from verify.lessons.network.mistake import ENTROPY, MEANS, THROUGH, Equation, error_by_output, mistake
-from verify.problems.written import ACTIVATIONS
+from verify.problems.choices import ACTIVATIONS
 
 
 def _softmax_over_batch(net: Working, l: int) -> Tensor:

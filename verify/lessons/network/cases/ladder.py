@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from manual import Working
 from verify.grading.assignment import Assignment
-from verify.grading.drawing import (
+from verify.lessons.network.cases.drawing import (
     Shape,
     bounded_scores,
     cancels,
