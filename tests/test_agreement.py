@@ -16,9 +16,10 @@ from verify.bounds.budget import lines_of
 from verify.bounds.comparison import Comparison, Verdict, smallest_flagged
 from verify.bounds.curves import curve
 from verify.commands.main_job import judge
+from verify.problems.choices import LOSSES
 from verify.problems.problem import Problem
 from verify.problems.samples import SHAPES, Shape, sample, seeded, sweep
-from verify.strategies import LOSSES, problems
+from verify.strategies import problems
 from verify.witnesses.against import (
     Witness,
     autograd_witness,

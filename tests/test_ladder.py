@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from verify.grading.assignment import Assignment
-from verify.grading.drawing import worked
-from verify.grading.ladder import ladder
+from verify.lessons.network.cases.drawing import worked
+from verify.lessons.network.cases.ladder import ladder
 
 ASSIGNMENTS = {
     "default": Assignment(),

@@ -13,8 +13,8 @@ from manual import ACTIVATIONS, PAIRS, SLIDES, work
 from verify.commands import main_job
 from verify.commands.main_job import available_device, judge, main_problem, run
 from verify.errors import BadInput
-from verify.grading.assignment import ACTIVATIONS as ALLOWED_ACTIVATIONS
-from verify.grading.assignment import LOSSES, OUTPUTS
+from verify.problems.choices import ACTIVATIONS as ALLOWED_ACTIVATIONS
+from verify.problems.choices import LOSSES, OUTPUTS
 from verify.problems.job import Job, check_names, layers_of
 from verify.problems.lines import names
 from verify.problems.problem import Problem

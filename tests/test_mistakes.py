@@ -8,7 +8,8 @@ import torch
 
 from manual import ACTIVATIONS
 from verify.grading.assignment import ActivationConstants, Assignment
-from verify.grading.fixtures import GRADED, Fixture, fixture, mistaken, shows
+from verify.grading.machinery.posing import GRADED
+from verify.lessons.network.cases.fixtures import Fixture, fixture, mistaken, shows
 from verify.lessons.network.mistakes import CATALOGUE, SLOTS, Variant, rank, variants
 from verify.problems.lines import gradient_names
 

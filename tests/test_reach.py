@@ -12,9 +12,9 @@ from tests.classes import RIGHT
 from verify.benchmarks.trusted import run_trusted
 from verify.classroom.exports import gradescope
 from verify.grading.assignment import Assignment, assignment_from
-from verify.grading.fixtures import Case
-from verify.grading.grade import Examination, examination, grade
 from verify.grading.record import GradeRecord, LineRecord
+from verify.lessons.network.cases.fixtures import Case
+from verify.lessons.network.grade import Examination, examination, grade
 from verify.reports import graded_pages, graded_words
 
 RELU = '"relu": (a > 0) * 1.0'

@@ -10,8 +10,8 @@ from tests.classes import NO_MEAN, NO_SLOPE, RIGHT
 from verify.benchmarks.trusted import run_trusted
 from verify.bounds.forms import step_of, step_rounding
 from verify.grading.assignment import Assignment
-from verify.grading.grade import Examination, examination, grade
 from verify.grading.record import GradeRecord
+from verify.lessons.network.grade import Examination, examination, grade
 
 STEPPED = """
 worked_out = gradients

@@ -15,10 +15,10 @@ from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
 from manual import ACTIVATIONS, Constants
+from verify.problems.choices import LOSSES, PAIRS
 from verify.problems.problem import Problem
 
 LAMBDAS = (0.0, 1.0, 0.5, 0.001, 1e-6)
-LOSSES = ("cross-entropy", "binary-cross-entropy", "squared-error")
 SCALES = (1.0, 0.1, 10.0, 1e-3)
 
 whole = st.integers(-3, 3).map(float)
@@ -52,8 +52,7 @@ def problems(
 ) -> Problem:
     """Any network of those activations and losses: its weights are multiplied by one of the scales."""
     loss = draw(st.sampled_from(losses))
-    fixed = {"cross-entropy": "softmax", "binary-cross-entropy": "sigmoid"}
-    output = fixed[loss] if loss in fixed else draw(st.sampled_from(ACTIVATIONS))
+    output = draw(st.sampled_from(PAIRS[loss]))
     layers = draw(st.lists(st.integers(1, widest), min_size=depth[0] + 1, max_size=depth[1] + 1))
     samples = draw(st.integers(1, most_samples))
     scale = draw(st.sampled_from(scales))

@@ -13,6 +13,7 @@ from torch import Tensor
 from verify.backward import words
 from verify.backward.checker import Checker, Looked, Refused, gradient_of
 from verify.backward.judging import DOUBT, FAIL, RIGHT, judge
+from verify.backward.parts import widened
 from verify.backward.precision import Precision
 from verify.backward.probes import UPSTREAM
 from verify.backward.subject import Answer, Case, backward, call, leaves_of, outputs_of
@@ -101,7 +102,7 @@ def _double(checker: Checker, case: Case, seen: Seen) -> None:
 
     if checker.precision.storage == torch.float64:
         return
-    wide = case.replaced(lambda k, v: v.to(torch.float64))
+    wide = case.replaced(lambda k, v: widened(v))
     other = Checker(checker.function, checker.expected, Precision.of(torch.float64), checker.seed, checker.unruled)
     try:
         looked = other.look(_RANDOM, wide)

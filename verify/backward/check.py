@@ -19,7 +19,7 @@ from verify.backward.pictures import picture
 from verify.backward.power import Power
 from verify.backward.precision import Precision
 from verify.backward.probes import INPUTS, UPSTREAM, Probe
-from verify.backward.record import CellRecord, CheckRecord, Finding, ProbeRecord, Worst
+from verify.backward.record import CellRecord, CheckRecord, Finding, ProbeRecord
 from verify.backward.shapes import SMALL, cut, largest, variants
 from verify.backward.subject import Case, case_of, names_of, title_of
 from verify.backward.verdict import flat, powers_of, verdict_of, weak
@@ -127,12 +127,13 @@ def _probe_all(asked: Asked, checker: Checker, case: Case, seen: Seen) -> None:
     if base is None:
         return
     small = _small(asked, checker, case, seen)
+    complex = case.complex or any(v.is_complex() for v in base.answer.outputs)
     for probe in UPSTREAM[1:]:
-        if wanted(probe.name):
+        if wanted(probe.name) and (complex or not probe.complex):
             big = small is case or probe.name == "upstream expanded"
             _put(asked, checker, probe, case if big else small, seen)
     for probe in INPUTS:
-        if wanted(probe.name) and probe.inputs is not None:
+        if wanted(probe.name) and probe.inputs is not None and (case.complex or not probe.complex):
             _put(asked, checker, probe, probe.inputs(checker.draws(probe.name), small), seen)
     for name, run in {**calls.CALLS, **ORDERS}.items():
         if wanted(name):
@@ -193,6 +194,9 @@ def _put(asked: Asked, checker: Checker, probe: Probe, case: Case, seen: Seen) -
         seen.left_out += 1
         return
     except Exception as error:
+        if checker.refuses(case):
+            seen.left_out += 1
+            return
         seen.probes[probe.name] = probe.changes
         seen.find(words.raised(probe.name, error, DOUBT))
         return
@@ -217,7 +221,7 @@ def keep(seen: Seen, probe: str, looked: Looked) -> None:
         cell = CellRecord(
             input=seen.name(k), probe=probe, state=j.state, entries=j.entries, beyond=j.beyond, undecided=j.open,
             ratio=words.finite(float(j.ratio.max())) if j.ratio is not None and j.ratio.numel() else None,
-            worst=Worst(list(j.index), *map(words.finite, (j.yours, j.expected, j.budget))) if j.entries else None,
+            worst=words.worst(j) if j.entries else None,
         )  # fmt: skip
         seen.cells.append(cell)
         if j.state in (FAIL, DOUBT):
@@ -249,7 +253,10 @@ def _sizes(asked: Asked, checker: Checker, case: Case, seen: Seen, wanted: Calla
             seen.left_out += 1
             continue
         except Exception as error:
-            seen.find(words.raised(name, error, DOUBT))
+            if checker.refuses(other):
+                seen.left_out += 1
+            else:
+                seen.find(words.raised(name, error, DOUBT))
             continue
         finally:
             checker.forget(other)
@@ -284,7 +291,7 @@ def _record(asked: Asked, case: Case, checker: Checker, seen: Seen) -> CheckReco
     order = {FAIL: 0, DOUBT: 1, "inconclusive": 2, "note": 3}
     findings = sorted(seen.findings, key=lambda f: order[f.verdict])
     title = title_of(asked.function)
-    dtype = str(case.dtype).removeprefix("torch.")
+    dtype = str(case.kind).removeprefix("torch.")
     return CheckRecord(
         function=title, dtype=dtype, device=str(case.device), against=asked.against(), seed=asked.seed, verdict=verdict,
         sentence=words.sentence(title, verdict, findings, len(case.wanted), len(seen.probes), dtype,

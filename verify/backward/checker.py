@@ -11,8 +11,9 @@ from torch import Generator, Tensor
 
 from verify.backward.expected import Budget, ByReference, Expected, Run
 from verify.backward.judging import DOUBT, FAIL, RIGHT, WRONG, Judgement, common_factor, judge, threshold
+from verify.backward.parts import parts_of, smooth, widened
 from verify.backward.precision import Precision, roundoff
-from verify.backward.probes import Probe, again
+from verify.backward.probes import UPSTREAM, Probe, again
 from verify.backward.subject import Answer, Case, call
 
 _JITTERS = 6
@@ -66,6 +67,16 @@ class Checker:
             self._runs[id(case)] = kept
         return kept[1]
 
+    def refuses(self, case: Case) -> bool:
+        """Whether the reference, called as the function is, cannot take a case: the dtype, the layout or the mark."""
+        if not isinstance(self.expected, ByReference):
+            return False
+        try:
+            call(self.expected.function, case, self.upstream(UPSTREAM[0], 0))
+        except Exception:
+            return True
+        return False
+
     def forget(self, case: Case) -> None:
         """Give back the memory of a case's forward pass."""
         self._runs.pop(id(case), None)
@@ -99,8 +110,8 @@ class Checker:
         self.unruled |= run.unruled
         found = {k: judge(gradient_of(answer, k, budgets[k]), budgets[k]) for k in answer.gradients}
         for j, (out, wanted) in enumerate(zip(answer.outputs, run.outputs, strict=False)):
-            if out.is_floating_point() and out.shape == wanted.value.shape:
-                found[_OUTPUT - j], budgets[_OUTPUT - j] = judge(out, wanted), wanted
+            if smooth(out) and out.shape == wanted.shape:
+                found[_OUTPUT - j], budgets[_OUTPUT - j] = judge(parts_of(out), wanted), wanted
         looked = Looked(case, answer, budgets, found, {})
         self._numbers(looked)
         return looked
@@ -242,9 +253,9 @@ class Checker:
         """Gradients whose error shrinks with the roundoff in float64: the formula is right, and the way it is worked,
         an operation without a rule, loses digits of the largest entry.
         """
-        wide = seen.case.replaced(lambda k, v: v.to(torch.float64))
+        wide = seen.case.replaced(lambda k, v: widened(v))
         precision = Precision.of(torch.float64)
-        given = [None if g is None else g.to(torch.float64) for g in seen.answer.upstream]
+        given = [None if g is None else widened(g) for g in seen.answer.upstream]
         try:
             answer = _called(self.function, wide, given, list(seen.answer.gradients))
             run = self.expected.at(wide, precision)
@@ -295,16 +306,22 @@ def _same_shapes(answer: Answer, run: Run) -> None:
     if len(ours) != len(theirs):
         raise Mismatch(f"the function returns {len(ours)} tensors, the reference {len(theirs)}: allowed are as many")
     for j, (one, two) in enumerate(zip(ours, theirs, strict=True)):
-        if one.shape != two.value.shape:
-            name = "its output" if len(ours) == 1 else f"its output {j}"
+        name = "its output" if len(ours) == 1 else f"its output {j}"
+        if one.shape != two.shape:
             raise Mismatch(
-                f"the function gives {name} the shape {tuple(one.shape)}, the reference {tuple(two.value.shape)}: "
+                f"the function gives {name} the shape {tuple(one.shape)}, the reference {tuple(two.shape)}: "
                 "allowed are equal shapes"
+            )
+        if one.is_complex() != two.complex:
+            of = lambda whether: "complex" if whether else "real"
+            raise Mismatch(
+                f"the function makes {name} {of(one.is_complex())}, the reference {of(two.complex)}: allowed are equal "
+                "kinds of numbers"
             )
 
 
 def _value(answer: Answer, k: int, budget: Budget) -> Tensor:
-    return answer.outputs[_OUTPUT - k] if k < 0 else gradient_of(answer, k, budget)
+    return parts_of(answer.outputs[_OUTPUT - k]) if k < 0 else gradient_of(answer, k, budget)
 
 
 def _in_roundoffs(yours: Tensor, budget: Budget, u: float) -> float:
@@ -315,9 +332,9 @@ def _in_roundoffs(yours: Tensor, budget: Budget, u: float) -> float:
 
 
 def gradient_of(answer: Answer, k: int, budget: Budget) -> Tensor:
-    """The gradient that came back; None stands for zeros."""
+    """The gradient that came back, a complex one as its parts; None stands for zeros."""
     found = answer.gradients[k]
-    return torch.zeros_like(budget.value) if found is None else found
+    return torch.zeros_like(budget.value) if found is None else parts_of(found)
 
 
 def _milder(one: Judgement, two: Judgement | None) -> Judgement:

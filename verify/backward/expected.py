@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from verify.backward.bound import Bound
+from verify.backward.parts import parts_of, smooth, whole_of, widened
 from verify.backward.precision import Precision
 from verify.backward.subject import Case, forward_of, outputs_of
 from verify.backward.trace import Trace, tracing
@@ -21,20 +22,29 @@ Upstreams = Sequence[Tensor | None]  # one per output; None of an output that ta
 
 @dataclass
 class Budget:
-    """The expected values of one tensor, the worst case, and the standard deviation of an entry's error."""
+    """The expected values of one tensor, the worst case, and the standard deviation of an entry's error.
+
+    complex: the last dimension, of 2, holds the real and the imaginary part of a complex tensor.
+    """
 
     value: Tensor
     proof: Tensor
     sigma: Tensor
+    complex: bool = False
+
+    @property
+    def shape(self) -> torch.Size:
+        """The shape of the tensor itself."""
+        return self.value.shape[:-1] if self.complex else self.value.shape
 
     @classmethod
-    def of(cls, found: Bound, both: bool) -> Budget:
+    def of(cls, found: Bound, both: bool, *, complex: bool) -> Budget:
         """both: the reference's own run was rounded like the program's (float64)."""
         zero = torch.zeros_like(found.value)
         proof = zero if found.proof is None else found.proof.expand_as(zero)
         var = zero if found.var is None else found.var.expand_as(zero)
         factor = 2.0 if both else 1.0
-        return cls(found.value, factor * proof, torch.sqrt(factor * var))
+        return cls(found.value, factor * proof, torch.sqrt(factor * var), complex)
 
 
 class Run(Protocol):
@@ -73,31 +83,39 @@ class _TracedRun:
         return [self._budget(v) for v in self.raw]
 
     def _budget(self, v: Tensor) -> Budget:
-        found = self.mode.bound(v)
+        found = self.mode.parts(v)
         if not found.derived and bool(found.value.any()):
             self.mode.unruled.add("a part that is worked outside of torch")
             nothing = torch.full_like(found.value, torch.inf)
             found = replace(found, proof=nothing, var=nothing)
-        return Budget.of(found, self.mode.p.storage == torch.float64)
+        return Budget.of(found, self.mode.p.storage == torch.float64, complex=v.is_complex())
 
     def gradients(self, upstream: Upstreams, needs: Sequence[int]) -> dict[int, Budget]:
-        wide = [None if g is None else g.detach().to(torch.float64).clone(memory_format=torch.contiguous_format)
-                for g in upstream]  # fmt: skip
+        wide = [None if g is None else _alone(g) for g in upstream]
         for g in wide:
             if g is not None:
                 self.mode.watch(g)
         with tracing(self.mode):
             found = self.backward(self.leaves, self.raw, wide, needs)
-        nothing = lambda k: Budget(*(torch.zeros_like(self.leaves[k]).detach() for _ in range(3)))
-        return {k: nothing(k) if v is None else self._budget(v.detach()) for k, v in found.items()}
+        return {k: _nothing(self.leaves[k]) if v is None else self._budget(v.detach()) for k, v in found.items()}
+
+
+def _nothing(like: Tensor) -> Budget:
+    zeros = parts_of(torch.zeros_like(like).detach())
+    return Budget(zeros, zeros, zeros, like.is_complex())
+
+
+def _alone(v: Tensor) -> Tensor:
+    """A copy in float64, in memory of its own."""
+    return widened(v.detach()).resolve_conj().clone(memory_format=torch.contiguous_format)
 
 
 def _wide_leaves(case: Case, mode: Trace) -> list[Any]:
     """The inputs widened to float64: born in their own dtype."""
     leaves: list[Any] = []
     for k, v in enumerate(case.inputs):
-        if isinstance(v, Tensor) and v.is_floating_point():
-            leaf = v.detach().to(torch.float64).clone(memory_format=torch.contiguous_format)
+        if smooth(v):
+            leaf = _alone(v)
             mode.watch(leaf)
             leaves.append(leaf.requires_grad_() if k in case.wanted else leaf)
         else:
@@ -181,24 +199,28 @@ class _DifferenceRun:
 
     def gradients(self, upstream: Upstreams, needs: Sequence[int]) -> dict[int, Budget]:
         rounding = self.traced.gradients(upstream, needs)
-        wide = [v.detach().to(torch.float64) if isinstance(v, Tensor) and v.is_floating_point() else v
-                for v in self.case.inputs]  # fmt: skip
-        given = [None if g is None else g.detach().to(torch.float64) for g in upstream]
+        wide = [_alone(v) if smooth(v) else v for v in self.case.inputs]
+        given = [None if g is None else parts_of(_alone(g)) for g in upstream]
         forward = forward_of(self.by.function)
 
         def loss(*moved: Tensor) -> Tensor:
             arguments = list(wide)
             for k, v in zip(needs, moved, strict=True):
-                arguments[k] = v
+                arguments[k] = whole_of(v, wide[k].is_complex())
             pairs = zip(outputs_of(forward(*arguments)), given, strict=True)
-            return torch.stack([(v * g).sum() for v, g in pairs if g is not None]).sum()
+            return torch.stack([(parts_of(v) * g).sum() for v, g in pairs if g is not None]).sum()
 
         plan = self.by.plan(self.case, self.drawn)
         self.drawn += 1
-        found = differences_of(loss, *(wide[k] for k in needs), plan=plan, progress=self.by.heard)
+        found = differences_of(loss, *(parts_of(wide[k]) for k in needs), plan=plan, progress=self.by.heard)
         self.by.waves.update(k for k, e in zip(needs, found, strict=True) if bool(e.aliased.any()))
         return {
-            k: Budget(e.value, rounding[k].proof + e.bar, torch.sqrt(rounding[k].sigma ** 2 + (e.bar / 4) ** 2))
+            k: replace(
+                rounding[k],
+                value=e.value,
+                proof=rounding[k].proof + e.bar,
+                sigma=torch.sqrt(rounding[k].sigma ** 2 + (e.bar / 4) ** 2),
+            )
             for k, e in zip(needs, found, strict=True)
         }
 

@@ -8,12 +8,14 @@ entry looks wrong by it, runs of the reference with random roundings say how err
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from verify.backward.expected import Budget
+from verify.backward.parts import PARTS, parts_of
 
 DOUBTFUL, WRONG = 5.0, 8.0
 RIGHT, DOUBT, FAIL, OPEN = "right", "doubtful", "wrong", "undecided"
@@ -24,7 +26,7 @@ class Judgement:
     """The state of a tensor, its worst entry, and what each entry was allowed."""
 
     state: str
-    index: tuple[int, ...] = ()
+    index: tuple[int, ...] = ()  # of a complex tensor, the last one is that of its part
     yours: float = math.nan
     expected: float = math.nan
     budget: float = math.nan
@@ -34,6 +36,17 @@ class Judgement:
     proved: bool = False  # beyond the worst case
     deviations: float = 0.0  # the largest
     ratio: Tensor | None = None  # error over what is allowed, an entry
+    complex: bool = False
+
+    @property
+    def entry(self) -> tuple[int, ...]:
+        """The index of the worst entry in the tensor itself."""
+        return self.index[:-1] if self.complex else self.index
+
+    @property
+    def part(self) -> str:
+        """Of a complex tensor, the part that is worst."""
+        return PARTS[self.index[-1]] if self.complex and self.index else ""
 
 
 def threshold(budget: Budget) -> Tensor:
@@ -77,7 +90,23 @@ def _judgement(
     return Judgement(
         state, index, number(value), number(budget.value), number(allowed), int((proved | some).sum()), value.numel(),
         int((~known).sum()), bool(proved.any()), float(torch.nan_to_num(spread, posinf=1e300).max()), ratio,
+        budget.complex,
     )  # fmt: skip
+
+
+_CONVENTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "its conjugate": torch.conj,
+    "twice it": lambda g: 2 * g,
+    "twice its conjugate": lambda g: 2 * g.conj(),
+}
+
+
+def convention(yours: Tensor | None, budget: Budget) -> str:
+    """What a complex gradient that is wrong would be right as; nothing where it is no matter of a convention."""
+    if yours is None or not yours.is_complex() or not budget.complex:
+        return ""
+    right = lambda turn: judge(parts_of(turn(yours.detach())), budget).state == RIGHT
+    return next((name for name, turn in _CONVENTIONS.items() if right(turn)), "")
 
 
 def common_factor(yours: Tensor, budget: Budget) -> tuple[float, float]:

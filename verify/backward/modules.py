@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.func import functional_call
 
+from verify.backward.parts import real_dtype, smooth, widened
 from verify.errors import BadInput
 
 
@@ -35,9 +36,8 @@ def opened(module: nn.Module, reference: Callable[..., Any] | None, inputs: Sequ
     parameters. Asked for are the gradients of parameters that require one, and of inputs as without a module.
     """
     parameters = dict(module.named_parameters())
-    floating = lambda v: isinstance(v, Tensor) and v.is_floating_point()
-    marked = any(floating(v) and v.requires_grad for v in inputs)
-    own = [v.detach().clone().requires_grad_() if floating(v) and not marked else v for v in inputs]
+    marked = any(smooth(v) and v.requires_grad for v in inputs)
+    own = [v.detach().clone().requires_grad_() if smooth(v) and not marked else v for v in inputs]
     theirs = [p.detach().clone().requires_grad_(p.requires_grad) for p in parameters.values()]
     names, count = tuple(parameters), len(inputs)
     sizes = frozenset(n for v in (*parameters.values(), *module.buffers()) for n in v.shape)
@@ -78,12 +78,10 @@ def _called(module: nn.Module, names: tuple[str, ...], count: int) -> Callable[.
     buffers = {name: b.detach().clone() for name, b in module.named_buffers()}
 
     def run(*given: Any) -> Any:
-        floating = [v for v in given if isinstance(v, Tensor) and v.is_floating_point()]
-        wide = all(v.dtype == torch.float64 for v in floating)
-        fresh = {
-            name: b.to(floating[0].device, torch.float64 if wide and b.is_floating_point() else b.dtype, copy=True)
-            for name, b in buffers.items()
-        }
+        floating = [v for v in given if smooth(v)]
+        wide = all(real_dtype(v.dtype) == torch.float64 for v in floating)
+        own = lambda b: (widened(b) if wide and smooth(b) else b).to(floating[0].device)
+        fresh = {name: own(b).clone() for name, b in buffers.items()}
         return functional_call(module, {**dict(zip(names, given[count:], strict=True)), **fresh}, tuple(given[:count]))
 
     run.__name__ = run.__qualname__ = type(module).__name__

@@ -15,6 +15,7 @@ from verify.backward import words
 from verify.backward.checker import Checker, Refused
 from verify.backward.expected import ByReference
 from verify.backward.judging import DOUBT, FAIL
+from verify.backward.parts import smooth
 from verify.backward.probes import UPSTREAM, again, normal
 from verify.backward.subject import Case, defines, function_of, leaves_of, outputs_of
 
@@ -150,7 +151,7 @@ def _pushed(function: Callable[..., Any], wanted: Sequence[int]) -> Callable[...
             warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
             for k, t in zip(wanted, arguments[count:], strict=True):
                 inputs[k] = forward_ad.make_dual(inputs[k], t.detach())
-            pairs = [forward_ad.unpack_dual(v) for v in outputs_of(function(*inputs)) if v.is_floating_point()]
+            pairs = [forward_ad.unpack_dual(v) for v in outputs_of(function(*inputs)) if smooth(v)]
             return tuple(torch.zeros_like(p.primal) if p.tangent is None else p.tangent.clone() for p in pairs)
 
     return run

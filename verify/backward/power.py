@@ -10,6 +10,7 @@ from torch import Tensor
 
 from verify.backward.expected import Budget
 from verify.backward.judging import threshold
+from verify.backward.parts import PARTS, parts_of, whole_of
 
 PLANTED: dict[str, Callable[[Tensor], Tensor | None]] = {
     "zero": torch.zeros_like,
@@ -18,37 +19,40 @@ PLANTED: dict[str, Callable[[Tensor], Tensor | None]] = {
     "1 % off": lambda g: 1.01 * g,
     "shuffled": lambda g: g.reshape(-1).roll(1).reshape(g.shape) if g.numel() > 1 else None,
     "transposed": lambda g: g.transpose(-1, -2) if g.dim() > 1 and g.shape[-1] == g.shape[-2] > 1 else None,
+    "conjugated": lambda g: g.conj() if g.is_complex() else None,
 }
 SLICES = ("row", "column", "slice")
 
 
 @dataclass
 class Power:
-    """Of one input, over all draws of one shape. seen: the share of the entries in which each mistake shows."""
+    """Of one input, over all draws of one shape. seen: the entries in which each mistake shows, or parts of them."""
 
     entries: int = 0
     seen: dict[str, Tensor] = field(default_factory=dict)
     nonzero: Tensor | None = None
+    complex: bool = False
 
     def add(self, budget: Budget) -> None:
         """Take in one more draw."""
         allowed = threshold(budget)
         g = torch.where(torch.isfinite(budget.value), budget.value, 0.0)
-        self.entries = g.numel()
+        self.entries, self.complex = g.numel(), budget.complex
         there = g != 0
         self.nonzero = there if self.nonzero is None else self.nonzero | there
         for name, plant in PLANTED.items():
-            wrong = plant(g)
+            wrong = plant(whole_of(g, budget.complex))
             if wrong is not None:
-                shown = (wrong - g).abs() > allowed
+                shown = (parts_of(wrong) - g).abs() > allowed
                 self.seen[name] = self.seen[name] | shown if name in self.seen else shown
 
     def share(self, name: str) -> float | None:
         """Of the entries that are not 0, those in which the mistake would have been seen; None: it changes nothing."""
         if name not in self.seen or self.nonzero is None:
             return None
-        whole = int(self.nonzero.sum())
-        return float((self.seen[name] & self.nonzero).sum()) / whole if whole else None
+        over = lambda v: v.any(-1) if self.complex else v
+        whole = int(over(self.nonzero).sum())
+        return float(over(self.seen[name] & self.nonzero).sum()) / whole if whole else None
 
     def any(self, name: str) -> bool:
         return name in self.seen and bool(self.seen[name].any())
@@ -58,10 +62,13 @@ class Power:
         if "zero" not in self.seen or self.nonzero is None or self.nonzero.dim() == 0:
             return {}
         found = {}
+        last = self.nonzero.dim() - 1 if self.complex else self.nonzero.dim()
         for dim in range(self.nonzero.dim()):
             others = [d for d in range(self.nonzero.dim()) if d != dim]
             over = lambda v, others=others: v.any(dim=others) if others else v
             there, shown = over(self.nonzero), over(self.seen["zero"] & self.nonzero)
-            if bool(there.any()):
+            if dim == last:
+                found |= {f"every {name} missing": float(shown[k]) for k, name in enumerate(PARTS) if bool(there[k])}
+            elif bool(there.any()):
                 found[f"one of {len(there)} along dimension {dim} missing"] = float(shown.sum()) / float(there.sum())
         return found

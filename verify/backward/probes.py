@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from verify.backward.parts import by_parts, widened
 from verify.backward.subject import Case
 
 Make = Callable[[Generator, Tensor], Tensor]  # draws, output -> its upstream gradient
@@ -21,31 +22,34 @@ Change = Callable[[Generator, Case], Case]
 
 @dataclass(frozen=True)
 class Probe:
-    """`random`: the upstream gradient's entries are independent draws, so that roundings do not gang up."""
+    """`random`: the upstream gradient's entries are independent draws, so that roundings do not gang up. `complex`: for
+    functions of complex tensors alone.
+    """
 
     name: str
     changes: str
     upstream: Make
     inputs: Change | None = None
     random: bool = True
+    complex: bool = False
 
 
 def normal(draw: Generator, like: Tensor) -> Tensor:
     """Normal numbers of the shape and dtype, in memory of their own."""
-    return torch.randn(like.shape, generator=draw, dtype=torch.float64, device="cpu").to(
-        device=like.device, dtype=like.dtype
-    )
+    wide = torch.complex128 if like.is_complex() else torch.float64
+    return torch.randn(like.shape, generator=draw, dtype=wide, device="cpu").to(device=like.device, dtype=like.dtype)
 
 
 # Upstream gradients --------------------------------------------------------------------------------------------------
 
 
 def _one_hot(draw: Generator, out: Tensor) -> Tensor:
-    """1 in one entry: the first, the last or any."""
+    """1, or 1 + i, in one entry: the first, the last or any."""
     g = torch.zeros_like(out, memory_format=torch.contiguous_format)
     if out.numel():
         pick = (0, out.numel() - 1, int(torch.randint(out.numel(), (), generator=draw, device="cpu")))
-        g.view(-1)[pick[int(torch.randint(3, (), generator=draw, device="cpu"))]] = 1
+        place = pick[int(torch.randint(3, (), generator=draw, device="cpu"))]
+        g.view(-1)[place] += 1 + 1j if out.is_complex() else 1
     return g
 
 
@@ -93,6 +97,11 @@ def spaced(v: Tensor) -> Tensor:
     return room[..., ::2]
 
 
+def _conjugate(v: Tensor) -> Tensor:
+    """The same numbers, kept as their conjugates with a mark that says so, as .conj() and .mH leave them."""
+    return v.conj().resolve_conj().conj()
+
+
 def _scaled(power: Callable[[torch.dtype], float]) -> Make:
     return lambda draw, out: normal(draw, out) * power(out.dtype)
 
@@ -113,6 +122,8 @@ UPSTREAM = (
     Probe("upstream expanded", "one number along one dimension, by a stride of 0", _expanded, random=False),
     Probe("upstream slice", "a slice of a wider tensor, as torch.cat hands it down", _slice),
     Probe("upstream transposed", "the last two dimensions the other way round in memory", _transposed),
+    Probe("upstream conjugate", "kept as its conjugate, with torch's mark that says so (is_conj)",
+          lambda draw, out: _conjugate(normal(draw, out)), complex=True),
     Probe("upstream huge", "numbers a million times as large (16 times in float16)", _scaled(_huge)),
     Probe("upstream tiny", "numbers a million times as small (64 times in float16)", _scaled(_tiny)),
 )  # fmt: skip
@@ -141,9 +152,9 @@ def _zeros(draw: Generator, v: Tensor) -> Tensor:
 
 def _ties(draw: Generator, v: Tensor) -> Tensor:
     """Rounded to halves of the typical size, and neighbours equal."""
-    scale = float(v.double().abs().mean()) or 1.0
+    scale = float(widened(v).abs().mean()) or 1.0
     step = 2.0 ** round(math.log2(scale))
-    new = torch.round(v.double() / step * 2) / 2 * step
+    new = by_parts(lambda part: torch.round(part.double() / step * 2) / 2 * step, v)
     if v.dim() and v.shape[-1] > 1:
         new[..., 1] = new[..., 0]
     return new.to(v.dtype)
@@ -168,6 +179,8 @@ INPUTS = (
     Probe("inputs transposed", "the same numbers, the last two dimensions the other way round in memory",
           normal, _layout(transposed)),
     Probe("inputs non-contiguous", "the same numbers, at every second place of a tensor", normal, _layout(spaced)),
+    Probe("inputs conjugate", "the same numbers, kept as their conjugates, with torch's mark that says so (is_conj)",
+          normal, _layout(_conjugate), complex=True),
     Probe("inputs with zeros", "a third of the entries exactly 0", normal, _values(_zeros)),
     Probe("inputs with ties", "entries equal to their neighbours", normal, _values(_ties)),
     Probe("inputs saturated", "entries eight times as large", normal, _values(_saturated)),
@@ -180,6 +193,6 @@ def again(draw: Generator, case: Case) -> Case:
 
     def shrink(k: int, v: Tensor) -> Tensor:
         factor = 1 - torch.rand(v.shape, generator=draw, dtype=torch.float64, device="cpu").to(v.device) / 16
-        return (v.double() * factor.to(v.device)).to(v.dtype) if k in case.wanted else v
+        return (widened(v) * factor.to(v.device)).to(v.dtype) if k in case.wanted else v
 
     return case.replaced(shrink)

@@ -17,6 +17,7 @@ class Worst(msgspec.Struct, frozen=True):
     yours: float | None
     expected: float | None
     budget: float | None
+    part: str = ""  # of a complex tensor
 
 
 class CellRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from verify.backward.parts import smooth
 from verify.backward.subject import Case
 
 SIZES = (1, 2, 3, 63, 64, 65, 127, 128, 129)
@@ -27,7 +28,7 @@ def _resized(v: Tensor, old: int, new: int) -> Tensor:
     for dim, n in enumerate(v.shape):
         if n == old:
             v = v.index_select(dim, torch.arange(new, device=v.device) % old)
-    if not v.is_floating_point() and v.dtype != torch.bool and new < old and v.numel() and int(v.max()) >= new:
+    if not smooth(v) and v.dtype != torch.bool and new < old and v.numel() and int(v.max()) >= new:
         v = v % new if int(v.min()) >= 0 else v
     return v
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from verify.backward.parts import COMPLEX, real_dtype, smooth
 from verify.backward.precision import DTYPES
 from verify.errors import BadInput
 
@@ -24,10 +25,10 @@ class Case:
     wanted: tuple[int, ...]
 
     def floating(self) -> Iterator[tuple[int, Tensor]]:
-        return ((k, v) for k, v in enumerate(self.inputs) if isinstance(v, Tensor) and v.is_floating_point())
+        return ((k, v) for k, v in enumerate(self.inputs) if smooth(v))
 
     def replaced(self, change: Callable[[int, Tensor], Tensor]) -> Case:
-        """The case with each floating tensor changed."""
+        """The case with each floating or complex tensor changed."""
         new = list(self.inputs)
         for k, v in self.floating():
             new[k] = change(k, v)
@@ -35,8 +36,21 @@ class Case:
 
     @property
     def dtype(self) -> torch.dtype:
-        """The shortest dtype of the inputs whose gradient is asked for: what the backward pass runs in."""
-        return max((self.inputs[k].dtype for k in self.wanted), key=lambda d: torch.finfo(d).eps)
+        """The shortest dtype of the inputs whose gradient is asked for, or of their parts: what the backward pass runs
+        in.
+        """
+        return real_dtype(self.kind)
+
+    @property
+    def kind(self) -> torch.dtype:
+        """The same, as it is called; a complex one before a real one."""
+        dtypes = (self.inputs[k].dtype for k in self.wanted)
+        return max(dtypes, key=lambda d: (torch.finfo(d).eps, d.is_complex))
+
+    @property
+    def complex(self) -> bool:
+        """Whether any of its tensors is complex."""
+        return any(v.is_complex() for _, v in self.floating())
 
     @property
     def device(self) -> torch.device:
@@ -63,19 +77,19 @@ def case_of(inputs: Sequence[Any], device: str | torch.device | None = None) -> 
     if isinstance(inputs, Tensor) or not isinstance(inputs, Sequence):
         raise BadInput(f"inputs are {type(inputs).__name__}: allowed is a list or tuple of tensors and constants")
     moved = tuple(v.to(device) if isinstance(v, Tensor) and device is not None else v for v in inputs)
-    floating = [k for k, v in enumerate(moved) if isinstance(v, Tensor) and (v.is_floating_point() or v.is_complex())]
+    floating = [k for k, v in enumerate(moved) if smooth(v)]
     asked = [k for k in floating if moved[k].requires_grad]
     wanted = tuple(asked or floating)
     if not wanted:
-        raise BadInput("no input is a tensor of a floating dtype: there is no gradient to check")
+        raise BadInput("no input is a tensor of a floating dtype or a complex one: there is no gradient to check")
     for k in floating:
         _fit(k, moved[k])
     return Case(tuple(v.detach() if isinstance(v, Tensor) else v for v in moved), wanted)
 
 
 def _fit(k: int, v: Tensor) -> None:
-    if v.dtype not in DTYPES:
-        raise BadInput(f"input {k} has dtype {v.dtype}: allowed are {', '.join(map(str, DTYPES))}")
+    if v.dtype not in (*DTYPES, *COMPLEX):
+        raise BadInput(f"input {k} has dtype {v.dtype}: allowed are {', '.join(map(str, (*DTYPES, *COMPLEX)))}")
     if v.layout != torch.strided:
         raise BadInput(f"input {k} has layout {v.layout}: allowed are dense tensors")
     if not bool(torch.isfinite(v).all()):
@@ -186,7 +200,9 @@ def leaves_of(case: Case, needs: Sequence[int] | None = None) -> list[Any]:
 
 
 def copied(v: Tensor) -> Tensor:
-    """A copy in memory of its own, laid out as the tensor is."""
+    """A copy in memory of its own, laid out and marked as conjugate as the tensor is."""
+    if v.is_conj():
+        return copied(v.conj()).conj()
     size = 1 + sum((n - 1) * abs(s) for n, s in zip(v.shape, v.stride(), strict=True)) if v.numel() else 0
     room = torch.zeros(size, dtype=v.dtype, device=v.device)
     copy = room.as_strided(v.shape, v.stride())
@@ -237,7 +253,7 @@ def backward(
 
 def _smooth(outputs: list[Tensor]) -> list[int]:
     """Where no output asks for a gradient: those that might."""
-    return [j for j, v in enumerate(outputs) if v.is_floating_point()]
+    return [j for j, v in enumerate(outputs) if smooth(v)]
 
 
 def _aliased(gradients: dict[int, Tensor | None], leaves: list[Any]) -> list[int]:

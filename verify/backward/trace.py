@@ -2,8 +2,8 @@
 
 A dispatch mode sees each aten operation. Beside every storage of numbers lie two more of the same layout, one with the
 worst case of each entry and one with its variance; a view finds its part of them by its own strides, so that views,
-in-place operations and saved tensors need no rule. What an operation without a rule gives has no
-bound, and the operation is named.
+in-place operations and saved tensors need no rule. A complex tensor is its real and imaginary parts. What an operation
+without a rule gives has no bound, and the operation is named.
 """
 
 from __future__ import annotations
@@ -20,13 +20,19 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map_only
 
 from verify.backward.bound import Bound
+from verify.backward.parts import COMPLEX, parts_of, smooth, widened
 from verify.backward.precision import DTYPES, Precision
 from verify.backward.rewritten import Rewritten
-from verify.backward.rules import arithmetic, choices, functions, moves, pools, products, sums
+from verify.backward.rules import arithmetic, choices, complex_sums, complexes, functions, moves, pools, products, sums
 from verify.backward.rules.formulas import FORMULAS
-from verify.backward.rules.table import RULES
+from verify.backward.rules.pairs import COMPLEX_RULES, Pair, joined, pair_of, split
+from verify.backward.rules.table import RULES, lift
 
-_ALL_RULES = (arithmetic, choices, functions, moves, pools, products, sums)  # importing them fills the table
+_ALL_RULES = (  # importing them fills the table
+    arithmetic, choices, complex_sums, complexes, functions, moves, pools, products, sums,
+)  # fmt: skip
+_WIDE = dict.fromkeys(DTYPES, torch.float64) | dict.fromkeys(COMPLEX, torch.complex128)
+_MAKE_COMPLEX = ("complex", "polar", "_fft_r2c")  # of real tensors
 _CREATES = (
     "empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "zeros", "zeros_like", "new_zeros",
     "ones", "ones_like", "new_ones", "full", "full_like", "new_full", "arange", "eye", "linspace", "scalar_tensor",
@@ -59,6 +65,11 @@ class Trace(TorchDispatchMode):
         self.unruled: set[str] = set()
         self._beside: dict[int, _Beside] = {}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """torch would import its compiler, for seconds, to keep it away from this mode, which nothing compiles."""
+        return False
+
     # What is known of a tensor ---------------------------------------------------------------------------------------
 
     def watch(self, value: Tensor) -> None:
@@ -79,6 +90,22 @@ class Trace(TorchDispatchMode):
             return Bound(wide, None, None, there.derived, terms, settled)
         seen = lambda flat: flat.as_strided(value.size(), value.stride(), value.storage_offset())
         return Bound(wide, seen(there.proof), seen(there.var), there.derived, terms, settled)
+
+    def pair(self, value: Tensor) -> Pair:
+        """The parts of a complex tensor, with what lies beside them."""
+        found = split(self.bound(torch.view_as_real((value.conj() if value.is_conj() else value).detach())))
+        return Pair(found.re, arithmetic.negated(found.im)) if value.is_conj() else found
+
+    def parts(self, value: Tensor) -> Bound:
+        """A tensor with what lies beside it; of a complex one the parts, last dimension 2."""
+        return joined(self.pair(value)) if value.is_complex() else self.bound(value)
+
+    def _known(self, value: Tensor) -> Bound | Pair:
+        return self.pair(value) if value.is_complex() else self.bound(value)
+
+    def _put(self, found: Any) -> Any:
+        """A rule's result as a tensor, with what is known of it beside it."""
+        return torch.view_as_complex(self._write(joined(found))) if isinstance(found, Pair) else self._write(found)
 
     def _write(self, found: Bound) -> Tensor:
         """Put what is known of a fresh result beside it."""
@@ -118,8 +145,13 @@ class Trace(TorchDispatchMode):
         there.terms = there.settled = None
         return there
 
-    def _copy(self, target: Tensor, source: Bound) -> Tensor:
+    def _copy(self, target: Tensor, source: Bound | Pair) -> Tensor:
         """copy_: the only operation that writes into what is there."""
+        if isinstance(source, Pair):
+            there = target.conj() if target.is_conj() else target
+            pair = Pair(source.re, arithmetic.negated(source.im)) if target.is_conj() else source
+            self._copy(torch.view_as_real(there.detach()), joined(pair))
+            return target
         with torch.no_grad():
             target.copy_(source.value)
         known = target.untyped_storage()._cdata in self._beside
@@ -136,7 +168,7 @@ class Trace(TorchDispatchMode):
     # Operations ------------------------------------------------------------------------------------------------------
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        options = {k: torch.float64 if v in DTYPES else v for k, v in (kwargs or {}).items()}
+        options = {k: _WIDE.get(v, v) if isinstance(v, torch.dtype) else v for k, v in (kwargs or {}).items()}
         name = func._schema.name.split("::")[1]
         if name in ("copy_", "fill_", "zero_"):
             source = torch.zeros((), dtype=torch.float64, device="cpu") if name == "zero_" else args[1]
@@ -149,9 +181,9 @@ class Trace(TorchDispatchMode):
             options = dict(kwargs or {})
         return self._functional(func, name, args, options)
 
-    def _lift(self, target: Tensor, source: Any) -> Bound:
-        from verify.backward.rules.table import lift
-
+    def _lift(self, target: Tensor, source: Any) -> Bound | Pair:
+        if target.is_complex():
+            return pair_of(self.p, self._known(source) if isinstance(source, Tensor) else source, target)
         found = self.bound(source) if isinstance(source, Tensor) else source
         return lift(self.p, found, target) if target.is_floating_point() or isinstance(source, (int, float)) else found
 
@@ -174,11 +206,13 @@ class Trace(TorchDispatchMode):
             return args[0].copy_(found)
 
     def _functional(self, func: Any, name: str, args: Any, options: dict[str, Any]) -> Any:
-        if name in RULES:
-            return self._ruled(RULES[name], func, args, options)
-        if name in FORMULAS:
+        of_complex = name in _MAKE_COMPLEX or _any_complex((args, options))
+        rules, formulas = (COMPLEX_RULES, complex_sums.WRITTEN) if of_complex else (RULES, FORMULAS)
+        if name in rules:
+            return self._ruled(rules[name], func, args, options)
+        if name in formulas:
             with self:
-                found = FORMULAS[name](*args, **options)
+                found = formulas[name](*args, **options)
             if found is not NotImplemented:
                 return found
         if name in _CREATES or not any(isinstance(v, Tensor) for v in tree_flatten((args, options))[0]):
@@ -192,19 +226,24 @@ class Trace(TorchDispatchMode):
         return self._unbounded(func, name, args, options)
 
     def _ruled(self, rule: Callable[..., Any], func: Any, args: Any, options: dict[str, Any]) -> Any:
-        bounds = tree_map_only(Tensor, self.bound, (args, options))
+        bounds = tree_map_only(Tensor, self._known, (args, options))
         found = rule(self.p, func, *bounds[0], **bounds[1])
         if isinstance(found, tuple):
-            return tuple(None if v is None else self._write(v) for v in found)
-        return self._write(found)
+            return tuple(None if v is None else self._put(v) for v in found)
+        return self._put(found)
 
     def _unbounded(self, func: Any, name: str, args: Any, options: dict[str, Any]) -> Any:
         self.unruled.add(name)
-        found = func(*tree_map_only(Tensor, lambda v: self.bound(v).value, args), **options)
+        plain = lambda v: v.detach() if v.is_complex() else self.bound(v).value
+        found = func(*tree_map_only(Tensor, plain, args), **options)
 
         def mark(value: Tensor) -> Tensor:
-            nothing = torch.full_like(value, torch.inf, dtype=torch.float64)
-            return self._write(Bound(value, nothing, nothing, derived=True)) if value.is_floating_point() else value
+            if not smooth(value):
+                return value
+            parts = parts_of(value)
+            nothing = torch.full_like(parts, torch.inf, dtype=torch.float64)
+            self._write(Bound(parts, nothing, nothing, derived=True))
+            return value
 
         return tree_map_only(Tensor, mark, found)
 
@@ -225,12 +264,17 @@ def _is_view(func: Any) -> bool:
 
 
 def _floating(args: Any) -> bool:
-    return any(isinstance(v, Tensor) and v.is_floating_point() for v in tree_flatten(args)[0])
+    return any(smooth(v) for v in tree_flatten(args)[0])
+
+
+def _any_complex(args: Any) -> bool:
+    """Whether a tensor, a number or a dtype among them is complex."""
+    of = lambda v: v.is_complex if isinstance(v, torch.dtype) else isinstance(v, complex)
+    return any(v.is_complex() if isinstance(v, Tensor) else of(v) for v in tree_flatten(args)[0])
 
 
 def _widened(out: Any) -> Any:
-    wide = lambda v: v.to(torch.float64) if v.dtype in DTYPES else v
-    return tree_map_only(Tensor, wide, out)
+    return tree_map_only(Tensor, lambda v: widened(v) if smooth(v) else v, out)
 
 
 def _decomposition(func: Any) -> Callable[..., Any] | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from verify.backward import words
 from verify.backward.checker import Checker, Refused
 from verify.backward.judging import DOUBT, FAIL, OPEN, RIGHT
+from verify.backward.parts import cast, whole_of
 from verify.backward.probes import normal
 from verify.backward.record import CellRecord, Finding, PowerRecord
 from verify.backward.subject import Case
@@ -63,7 +64,7 @@ def flat(checker: Checker, case: Case, seen: Seen) -> Iterator[Finding]:
     moved = case.replaced(lambda k, v: v + normal(draw, v) if k in case.wanted else v)
     try:
         run = checker.run(moved)
-        upstream = [normal(draw, v.value).to(case.dtype) for v in run.outputs]
+        upstream = [cast(whole_of(normal(draw, v.value), v.complex), case.dtype) for v in run.outputs]
         elsewhere = run.gradients(upstream, zeros)
     except (Refused, RuntimeError, ValueError):
         return

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from verify.backward.judging import DOUBT, FAIL, Judgement
-from verify.backward.record import Finding
+from verify.backward.judging import DOUBT, FAIL, Judgement, convention
+from verify.backward.record import Finding, Worst
 
 if TYPE_CHECKING:
     from verify.backward.check import Asked
@@ -20,9 +20,10 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def place(index: tuple[int, ...]) -> str:
-    """[3, 1], or nothing for a single number."""
-    return f"[{', '.join(map(str, index))}]" if index else ""
+def place(j: Judgement) -> str:
+    """The worst entry: [3, 1], the imaginary part of [3, 1]; () of a single number."""
+    found = f"[{', '.join(map(str, j.entry))}]" if j.entry else "()"
+    return f"the {j.part} of {found}" if j.part else found
 
 
 def what(name: str) -> str:
@@ -34,13 +35,20 @@ def upper(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def worst(j: Judgement) -> Worst:
+    """The worst entry, as the record has it."""
+    return Worst(list(j.entry), finite(j.yours), finite(j.expected), finite(j.budget), part=j.part)
+
+
 def beyond(name: str, probe: str, j: Judgement, looked: Looked, k: int) -> Finding:
     """Entries that rounding does not explain, or hardly."""
-    at = f"{j.beyond:,} of {j.entries:,} entries" if j.entries > 1 else "it"
-    where = place(j.index) or "()"
+    of = "real and imaginary parts" if j.complex else "entries"
+    at = f"{j.beyond:,} of {j.entries:,} {of}" if j.entries > 1 else "it"
+    where = place(j)
     numbers = f"yours {j.yours:.9g}, expected {j.expected:.9g}, budget {j.budget:.3g}"
     if j.state == FAIL:
         says = f"{upper(what(name))} is wrong under {probe!r}: {at} beyond the budget, worst at {where}: {numbers}."
+        says += _as(convention(looked.answer.gradients.get(k), looked.budgets[k]))
         kind = "none" if k >= 0 and looked.answer.gradients[k] is None else "wrong"
         if kind == "none":
             says = f"There is no gradient of {name} (None) under {probe!r}: {j.expected:.9g} is expected at {where}."
@@ -53,10 +61,22 @@ def beyond(name: str, probe: str, j: Judgement, looked: Looked, k: int) -> Findi
         says = f"{upper(what(name))} is doubtful under {probe!r}: {off}, worst at {where}: {numbers}."
         kind = "doubtful"
     return Finding(
-        kind=kind, verdict=j.state, says=says, input=name, probe=probe, index=list(j.index), yours=finite(j.yours),
+        kind=kind, verdict=j.state, says=says, input=name, probe=probe, index=list(j.entry), yours=finite(j.yours),
         expected=finite(j.expected), budget=finite(j.budget),
-        values={"beyond": j.beyond, "entries": j.entries, "deviations": round(min(j.deviations, 1e300), 2)},
+        values={"beyond": j.beyond, "entries": j.entries, "deviations": round(min(j.deviations, 1e300), 2), **_part(j)},
     )  # fmt: skip
+
+
+def _part(j: Judgement) -> dict[str, str]:
+    """Of a complex tensor, which part the finding's numbers are."""
+    return {"part": j.part} if j.part else {}
+
+
+def _as(right: str) -> str:
+    """What a complex gradient would be right as."""
+    if not right:
+        return ""
+    return f" {upper(right)} would be right: torch's gradient by a complex z is ∂E/∂(Re z) + i ∂E/∂(Im z)."
 
 
 def _lost(wider: float) -> str:
@@ -111,21 +131,21 @@ def wrong_double(names: list[str]) -> str:
 
 def tangent(name: str, probe: str, j: Judgement) -> Finding:
     numbers = f"yours {j.yours:.9g}, expected {j.expected:.9g}, budget {j.budget:.3g}"
-    where = place(j.index) or "()"
+    where = place(j)
     says = f"The forward-mode derivative (jvp) of the {name} is {j.state}: {j.beyond:,} of {j.entries:,} entries, "
     return Finding(
         kind="tangent", verdict=j.state, says=f"{says}worst at {where}: {numbers}.", input=name, probe=probe,
-        index=list(j.index), yours=finite(j.yours), expected=finite(j.expected), budget=finite(j.budget),
+        index=list(j.entry), yours=finite(j.yours), expected=finite(j.expected), budget=finite(j.budget),
     )  # fmt: skip
 
 
 def unsteady(name: str, probe: str, j: Judgement) -> Finding:
-    numbers = f"{j.expected:.9g}, then {j.yours:.9g} at {place(j.index) or '()'}, budget {j.budget:.3g}"
+    numbers = f"{j.expected:.9g}, then {j.yours:.9g} at {place(j)}, budget {j.budget:.3g}"
     says = (
         f"The gradient of {name} differs from call to call by more than another order of its sums explains: {numbers}."
     )
     return Finding(
-        kind="unsteady", verdict=j.state, says=says, input=name, probe=probe, index=list(j.index),
+        kind="unsteady", verdict=j.state, says=says, input=name, probe=probe, index=list(j.entry),
         yours=finite(j.yours), expected=finite(j.expected), budget=finite(j.budget),
     )  # fmt: skip
 

@@ -14,8 +14,9 @@ from torch import Generator
 
 from manual import ACTIVATIONS
 from verify.bounds.comparison import Comparison, Verdict
+from verify.problems.choices import LOSSES
 from verify.problems.problem import Problem
-from verify.problems.samples import CPU, LAMBDAS, LOSSES, Shape, sample, seeded
+from verify.problems.samples import CPU, LAMBDAS, Shape, sample, seeded
 from verify.witnesses.against import autograd_witness, detection_limit, manual_witness, set_against, shared_rounding
 
 WIDE = (1e-6, 1e6)

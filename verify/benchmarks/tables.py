@@ -71,6 +71,7 @@ def _makers() -> dict[str, Maker]:
     """name -> maker, in the order in which they run."""
     from verify.benchmarks import (
         backward,
+        complexes,
         course_table,
         general,
         grading,
@@ -112,6 +113,7 @@ def _makers() -> dict[str, Maker]:
         "sound": backward.sound_table,
         "kernels": backward.kernels_table,
         "programs": backward.violations_table,
+        "complex": complexes.complex_table,
         "backward-time": backward.timing_table,
         "general": general.general_table,
     }
@@ -123,7 +125,9 @@ NAMES: tuple[str, ...] = (
 # They draw and grade a thousand programs: minutes, and only where they are named.
 VERDICTS: tuple[str, ...] = ("verdicts", "names")
 # check_backward's and the general engine's: minutes, and only where they are named.
-BACKWARD: tuple[str, ...] = ("planted", "sound", "kernels", "programs", "backward-time", "general")
+BACKWARD: tuple[str, ...] = (
+    "planted", "sound", "kernels", "programs", "complex", "backward-time", "general",
+)  # fmt: skip
 # They grade whole classes, for minutes each, and need both cores to themselves: only where they are named.
 GRADING: tuple[str, ...] = ("grading", "class-memory", "killed", "course", "neighbours", "walls")
 # A hundred thousand odd answers, ten thousand damaged files, and as many as coverage leads to: minutes.

@@ -6,12 +6,15 @@ Exit code 0 where all agree, 1 where a line disagrees, 2 for bad input, with one
 With SUBMISSION, a .py file, notebook, folder or archive: graded, and what is wrong explained. Exit code 0 correct,
 1 any other state, 2 a bad command or assignment, 3 where the grader itself failed.
 
+With --watch as well: graded again at every save, in the terminal, or with --html (and no FILE) as a page for this
+machine alone. Ctrl-C ends it.
+
 With --explain: a small problem worked line by line, with the slides' equations and their numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -24,6 +27,7 @@ from verify.errors import BadInput
 from verify.problems.job import Job, layers_of
 
 if TYPE_CHECKING:  # torch and the renderers take seconds to import: bad input and --help need neither
+    from verify.grading.explain_record import AnyExplainRecord, ExplainJob
     from verify.grading.record import GradeRecord
     from verify.witnesses.record import CompareRecord
 
@@ -32,8 +36,11 @@ WIDTH = 100  # of a report that goes to a file
 LAYERS = ",".join(map(str, DEFAULT.layers))
 OUTPUTS = {"json", "html", "markdown"}
 OF_SUBMISSION = {"assignment", "lesson", "sandbox", "seed", "device", "show", *OUTPUTS}
+OF_WATCH = {"watch", "html", *OF_SUBMISSION} - {"json", "markdown"}
 OF_PROBLEM = {"layers", "batch", "activation", "output", "loss", "lam", "assignment", "seed"}
-OF_EXPLAIN = {"explain", *OF_PROBLEM, *OUTPUTS}
+OF_EXPLAIN = {"explain", "lesson", *OF_PROBLEM, *OUTPUTS}
+# Of a lesson other than the network the assignment says the sizes.
+OF_LESSON = {"explain", "lesson", "assignment", "seed", *OUTPUTS}
 OF_MAIN_JOB = {*Job.__struct_fields__, *OUTPUTS}
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
@@ -58,7 +65,9 @@ MarkdownFile = Annotated[Path | None, typer.Option("--markdown", metavar="FILE",
 AssignmentFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="of a submission or --explain; without it deck 000's")
 ]
-LessonFile = Annotated[Path | None, typer.Option(metavar="FILE", help="of a submission: a lesson of your own")]
+LessonFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="of a submission or --explain: a lesson of your own")
+]
 Explain = Annotated[bool, typer.Option("--explain", help="work a small problem line by line, in numbers")]
 SandboxName = Annotated[
     str, typer.Option(metavar="MODE", help="of a submission: auto, namespaces, bubblewrap or process")
@@ -67,9 +76,23 @@ Show = Annotated[
     str | None,
     typer.Option(metavar="LEVEL", help="of a submission's report: nothing, states, hints, case; else the assignment's"),
 ]
+Watched = Annotated[bool, typer.Option("--watch", help="of a submission: grade again at every save")]
+# With --watch, --html is this one and names no file.
+Page = Annotated[bool, typer.Option("--page", hidden=True)]
 
 
-@app.command(cls=OneLineCommand, help=__doc__)
+class CompareCommand(OneLineCommand):
+    """Takes --html beside --watch for the page that loads itself again."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if "--watch" in args:
+            if any(arg.startswith("--html=") for arg in args):
+                raise BadInput("--html with --watch names no file: it is a page for this machine alone")
+            args = ["--page" if arg == "--html" else arg for arg in args]
+        return super().parse_args(ctx, args)
+
+
+@app.command(cls=CompareCommand, help=__doc__)
 def compare(
     context: typer.Context,
     submission: SubmissionPath = None,
@@ -93,19 +116,26 @@ def compare(
     sandbox: SandboxName = "auto",
     explain: Explain = False,
     show: Show = None,
+    watch: Watched = False,
+    page: Page = False,
 ) -> int:
     files = Files(json, html, markdown)
     files.check()
-    options = [name for name in given(context) if name != "submission"]
+    options = ["html" if name == "page" else name for name in given(context) if name != "submission"]
+    if page and not watch:
+        raise BadInput("--page goes with --watch alone; --html FILE writes the report as a page")
     if explain:
         if submission is not None:
             raise BadInput("--explain works a problem of its own; allowed is either --explain or a SUBMISSION")
         allow(options, OF_EXPLAIN, "--explain")
-        return _explain({name: context.params[name] for name in options if name in OF_PROBLEM}, files)
+        return _explain({name: context.params[name] for name in options if name not in ("explain", *OUTPUTS)}, files)
     if submission is not None:
-        allow(options, OF_SUBMISSION, "a SUBMISSION")
+        allow(options, OF_WATCH if watch else OF_SUBMISSION, "--watch" if watch else "a SUBMISSION")
         drawn = seed if "seed" in options else None
-        return _grade(OneJob(submission, assignment, sandbox, drawn, device, show, lesson), files)
+        job = OneJob(submission, assignment, sandbox, drawn, device, show, lesson)
+        return _watch(job, page) if watch else _grade(job, files)
+    if watch:
+        raise BadInput("--watch: there is nothing to watch; allowed is a SUBMISSION before it")
     allow(options, OF_MAIN_JOB, "the main job, which has no SUBMISSION")
     job = Job(
         layers_of(layers), batch, activation, output, loss, lam, data, sweep, seed, device, dtype, exact,
@@ -192,6 +222,12 @@ def _grade(job: OneJob, files: Files) -> int:
     return exit_code(record)
 
 
+def _watch(job: OneJob, page: bool) -> int:
+    from verify.commands.watch_report import run
+
+    return run(job, page=page)
+
+
 def _write_grade(record: GradeRecord, files: Files) -> None:
     from verify.grading.record import encode
     from verify.reports import graded_pages, graded_terminal, terminal
@@ -212,10 +248,9 @@ def _explain(asked: dict[str, Any], files: Files) -> int:
 
     job = ExplainJob(**{**asked, **({"layers": layers_of(asked["layers"])} if "layers" in asked else {})})
     job.check()
-    from verify.grading.explain import explain
+    record = _worked(job, asked)
     from verify.reports import explanation, terminal
 
-    record = explain(job)
     files.write(
         record.json(),
         lambda: explanation.as_html(record),
@@ -223,3 +258,19 @@ def _explain(asked: dict[str, Any], files: Files) -> int:
         lambda: explanation.show(record, terminal.console(WIDTH)),
     )
     return 0
+
+
+def _worked(job: ExplainJob, options: Iterable[str]) -> AnyExplainRecord:
+    """The record of a worked problem, of whichever lesson."""
+    from verify.grading.assignment import Assignment
+    from verify.lessons.registry import lesson_of, read_any
+
+    asked = read_any(job.assignment, job.lesson)
+    if isinstance(asked, Assignment):
+        from verify.lessons.network.cases.explain import explain
+
+        return explain(job)
+    allow(options, OF_LESSON, f"--explain of the lesson {asked.lesson}")
+    from verify.grading.machinery.example import explain as explain_lesson
+
+    return explain_lesson(lesson_of(asked), asked, job.seed)

@@ -16,33 +16,7 @@ from verify.grading import beside, checks
 from verify.grading.common import Common
 from verify.grading.course import EXPLAINED, Late, Show
 from verify.grading.toml_file import parse, read_text
-
-ACTIVATIONS = (
-    "relu",
-    "leaky_relu",
-    "elu",
-    "softplus",
-    "sigmoid",
-    "tanh",
-    "swish",
-    "gelu",
-    "gelu_tanh",
-    "gelu_sigmoid",
-    "identity",
-    "relu6",
-    "hard_tanh",
-    "hard_sigmoid",
-    "hard_swish",
-    "mish",
-    "selu",
-    "celu",
-    "prelu",
-    "softsign",
-    "log_sigmoid",
-    "silu",
-)
-OUTPUTS = ("softmax", *ACTIVATIONS)
-LOSSES = ("cross-entropy", "binary-cross-entropy", "squared-error")
+from verify.problems.choices import ACTIVATIONS, LOSSES, OUTPUTS, PAIRS
 
 FUNCTIONS = ("forward", "loss", "step")
 
@@ -149,7 +123,7 @@ def assignment_from(table: Mapping[str, Any], source: str, folder: Path | None =
     problem = _pairing_problem(assignment) or _points_problem(assignment)
     if problem:
         raise BadInput(f"{source}: {problem}")
-    return beside.filled(assignment, folder, source)
+    return beside.filled(assignment, folder, source, ("gradients(W, b, x, t, activation, lam)",), beside.HERE)
 
 
 # The keys ------------------------------------------------------------------------------------------------------------
@@ -287,19 +261,14 @@ def _schema_of(keys: Mapping[str, checks.Check | checks.Table]) -> dict[str, Any
 
 
 def _pairing_problem(assignment: Assignment) -> str | None:
-    """Softmax goes with cross-entropy, sigmoid with binary cross-entropy, any activation with squared error."""
-    allowed = {
-        "cross-entropy": ("softmax",),
-        "binary-cross-entropy": ("sigmoid",),
-        "squared-error": ACTIVATIONS,
-    }
-    if assignment.output in allowed[assignment.loss]:
+    """An output goes with some losses alone."""
+    if assignment.output in PAIRS[assignment.loss]:
         return None
-    fitting = [loss for loss, outputs in allowed.items() if assignment.output in outputs]
+    fitting = [loss for loss, outputs in PAIRS.items() if assignment.output in outputs]
     return (
         f"output = {checks.shown(assignment.output)} does not go with loss = {checks.shown(assignment.loss)}; "
         f"output {assignment.output} takes loss {' or '.join(fitting)}, "
-        f"loss {assignment.loss} takes output {', '.join(allowed[assignment.loss])}"
+        f"loss {assignment.loss} takes output {', '.join(PAIRS[assignment.loss])}"
     )
 
 

@@ -24,7 +24,7 @@ _TAKEN = ("network",)
 # Keys that every lesson's assignment has.
 COMMON = (
     "lesson", "backend", "precision", "seed", "functions", "time_limit", "cpu_limit", "memory_mib", "program",
-    "packages", "files", "points", "name", "due", "late", "show",
+    "packages", "adapter", "files", "points", "name", "due", "late", "show",
 )  # fmt: skip
 DEFAULT_SIZES = (1, 6)
 MOST_SIZE = 64
@@ -96,8 +96,13 @@ class Contract:
         split = lambda part: tuple(name for name in re.split(r"\s*,\s*", part.strip()) if name)
         return cls(match[1], split(match[2]), split(match[3]))
 
+    @property
+    def call(self) -> str:
+        """'gradients(w, b, X, t)'."""
+        return f"{self.name}({', '.join(self.arguments)})"
+
     def __str__(self) -> str:
-        return f"{self.name}({', '.join(self.arguments)}) -> {', '.join(self.returns)}"
+        return f"{self.call} -> {', '.join(self.returns)}"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

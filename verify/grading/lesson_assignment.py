@@ -86,7 +86,7 @@ def lesson_assignment(
     if not made.points.total > 0:
         known = ", ".join(made.points.functions)
         raise BadInput(f"{where}: points: no function has any; at least one of {known} takes more than 0")
-    return beside.filled(made, folder, where)
+    return beside.filled(made, folder, where, [c.call for c in lesson.contracts if made.points.functions[c.name]], ())
 
 
 def _plain(value: Any) -> Any:

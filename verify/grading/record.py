@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from verify.grading.assignment import Assignment
 from verify.said import Said, Value
@@ -90,6 +91,22 @@ class WorkingLine(msgspec.Struct, frozen=True, kw_only=True):
     yours: Any = None
     differs: bool = False
     terms: list = []  # the equation's right-hand side with its numbers put in: text, numbers, matrices
+    sources: list[str] | UnsetType = UNSET  # of a lesson: the inputs and earlier lines that it is computed from
+
+
+class HeatMap(msgspec.Struct, frozen=True, kw_only=True):
+    """The first wrong line, entry by entry, on the problem that shows most of it: what its pattern is seen on.
+
+    Of a line with more rows or columns than are kept, the part around its worst entry.
+    """
+
+    line: str
+    problem: str
+    shape: tuple[int, int]  # rows and columns of the whole line
+    origin: tuple[int, int]  # the first row and column that are kept, from 0
+    yours: list[list[Any]]
+    expected: list[list[Any]]
+    share: list[list[Any]] = []  # log₁₀(error / budget); null where nothing is off; empty where the shapes differ
 
 
 class Counterexample(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +160,7 @@ class GradeRecord(msgspec.Struct, kw_only=True):
     known: list[str] = []
     known_said: list[SaidRecord] = []
     counterexample: Counterexample | None = None
+    heat: HeatMap | UnsetType = UNSET
     detection_limit: float | None = None
     message: str = ""
     message_said: list[SaidRecord] = []

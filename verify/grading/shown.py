@@ -37,7 +37,7 @@ def shown_as(record: GradeRecord, level: str) -> GradeRecord:
         )  # fmt: skip
     # What a program prints may be the problems that it was given.
     found = msgspec.structs.replace(
-        record, counterexample=None, output="", lines=[*map(_without_numbers, record.lines)]
+        record, counterexample=None, heat=msgspec.UNSET, output="", lines=[*map(_without_numbers, record.lines)]
     )
     return found if level == "hints" else _states(found)
 

@@ -7,6 +7,7 @@ A package offers a lesson by an entry point of the group `backproof.lessons`: it
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Mapping
 from importlib import import_module, metadata
@@ -19,7 +20,7 @@ import msgspec
 from verify.errors import BadInput
 from verify.grading.assignment import Assignment, assignment_from
 from verify.grading.checks import shown
-from verify.grading.toml_file import parse, read_text
+from verify.grading.toml_file import MAX_FILE_BYTES, parse, read_text
 
 if TYPE_CHECKING:
     from verify.grading.lesson import Lesson
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 NETWORK = "network"
 GROUP = "backproof.lessons"
+_FILE = re.compile(r"[A-Za-z_][\w-]{0,99}\.py")
 # The lessons that come with backproof: name -> module, whose LESSON it is, or in whose LESSONS it stands.
 BUILT_IN: dict[str, str] = {
     **{name: f"verify.lessons.{name}" for name in ("regression", "logistic", "perceptron", "svm")},
@@ -68,45 +70,65 @@ def read_any(path: Path | None, lesson: Path | None = None) -> AnyAssignment:
     """
     where = _printable(path) if path is not None else f"the default assignment of {_printable(lesson)}"
     table = parse(read_text(path, where), where) if path is not None else {}
+    return any_from(table, where, lesson, path.parent if path is not None else None)
+
+
+def any_from(
+    table: Mapping[str, Any], where: str, lesson: Path | None = None, folder: Path | None = None
+) -> AnyAssignment:
+    """The assignment that a table of TOML values says. where: its name in errors; folder: where its file lies."""
     named = table.get("lesson", NETWORK)
     if lesson is None and named == NETWORK:
-        return assignment_from(table, where, path.parent) if path is not None else Assignment()
-    return _of_lesson(table, where, lesson, path.parent if path is not None else None)
+        return assignment_from(table, where, folder)
+    return _of_lesson(table, where, lesson, folder)
 
 
 def _of_lesson(table: Mapping[str, Any], where: str, file: Path | None, folder: Path | None) -> LessonAssignment:
     from verify.grading.lesson_assignment import lesson_assignment
     from verify.grading.machinery.certificate import certify
 
-    source = source_of(file) if file is not None else None
     named = table.get("lesson")
+    beside = named if file is None and isinstance(named, str) and _FILE.fullmatch(named) else ""
+    source = source_of(_beside(beside, where, folder), where) if beside else source_of(file) if file else None
     if source is None:
         found = lesson_named(named, where)
     else:
         found = _from_text(source.path, source.text)
-        if named is not None and named != found.name:
+        if named is not None and named != found.name and not beside:
             raise BadInput(
                 f"{where}: lesson = {shown(named)} is not the lesson of {source.path}, which is {found.name}"
             )
     certify(found)
-    return lesson_assignment(found, table, where, source, folder)
+    return lesson_assignment(found, {**table, "lesson": found.name}, where, source, folder)
+
+
+def _beside(name: str, where: str, folder: Path | None) -> Path:
+    """The lesson's file beside the assignment's."""
+    if folder is None:
+        raise BadInput(f"{where}: lesson = {shown(name)} lies beside an assignment's file, and this is none")
+    return folder / name
 
 
 def _printable(path: Path | None) -> str:
     return str(path) if str(path).isprintable() else ascii(str(path))[1:-1]
 
 
-def source_of(file: Path) -> LessonSource:
-    """A lesson's file. Raises BadInput where it cannot be read."""
+def source_of(file: Path, where: str = "") -> LessonSource:
+    """A lesson's file; where: the assignment that names it. Raises BadInput where it cannot be read."""
     from verify.grading.lesson_assignment import LessonSource
 
-    name = _printable(file)
-    if not file.is_file():
-        raise BadInput(f"--lesson {name}: is no file; allowed is a Python file that has LESSON = Lesson(…)")
+    name = f"{where}: lesson = {shown(file.name)}" if where else f"--lesson {_printable(file)}"
     try:
-        return LessonSource(str(file.resolve()), file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"--lesson {name}: cannot be read ({error})") from None
+        if not file.is_file():
+            kind = "a folder" if file.is_dir() else "no file"
+            raise BadInput(f"{name}: is {kind}; allowed is a Python file that has LESSON = Lesson(…)")
+        if file.stat().st_size > MAX_FILE_BYTES:
+            raise BadInput(f"{name}: is larger than {MAX_FILE_BYTES} bytes; a lesson is a short Python file")
+        return LessonSource(str(file.resolve()), file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise BadInput(f"{name}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise BadInput(f"{name}: is no text in UTF-8 ({error}); allowed is a Python file") from None
 
 
 # Lessons -------------------------------------------------------------------------------------------------------------
@@ -198,7 +220,7 @@ def decoded(data: bytes) -> AnyAssignment:
 def examination(assignment: AnyAssignment, seed: int | None = None) -> Examination:
     """The problems of an assignment, drawn from its seed or from another."""
     if isinstance(assignment, Assignment):
-        from verify.grading.grade import examination as of_network
+        from verify.lessons.network.grade import examination as of_network
 
         return of_network(assignment, seed)
     from verify.grading.machinery.examining import examination as of_lesson

@@ -8,7 +8,7 @@ from itertools import pairwise
 import msgspec
 
 from verify.errors import BadInput
-from verify.grading.assignment import ACTIVATIONS, LOSSES, OUTPUTS
+from verify.problems.choices import ACTIVATIONS, LOSSES, OUTPUTS, PAIRS
 
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float64", "float32")
@@ -62,9 +62,8 @@ def check_names(activation: str, output: str, loss: str) -> None:
     check_known("activation", activation, ACTIVATIONS)
     check_known("output", output, OUTPUTS)
     check_known("loss", loss, LOSSES)
-    outputs = {"cross-entropy": ("softmax",), "binary-cross-entropy": ("sigmoid",)}.get(loss, ACTIVATIONS)
-    if output not in outputs:
-        raise BadInput(f"output {output!r} with loss {loss!r}: allowed with {loss} is {', '.join(outputs)}")
+    if output not in PAIRS[loss]:
+        raise BadInput(f"output {output!r} with loss {loss!r}: allowed with {loss} is {', '.join(PAIRS[loss])}")
 
 
 def check_lam(lam: float) -> None:

@@ -14,11 +14,11 @@ import torch
 from torch import Generator, Tensor
 
 from manual import ACTIVATIONS
+from verify.problems.choices import LOSSES, PAIRS
 from verify.problems.problem import Problem
 
 CPU = torch.device("cpu")
 LAMBDAS = (0.0, 1e-4, 0.001, 0.1, 1.0)
-LOSSES = ("cross-entropy", "binary-cross-entropy", "squared-error")
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,7 @@ def sweep(problems: int, seed: int) -> Iterator[Problem]:
     for i in range(problems):
         activation, loss = ACTIVATIONS[i % len(ACTIVATIONS)], LOSSES[i % len(LOSSES)]
         shape, lam = SHAPES[i % len(SHAPES)], LAMBDAS[i % len(LAMBDAS)]
-        output = {"cross-entropy": "softmax", "binary-cross-entropy": "sigmoid"}.get(loss)
-        output = output or ACTIVATIONS[(i // len(LOSSES)) % len(ACTIVATIONS)]
+        output = PAIRS[loss][(i // len(LOSSES)) % len(PAIRS[loss])]
         label = (
             f"{i + 1}: {activation}, {output} with {loss}, λ = {lam:g}, {shape.name} {shape.layers}, N = {shape.batch}"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from verify.grading.explain_record import ExplainRecord
+from verify.grading.explain_record import AnyExplainRecord, LessonExplainRecord
 from verify.grading.record import (
     Counterexample,
     FindingRecord,
@@ -14,8 +14,8 @@ from verify.grading.record import (
     LineRecord,
     WorkingLine,
 )
+from verify.plain import cut, visible
 from verify.reports import numbers
-from verify.reports.plain import cut, visible
 from verify.submissions.submission import typed
 
 # state of a submission: its headline, and in words what it means.
@@ -49,7 +49,8 @@ SANDBOXES = {
 }
 MARK = "▶"
 
-Problem = Counterexample | ExplainRecord | LessonCase  # what a working starts from
+Problem = Counterexample | LessonCase | AnyExplainRecord  # what a working starts from
+_OF_LESSON = (LessonCase, LessonExplainRecord)
 
 
 def headline(record: GradeRecord) -> str:
@@ -169,7 +170,7 @@ def worst(record: GradeRecord) -> str:
 
 def case_title(case: Problem) -> str:
     """How large the smallest case is."""
-    if isinstance(case, LessonCase):
+    if isinstance(case, _OF_LESSON):
         return case.title
     N, D = numbers.shape(case.x)
     if isinstance(case.b[0][0], list):  # columns: x is (D, N)
@@ -187,7 +188,7 @@ def _count(n: int, word: str) -> str:
 
 def givens(case: Problem) -> list[tuple[str, object]]:
     """The names and values that the case starts from."""
-    if isinstance(case, LessonCase):
+    if isinstance(case, _OF_LESSON):
         return [(v.name, v.value) for v in case.inputs]
     layers = [
         pair

@@ -118,9 +118,14 @@ def _steps(p: Precision, func: Any, *args: Any, **options: Any) -> Bound:
     return steps(func, [v for v in args if isinstance(v, Bound)], *map(plain, args), **options)
 
 
+def negated(a: Bound) -> Bound:
+    """−a: nothing is rounded."""
+    return Bound(-a.value, a.proof, a.var, a.derived, a.terms)
+
+
 @rule("neg")
 def _neg(p: Precision, func: Any, a: Bound) -> Bound:
-    return Bound(-a.value, a.proof, a.var, a.derived, a.terms)
+    return negated(a)
 
 
 @rule("reciprocal")

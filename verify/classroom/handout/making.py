@@ -11,9 +11,12 @@ from typing import Any
 import nbformat
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from verify.classroom.handout.lesson_making import Kit
 from verify.errors import BadInput
 from verify.grading.assignment import NUMBERED_LINES, Assignment
-from verify.grading.terms import LOSSES, forward_formula
+from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment
+from verify.lessons.network.cases.terms import LOSSES, forward_formula
+from verify.lessons.registry import lesson_of
 from verify.problems.headings import in_english, titles
 from verify.problems.lines import STEP, Place, place
 
@@ -46,28 +49,43 @@ class Function:
     places: tuple[str, ...]
 
 
-def make(folder: Path, asked: Assignment) -> list[Path]:
-    """The files, written into a folder; returns them. Raises BadInput for a lesson that has no hand-out."""
-    if asked.lesson != "network":
-        raise BadInput(f"lesson = {asked.lesson}: has no hand-out; allowed is network")
+def make(folder: Path, asked: AnyAssignment) -> list[Path]:
+    """The files, written into a folder; returns them. Raises BadInput for an assignment that has no hand-out."""
     if asked.adapter.name:
         raise BadInput(
-            f"adapter = {asked.adapter.name}: has no hand-out, which is for gradients(W, b, x, t, activation, lam); "
+            f"adapter = {asked.adapter.name}: has no hand-out, which is for the form that is graded without one; "
             "allowed is an assignment without an adapter"
         )
-    about = context(asked)
-    program = asked.program or "submission.py"
-    starter = _TEMPLATES.get_template("starter.py.j2").render(about)
-    notebook = Path(program).with_suffix(".ipynb").name
-    texts = {
-        "STUDENT.md": _TEMPLATES.get_template("STUDENT.md.j2").render(about | {"notebook": notebook}),
-        program if program.endswith(".py") else "submission.py": starter,
-        notebook: _notebook(starter),
-        "selfcheck.py": self_check(asked),
-    }
+    program = asked.program if asked.program.endswith(".py") else "submission.py"
+    notebook = Path(asked.program or program).with_suffix(".ipynb").name
+    names = {"program": program, "notebook": notebook}
+    texts = _of_network(asked, names) if isinstance(asked, Assignment) else _of_lesson(asked, names)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     return [folder / name for name in texts]
+
+
+def _of_network(asked: Assignment, names: dict[str, str]) -> dict[str, str]:
+    about = _of_course(asked) | context(asked) | names
+    starter = _TEMPLATES.get_template("starter.py.j2").render(about)
+    return {
+        "STUDENT.md": _TEMPLATES.get_template("STUDENT.md.j2").render(about),
+        names["program"]: starter,
+        names["notebook"]: _notebook(starter, "check(gradients, loss)"),
+        "selfcheck.py": self_check(asked),
+    }
+
+
+def _of_lesson(asked: LessonAssignment, names: dict[str, str]) -> dict[str, str]:
+    kit = Kit(lesson_of(asked), asked)
+    about = _of_course(asked) | kit.context() | names
+    starter = _TEMPLATES.get_template("lesson.py.j2").render(about)
+    return {
+        "STUDENT.md": _TEMPLATES.get_template("lesson.md.j2").render(about),
+        names["program"]: starter,
+        names["notebook"]: _notebook(starter, "check(globals())"),
+        "selfcheck.py": kit.self_check(names["program"]),
+    }
 
 
 def self_check(asked: Assignment) -> str:
@@ -85,9 +103,7 @@ def context(asked: Assignment) -> dict[str, Any]:
     """What STUDENT.md and the starter need to know."""
     columns = asked.convention == "columns"
     return {
-        "a": asked,
         "title": asked.name or "Backpropagation by hand",
-        "due": datetime.fromisoformat(asked.due).strftime("%Y-%m-%d %H:%M %z") if asked.due else "",
         "arguments": _arguments(asked, columns),
         "functions": _functions(asked, columns),
         "formulas": [forward_formula(name, asked.activation) for name in asked.activations],
@@ -96,6 +112,14 @@ def context(asked: Assignment) -> dict[str, Any]:
         "lines": _lines(asked, columns),
         "decks": sorted({deck for kind in NUMBERED_LINES for deck in (place(f"{kind}1", columns=columns).deck,)}),
         "titles": titles(),
+    }
+
+
+def _of_course(asked: AnyAssignment) -> dict[str, Any]:
+    """What the pages of all lessons say."""
+    return {
+        "a": asked,
+        "due": datetime.fromisoformat(asked.due).strftime("%Y-%m-%d %H:%M %z") if asked.due else "",
         "weights": _weights(asked),
         "shown": {"before": _shown(asked.show.before), "after": _shown(asked.show.after)},
         "offered": ", ".join(_offered(asked)),
@@ -104,7 +128,7 @@ def context(asked: Assignment) -> dict[str, Any]:
     }
 
 
-def _offered(asked: Assignment) -> list[str]:
+def _offered(asked: AnyAssignment) -> list[str]:
     return [*(["PyTorch"] if asked.backend == "torch" else []), "NumPy", "matplotlib", *asked.packages]
 
 
@@ -164,7 +188,7 @@ def _lines(asked: Assignment, columns: bool) -> list[tuple[str, str, str]]:
     ]
 
 
-def _weights(asked: Assignment) -> list[str]:
+def _weights(asked: AnyAssignment) -> list[str]:
     """The lines with points of their own, which must be handed over."""
     return [f"{name} (weight {weight:g})" for name, weight in asked.points.lines.items() if weight > 0]
 
@@ -183,7 +207,7 @@ def _shown(level: str) -> str:
 # The notebook --------------------------------------------------------------------------------------------------------
 
 
-def _notebook(starter: str) -> str:
+def _notebook(starter: str, call: str) -> str:
     """The starter with a cell for each function, and the self-check at its end."""
     head, *functions = re.split(r"\n\n\n(?=def )", starter.rstrip("\n"))
     docstring, _, imports = head.partition('"""\n\n')
@@ -191,7 +215,7 @@ def _notebook(starter: str) -> str:
         nbformat.v4.new_markdown_cell(docstring.removeprefix('"""')),
         *(nbformat.v4.new_code_cell(text) for text in (imports, *functions)),
         nbformat.v4.new_markdown_cell("Check your own gradients; take this cell out, or leave it: it costs nothing."),
-        nbformat.v4.new_code_cell("from selfcheck import check\n\ncheck(gradients, loss)"),
+        nbformat.v4.new_code_cell(f"from selfcheck import check\n\n{call}"),
     ]
     for at, cell in enumerate(made):
         cell["id"] = f"cell-{at}"

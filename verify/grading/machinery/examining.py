@@ -6,13 +6,15 @@ whether a line is right.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 import torch
 
+from verify.grading import heat
 from verify.grading.answers import Answer
+from verify.grading.beside import given
 from verify.grading.finding import Finding
 from verify.grading.lesson import Contract, Lesson
 from verify.grading.lesson_assignment import LessonAssignment
@@ -26,7 +28,7 @@ from verify.grading.machinery.posing import JUDGED, Posed, posed
 from verify.grading.machinery.smallest import smallest_case
 from verify.grading.message import advise, ended, said_records, tell, tell_result
 from verify.grading.passed_over import passed_over
-from verify.grading.record import GradeRecord, LessonRecord, LineRecord, without_run
+from verify.grading.record import GradeRecord, HeatMap, LessonRecord, LineRecord, without_run
 from verify.grading.sentence import said as told
 from verify.grading.state import state_of
 from verify.isolation import Calls, Limits, Run, Sandbox
@@ -56,7 +58,7 @@ class Examination:
         """Run one submission in its sandbox and grade what comes back. Raises IsolationError where that fails."""
         a = self.assignment
         limits = Limits(time_limit=a.time_limit, cpu_limit=a.cpu_limit, memory_mib=a.memory_mib)
-        prepared = replace(submission, files={**submission.files, **a.files.contents})
+        prepared = given(submission, a)
         ran = run_isolated(prepared, self.calls, limits=limits, backend=a.offer, device=device, sandbox=sandbox)
         record = grade(submission.name, ran, self)
         advise(record, passed_over(submission, ran))
@@ -104,7 +106,7 @@ def _without_answers(
         tell(record, ended(run))
         return
     record.state = "incomplete" if missing and not came else "error"
-    tell(record, telling.nothing_came(exam.lesson, run, came, missing))
+    tell(record, telling.nothing_came(exam.posed, run, came, missing))
 
 
 def _judge(
@@ -130,6 +132,7 @@ def _judge(
         known = [s for h in heard for s in (*h.explanation.fails, *h.explanation.known)]
         record.known, record.known_said = [s.text for s in known], said_records(known)
         record.counterexample = _smallest(made, heard)  # type: ignore[assignment]
+        record.heat = next(_heats(record, made, heard, float32), msgspec.UNSET)
     else:
         advise(record, telling.of_free_lines(record.lines))
     record.state = state if run.state == "ok" else run.state
@@ -143,6 +146,14 @@ def _rank(lesson: Lesson, finding: Finding) -> int:
 
 def _rounded(line: LineRecord) -> LineRecord:
     return msgspec.structs.replace(line, points=round(line.points, 6), max_points=round(line.max_points, 6))
+
+
+def _heats(record: GradeRecord, made: Posed, heard: Sequence[Heard], float32: bool) -> Iterator[HeatMap]:
+    """The first wrong line of each function, entry by entry, where it has entries."""
+    for h in heard:
+        found = heat.of_lesson(record, made, h.contract.name, h.answers, float32=float32)
+        if isinstance(found, HeatMap):
+            yield found
 
 
 def _smallest(made: Posed, heard: Sequence[Heard]):

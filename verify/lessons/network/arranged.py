@@ -12,7 +12,7 @@ from manual import work
 from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
 from verify.grading.finding import Finding
-from verify.grading.fixtures import Case
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.findings import finding
 from verify.lessons.network.right import is_finite
 from verify.lessons.network.texts import said

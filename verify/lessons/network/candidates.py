@@ -10,7 +10,7 @@ from torch import Tensor
 
 from manual import Equations, Working, forward
 from verify.grading.answers import Answer
-from verify.grading.fixtures import Case
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.fitted import Throughout
 from verify.lessons.network.mistakes import Variant, equations_with, variants
 

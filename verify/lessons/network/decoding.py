@@ -21,8 +21,8 @@ from verify.bounds.bounded import Bounded
 from verify.bounds.budget import FLOAT32, FLOAT64
 from verify.bounds.forms import parameter_of, step_rounding
 from verify.grading.answers import Answer
-from verify.grading.fixtures import Case
 from verify.lessons.network.candidates import RAISES, Candidates, Observed, Slots, again
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.hypothesis import Hypothesis, covered
 from verify.lessons.network.mistakes import Equation, Variant, replaced
 from verify.problems.lines import gradient_names

@@ -15,8 +15,9 @@ from verify.bounds.budget import FLOAT32, FLOAT64
 from verify.bounds.forms import parameter_of, step_of
 from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
-from verify.grading.fixtures import GRADED, Case, Fixture
+from verify.grading.machinery.posing import GRADED
 from verify.lessons.network.arranged import arranged, fails, views
+from verify.lessons.network.cases.fixtures import Case, Fixture
 from verify.lessons.network.decoding import Decoder, Observed
 from verify.lessons.network.findings import Diagnosis, finding, findings_of, lines_of_mistake
 from verify.lessons.network.fitted import Throughout

@@ -17,7 +17,7 @@ from manual import SLIDES, Activation, Constants, Equations, Working, activation
 from verify.bounds.bounded import Bounded
 from verify.bounds.budget import bounded_pair, lines_of
 from verify.bounds.curves import bounded
-from verify.grading.fixtures import Case
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.mistake import Equation
 from verify.lessons.network.rows_slope import of_output
 from verify.said import Said

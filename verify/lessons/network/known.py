@@ -11,9 +11,9 @@ from torch import Tensor
 
 from verify.grading.answers import Answer, shapes_of
 from verify.grading.assignment import Assignment
-from verify.grading.fixtures import Case
 from verify.grading.known_numbers import entries, factor, numerical, shape, turned
 from verify.lessons.network.arranged import conditions
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.order import same
 from verify.lessons.network.right import is_finite, line_is_right
 from verify.lessons.network.texts import said

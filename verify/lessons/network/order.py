@@ -15,8 +15,8 @@ from torch import Tensor
 
 from manual import Equations, backward, step, work
 from verify.grading.answers import Answer
-from verify.grading.fixtures import Case
 from verify.grading.sentence import said
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.mistakes import Variant, replaced
 from verify.lessons.network.walking import Online, agree
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from verify.grading.fixtures import Case
+from verify.lessons.network.cases.fixtures import Case
 
 _ALIKE = 1e-9
 _SIZES = torch.logspace(-9, 1, 400, dtype=torch.float64, device="cpu")

@@ -13,7 +13,7 @@ from manual import SLIDES, Equations, Working, work
 from verify.bounds.budget import FLOAT32
 from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
-from verify.grading.fixtures import Case
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.right import gradients_are_right, wanted
 
 Observed = tuple[Case, Answer]

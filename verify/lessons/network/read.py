@@ -16,8 +16,8 @@ from torch import Tensor
 
 from manual import ACTIVATIONS, Activation, Constants, activation
 from verify.grading.answers import Answer
-from verify.grading.fixtures import Case
 from verify.lessons.network import fitted
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.fitted import Cut, Function, Straight, Throughout
 from verify.lessons.network.own_scale import own_activations
 from verify.lessons.network.rows_slope import SHORT_FORMULAS

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from manual import SLIDES, Equations, Working, forward
 from verify.grading.answers import Answer
-from verify.grading.fixtures import Case
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.hypothesis import Hypothesis
 from verify.lessons.network.mistakes import variants
 

@@ -21,17 +21,16 @@ from torch import Tensor
 from manual import SLIDES, Equations, Working, backward, work
 from verify.bounds.bounded import Bounded
 from verify.bounds.budget import FLOAT32, FLOAT64, bounded_working, lines_of
-from verify.grading import drawing
 from verify.grading.assignment import Assignment
-from verify.grading.drawing import Shape, penalty, square_of, units_of, within
-from verify.grading.ladder import ladder
+from verify.grading.machinery.posing import GRADED
+from verify.lessons.network.cases import drawing
+from verify.lessons.network.cases.drawing import Shape, penalty, square_of, units_of, within
+from verify.lessons.network.cases.ladder import ladder
 from verify.lessons.network.mistakes import CATALOGUE, Variant, equations_with
 from verify.problems.lines import gradient_names
 from verify.problems.problem import Problem
 
 # The problems that have one right answer; those at kinks have many, and count as well.
-GRADED = ("state", "rung", "general")
-JUDGED = (*GRADED, "kink")
 _GENERAL = 18
 _REDRAWS = 4
 _FEW = 10_000  # entries
@@ -43,7 +42,7 @@ class Case:
     """A problem of the run with its right answers, each with its budget in float64 and in float32."""
 
     problem: Problem
-    role: str  # state | rung | general | kink | large; wide (`verify.grading.wide`), in none of the fixture
+    role: str  # state | rung | general | kink | large; wide (`judging/wide.py`), in none of the fixture
 
     @cached_property
     def working(self) -> Working:

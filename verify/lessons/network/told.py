@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from verify.grading.answers import Answer, columns_name
-from verify.grading.fixtures import GRADED, Case, Fixture
 from verify.grading.judged import Judged
+from verify.grading.machinery.posing import GRADED
 from verify.grading.sentence import Said, said
+from verify.lessons.network.cases.fixtures import Case, Fixture
 from verify.problems.lines import kind_and_layer, local_name
 
 _DIGITS = 1e-9

@@ -6,11 +6,11 @@ from functools import partial
 
 from manual import work
 from verify.grading.assignment import Assignment, read_assignment
-from verify.grading.drawing import Shape
 from verify.grading.explain_record import ExplainJob, ExplainRecord
-from verify.grading.ladder import rung
-from verify.grading.terms import formulas, working_line
 from verify.grading.values import as_lists
+from verify.lessons.network.cases.drawing import Shape
+from verify.lessons.network.cases.ladder import rung
+from verify.lessons.network.cases.terms import formulas, working_line
 from verify.problems.job import check_lam, check_names
 from verify.problems.lines import names
 from verify.problems.problem import Problem

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from manual import SLIDES, Activation, Equations, Working, activation
 from verify.bounds.bounded import Bounded
-from verify.grading.drawing import jump
-from verify.grading.fixtures import Case
 from verify.grading.sentence import Said, said
+from verify.lessons.network.cases.drawing import jump
+from verify.lessons.network.cases.fixtures import Case
 from verify.problems.lines import kind_and_layer
 
 _BESIDE = 1e-300  # close enough to 0 for any derivative

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from torch import Tensor
 
 from verify.grading.answers import Answer, columns_name
-from verify.grading.fixtures import Case, Fixture, shows
 from verify.grading.record import Counterexample, WorkingLine, said_record
-from verify.grading.terms import formulas, working_line
 from verify.grading.values import as_lists, handed
+from verify.lessons.network.cases.fixtures import Case, Fixture, shows
+from verify.lessons.network.cases.terms import formulas, working_line
 from verify.lessons.network.diagnosis import Diagnosis, line_is_right
 from verify.problems.lines import kind_and_layer, names
 

@@ -1,13 +1,13 @@
 """Grading one submission: the calls of a run, and the record of what came back.
 
-The verdict rests on the budgets alone (`verify.grading.judging`). The diagnosis explains it and carries errors
+The verdict rests on the budgets alone (`judging/judging.py`). The diagnosis explains it and carries errors
 forward; it never decides whether a line is right.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -18,17 +18,26 @@ from torch import Tensor
 from verify.bounds.forms import step_difference
 from verify.grading.answers import Answer, gradients_answer
 from verify.grading.assignment import Assignment
-from verify.grading.counterexample import counterexample
-from verify.grading.fixtures import JUDGED, Case, Fixture, fixture
-from verify.grading.functions import ETA, Heard, judge_functions
+from verify.grading.beside import given
 from verify.grading.judged import Judged
-from verify.grading.judging import Judge
+from verify.grading.machinery.posing import JUDGED
 from verify.grading.message import advise, ended, said_records, tell, tell_result
 from verify.grading.passed_over import passed_over
 from verify.grading.record import GradeRecord, LineRecord, task_of, without_run
-from verify.grading.scoring import Scoring, absent, settled
 from verify.grading.sentence import Said, said
-from verify.grading.sentences import (
+from verify.grading.state import state_of
+from verify.isolation import Call, Calls, Limits, Outcome, Reply, Run, Sandbox
+from verify.isolation import run as run_isolated
+from verify.lessons.network import heat
+from verify.lessons.network.cases.counterexample import counterexample
+from verify.lessons.network.cases.fixtures import Case, Fixture, fixture
+from verify.lessons.network.diagnosis import Diagnosis, diagnose
+from verify.lessons.network.judging.functions import ETA, Heard, judge_functions
+from verify.lessons.network.judging.judging import Judge
+from verify.lessons.network.judging.scoring import Scoring, absent, settled
+from verify.lessons.network.judging.wide import Wide, judge, wide_case
+from verify.lessons.network.mistakes import rank
+from verify.lessons.network.sentences import (
     advice,
     finding_record,
     first_wrong,
@@ -38,13 +47,7 @@ from verify.grading.sentences import (
     raised_on,
     said_free,
 )
-from verify.grading.state import state_of
-from verify.grading.told import told
-from verify.grading.wide import Wide, judge, wide_case
-from verify.isolation import Call, Calls, Limits, Outcome, Reply, Run, Sandbox
-from verify.isolation import run as run_isolated
-from verify.lessons.network.diagnosis import Diagnosis, diagnose
-from verify.lessons.network.mistakes import rank
+from verify.lessons.network.told import told
 from verify.lessons.network.words import Words
 from verify.problems.lines import gradient_names
 from verify.problems.problem import Problem
@@ -141,7 +144,7 @@ def grade_submission(
     """Run one submission in its sandbox and grade what comes back. Raises IsolationError where the sandbox fails."""
     a = exam.assignment
     limits = Limits(time_limit=a.time_limit, cpu_limit=a.cpu_limit, memory_mib=a.memory_mib)
-    prepared = _prepared(submission, a)
+    prepared = given(submission, a)
     ran = run_isolated(prepared, exam.calls, limits=limits, backend=a.offer, device=device, sandbox=sandbox)
     record = grade(submission.name, ran, exam)
     if a.forward_only == "wrong" and a.points.gradients > 0 and record.state in ("correct", "undecided"):
@@ -149,12 +152,6 @@ def grade_submission(
     advise(record, passed_over(submission, ran))
     record.digests = {"submission": submission.digest, "assignment": a.digest()}
     return record
-
-
-def _prepared(submission: Submission, a: Assignment) -> Submission:
-    """The submission with what the assignment gives it: files, which its own do not replace, and an adapter."""
-    files = {**submission.files, **a.files.contents}
-    return replace(submission, files=files, adapter=a.adapter.source, needs=a.adapter.needs)
 
 
 def _ask_wide(record: GradeRecord, submission: Submission, wide: Wide, sandbox: Sandbox, device: str) -> None:
@@ -260,6 +257,7 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
         record.first_wrong_line = first_wrong(record, drawn, answers)
         wrong = bool(failed) or any(j.wrong for j in judged)
         record.counterexample = counterexample(drawn, answers, diagnosis) if wrong else None
+        record.heat = heat.first(record, drawn, answers, float32=float32)
     else:
         advise(record, told(drawn, answers, judged))
     record.state = state if run.state == "ok" else run.state

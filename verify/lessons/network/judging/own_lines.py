@@ -28,7 +28,7 @@ from verify.bounds.bounded import Bounded
 from verify.bounds.budget import bounded_working, lines_of, on_every_line
 from verify.bounds.forms import DECIDED
 from verify.grading.answers import Answer
-from verify.grading.fixtures import Case
+from verify.lessons.network.cases.fixtures import Case
 from verify.problems.lines import kind_and_layer
 
 _ROUNDINGS = 64  # by which what is given is moved, to see what rounding does to a line in truth

@@ -11,7 +11,9 @@ TAB = "    "
 
 def visible(text: str) -> str:
     """The text in one line: control and direction characters as \\x1b, workflow commands broken."""
-    return _COMMAND.sub(_escaped, "".join(_letter(c) for c in text.replace("\t", " ")))
+    if not text.isprintable():
+        text = "".join(_letter(c) for c in text.replace("\t", " "))
+    return _COMMAND.sub(_escaped, text) if ":" in text or "#" in text else text
 
 
 def _letter(c: str) -> str:

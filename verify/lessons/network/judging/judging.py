@@ -18,14 +18,15 @@ from torch import Tensor
 from verify.bounds.budget import FLOAT32, FLOAT64
 from verify.bounds.forms import DECIDED, Explanation, Textbook, explained
 from verify.grading.answers import Answer, shapes_of
-from verify.grading.carrying import carried_forward
-from verify.grading.fixtures import GRADED, Case, Fixture
 from verify.grading.judged import Judged, median_limit, worst_entry
-from verify.grading.kinks import Kink, layers_at
-from verify.grading.own_lines import OwnLines
+from verify.grading.machinery.posing import GRADED
 from verify.grading.record import Worst
 from verify.grading.sentence import Said, said
+from verify.lessons.network.cases.fixtures import Case, Fixture
 from verify.lessons.network.diagnosis import line_is_right
+from verify.lessons.network.judging.carrying import carried_forward
+from verify.lessons.network.judging.kinks import Kink, layers_at
+from verify.lessons.network.judging.own_lines import OwnLines
 from verify.problems.lines import local_name, names
 
 

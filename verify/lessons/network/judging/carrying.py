@@ -11,8 +11,9 @@ from manual import SLIDES, Working
 from verify.bounds.bounded import Bounded
 from verify.bounds.budget import FLOAT32, FLOAT64
 from verify.grading.answers import Answer
-from verify.grading.fixtures import GRADED, Case, Fixture
+from verify.grading.machinery.posing import GRADED
 from verify.grading.sentence import Said, said
+from verify.lessons.network.cases.fixtures import Case, Fixture
 from verify.lessons.network.diagnosis import line_is_right
 from verify.lessons.network.mistakes import Variant, equations_with, variants
 from verify.problems.lines import kind_and_layer, local_name, symbol

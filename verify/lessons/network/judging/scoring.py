@@ -14,11 +14,9 @@ from dataclasses import replace
 
 from verify.grading.answers import Answer, columns_name, in_columns
 from verify.grading.assignment import Assignment
-from verify.grading.carrying import blindness
 from verify.grading.finding import Finding
-from verify.grading.fixtures import GRADED, Fixture
-from verify.grading.functions import OPTIONAL
 from verify.grading.judged import Judged
+from verify.grading.machinery.posing import GRADED
 from verify.grading.marked import (
     FOLLOWS,
     Marked,
@@ -34,7 +32,10 @@ from verify.grading.marked import (
 )
 from verify.grading.record import LineRecord, said_record
 from verify.grading.sentence import Said, said
+from verify.lessons.network.cases.fixtures import Fixture
 from verify.lessons.network.diagnosis import Diagnosis
+from verify.lessons.network.judging.carrying import blindness
+from verify.lessons.network.judging.functions import OPTIONAL
 from verify.problems.lines import STEP, equation, kind_and_layer, local_name, names, place
 
 

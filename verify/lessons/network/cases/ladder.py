@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from manual import Working, activation
 from verify.grading.assignment import Assignment
-from verify.grading.drawing import (
+from verify.lessons.network.cases.drawing import (
     Shape,
     bounded_scores,
     cancels,
