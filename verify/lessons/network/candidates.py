@@ -37,6 +37,7 @@ class Candidates:
     float32: bool = False
     slack: bool = False  # the numbers are differences of sums, which lose digits: ten are asked for
     throughout: Throughout | None = None
+    eta: float | None = None  # the numbers are (W − W after a step of η) / η
     _forwards: dict[tuple[int, int], Working] = field(default_factory=dict, repr=False)
     _tolerances: dict[int, float] = field(default_factory=dict, repr=False)
     _options: dict[str, list[Variant | None]] = field(default_factory=dict, repr=False)

@@ -19,6 +19,7 @@ from torch import Tensor
 from manual import Equations, Working
 from verify.bounds.bounded import Bounded
 from verify.bounds.budget import FLOAT32, FLOAT64
+from verify.bounds.forms import parameter_of, step_rounding
 from verify.grading.answers import Answer
 from verify.lessons.network.candidates import RAISES, Candidates, Observed, Slots, again
 from verify.lessons.network.cases.fixtures import Case
@@ -307,18 +308,26 @@ class Decoder(Candidates):
             actual = answer.lines.get(name)
             if actual is None or (name.startswith("db") and not self.biases):
                 continue
-            if not _inside(lines[name], actual, 1e-10 if self.slack else 0.0):
+            if not _inside(lines[name], actual, self._lost(case, name, lines[name])):
                 return False
         return True
+
+    def _lost(self, case: Case, name: str, line: Bounded) -> Tensor | float:
+        """What the numbers have lost since they were the line's: in a difference of sums, or of weights."""
+        if self.eta is not None:
+            w = parameter_of(case.problem, name)
+            u = FLOAT32 if self.float32 else FLOAT64
+            return step_rounding(w, line.value, self.eta, u) if line.shape == w.shape else 0.0
+        return 1e-10 * (1 + line.value.abs()) if self.slack else 0.0
 
 
 # Mistakes in the whole of δ that keep f′ as a factor: with the others, no f′ is asked for.
 _WITH_SLOPE = ("mean-per-layer", "delta-of-another-layer")
 
 
-def _inside(line: Bounded, actual: Tensor, lost: float) -> bool:
-    """Whether a value is the line's within twice its budget, and what sums have lost."""
-    allowed = 2 * line.error + lost * (1 + line.value.abs())
+def _inside(line: Bounded, actual: Tensor, lost: Tensor | float) -> bool:
+    """Whether a value is the line's within twice its budget, and what it has lost."""
+    allowed = 2 * line.error + lost
     return line.shape == actual.shape and bool(((line.value - actual).abs() <= allowed).all())
 
 

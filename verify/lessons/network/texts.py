@@ -39,6 +39,8 @@ _KNOWN = {
     "number": "The program's own number here is {number}.",
     "eta": "η = {number}.",
     "limit": "The limit is {limit}.",
+    "straight-softplus": "Softplus is replaced by a itself where a is large: f and f′ lose what e⁻ᵃ is there.",
+    "straight": "That begins between a = {least} and a = {most}.",
     "limit-of-entries": "Every entry of {what} stays within ±{limit}.",
     "limit-of-norm": "Every {what} is scaled to the norm {limit}.",
     "limit-of-all": "All gradients together are scaled to the norm {limit}.",

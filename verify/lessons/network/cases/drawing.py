@@ -1,6 +1,6 @@
 """Problems drawn from an assignment: in general position, and those that reach what a program must handle.
 
-Beside the general ones there are three kinds: pre-activations that reach ±40 and scores that reach ±29 (a clipped
+Beside the general ones there are three kinds: pre-activations of ±40 and ±22 and scores that reach ±29 (a clipped
 activation or probability shows), δ and dW beyond 100 (a clipped gradient shows), and pre-activations that are exactly 0
 at a kink (every subgradient is right there, and nothing else). No problem has scores beyond ±30, which a softmax
 without its shift survives at any width, and none a line that is zero by cancellation.
@@ -25,6 +25,7 @@ from verify.problems.problem import Problem
 MOST_SCORE = 30.0  # of |a(L)|
 _MOST_HIDDEN = 300.0  # of |a(l)|: half of what exp can take in float64
 _FAR = 40.0  # a(l) of a unit that is driven far: σ of it is 1 to 17 digits
+_LESS_FAR = 22.0  # and of others: softplus of it is a to 10 digits, and no more
 _SCORE = 29.0  # a(L) of the same problems: y down to e⁻²⁹ and, of scores of both signs, to e⁻⁵⁸
 _STEEP = 100.0
 _STEEP_WEIGHTS = 500.0
@@ -225,7 +226,7 @@ def loose(assignment: Assignment, shape: Shape, rng: np.random.Generator, label:
 
 
 def far(assignment: Assignment, shape: Shape, rng: np.random.Generator, label: str) -> Problem:
-    """Hidden units driven to ±40 beside others that are not, scores to ±29: as far of that as leaves a gradient."""
+    """Hidden units driven to ±40 and ±22 beside others, scores to ±29: as far of that as leaves a gradient."""
     for share in (1.0, 0.7, 0.4, 0.2):
         for _ in range(_TRIES // 6):
             problem = _stretched(assignment, loose(assignment, shape, rng, label), share, rng)
@@ -241,19 +242,23 @@ def _stretched(assignment: Assignment, p: Problem, share: float, rng: np.random.
         if l == p.L - 1:
             factor = torch.full(a.shape[1:], share * _SCORE / float(a.abs().max()), dtype=a.dtype, device=a.device)
         else:
-            factor = _drive(a, share * _FAR)
+            factor = _drive(a, share)
         W[l], b[l] = W[l] * factor, b[l] * factor
         z = p.f.f(a * factor)
     stretched = replace(p, W=tuple(W), b=tuple(b))
     return replace(stretched, t=_unlikely(assignment, stretched, rng))
 
 
-def _drive(a: Tensor, size: float) -> Tensor:
-    """Factors (units,) that drive every other unit to that size, one up, the next down; the first in any case."""
+def _drive(a: Tensor, share: float) -> Tensor:
+    """Factors (units,) that drive units 0, 2, 4, … far, one up, the next down, and less far units 3 and 5.
+
+    The rest keep their numbers, so that something is handed down.
+    """
+    sizes = {j: _FAR if at % 2 == 0 else -_FAR for at, j in enumerate(range(0, a.shape[1], 2))}
+    sizes |= {j: size for j, size in ((3, _LESS_FAR), (5, -_LESS_FAR)) if j < a.shape[1]}
     factor = torch.ones(a.shape[1], dtype=a.dtype, device=a.device)
-    for at, j in enumerate(range(0, a.shape[1], 2)):
-        extreme = a[:, j][torch.argmax(a[:, j].abs())]
-        factor[j] = (size if at % 2 == 0 else -size) / extreme
+    for j, size in sizes.items():
+        factor[j] = share * size / a[:, j][torch.argmax(a[:, j].abs())]
     return factor
 
 

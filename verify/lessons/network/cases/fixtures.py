@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -214,7 +214,7 @@ def _special(assignment: Assignment, rng: np.random.Generator) -> Iterator[Case]
         return Shape(within(N, assignment.batch), units, name, penalty(assignment, lam))
 
     for at, name in enumerate(assignment.activations):
-        shape = turn(name, 2, 3 if at % 2 else 1, 0.0)
+        shape = _wide_enough(turn(name, 2, 3 if at % 2 else 1, 0.0), assignment)
         yield Case(drawing.far(assignment, shape, rng, f"far {at + 1}"), "general")
         # Three layers: a large δ is handed down once more, and shows what is done to it on the way.
         shape = turn(name, 3, 1 if at % 2 else 2, 0.5)
@@ -222,6 +222,12 @@ def _special(assignment: Assignment, rng: np.random.Generator) -> Iterator[Case]
         kink = drawing.at_kinks(assignment, turn(name, 2, 2, 0.5), rng, f"kink {at + 1}")
         if kink is not None:
             yield Case(kink, "kink")
+
+
+def _wide_enough(shape: Shape, assignment: Assignment) -> Shape:
+    """The shape with hidden units enough for each to be driven in its own way, where the assignment allows them."""
+    hidden = [max(m, within(6, assignment.widths)) for m in shape.units[1:-1]]
+    return replace(shape, units=(shape.units[0], *hidden, shape.units[-1]))
 
 
 def _shape(assignment: Assignment, number: int, rng: np.random.Generator) -> Shape:
