@@ -16,10 +16,11 @@ from verify.commands.texts import Text
 from verify.errors import BadInput
 from verify.grading.record import GradeRecord, SaidRecord, Task
 from verify.language import FORMULA, LANGUAGES, language, of_environment, speak, speaking, tr
-from verify.lessons.network.cases.terms import LOSSES, forward_formula
+from verify.lessons.network.cases.terms import forward_formula
 from verify.lessons.network.mistakes import CATALOGUE
 from verify.lessons.network.words import in_columns
 from verify.lessons.registry import BUILT_IN, lesson_named
+from verify.problems.written import LOSSES, PENALTIES
 from verify.reports import graded_pages, graded_terminal, spoken
 
 CHINESE = re.compile(r"[\u3400-\u9fff]")
@@ -96,7 +97,7 @@ def test_no_translation_is_cut() -> None:
 def test_what_is_said_in_chinese_is_chinese() -> None:
     for message in MESSAGES:
         words = re.findall(r"[A-Za-z]{3,}", PLACE.sub("", str(message.id)))
-        assert CHINESE.search(str(message.string)) or set(words) <= {"None", "and", "with"}, message.id
+        assert CHINESE.search(str(message.string)) or set(words) <= {"None", "and", "with", "the"}, message.id
         # Half-width punctuation beside a Chinese character: not but in what is quoted.
         prose = re.sub(r"“[^”]*”|`[^`]*`", "", str(message.string))
         assert not re.search(r"[\u3400-\u9fff][,:;!?]|[,:;!?][\u3400-\u9fff]", prose), message.string
@@ -104,12 +105,16 @@ def test_what_is_said_in_chinese_is_chinese() -> None:
 
 def _formulas() -> list[str]:
     of_network = [t for m in CATALOGUE.values() for v in (m, *m.variants) for t in (v.wrong, v.right) if t]
-    of_activations = [*(forward_formula(name, Constants()) for name in ACTIVATIONS), *LOSSES.values()]
+    of_activations = [
+        *(forward_formula(name, Constants()) for name in ACTIVATIONS),
+        *(loss.error for loss in LOSSES.values()),
+    ]
     lessons = [lesson_named(name, name) for name in BUILT_IN]
     of_lessons = [line.equation for lesson in lessons for line in lesson.lines.values()]
     of_mistakes = [line.equation for lesson in lessons for m in lesson.mistakes for line in m.replaced.values()]
     notes = [note for lesson in lessons for note in lesson.notes]
-    return [*of_network, *map(in_columns, of_network), *of_activations, *of_lessons, *of_mistakes, *notes]
+    penalties = [text for penalty in PENALTIES.values() for text in (penalty.cancels, penalty.brings)]
+    return [*penalties, *of_network, *map(in_columns, of_network), *of_activations, *of_lessons, *of_mistakes, *notes]
 
 
 def test_every_word_in_a_formula_is_turned() -> None:

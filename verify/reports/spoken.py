@@ -76,7 +76,7 @@ def _template(record: GradeRecord, said: SaidRecord) -> str | None:
         return joining(len(said.values)).replace(" ", "" if language() == "zh" else " ")
     found = by_key("lesson", said.key)
     if found is not None and record.task is not None and not isinstance(record, LessonRecord):
-        return Words.of(record.task).text(found)
+        return formula(Words.of(record.task).text(found))  # what words put in has English of its own
     return by_key("said", said.key)
 
 
