@@ -120,6 +120,7 @@ class Counterexample(msgspec.Struct, frozen=True, kw_only=True):
     lam: float
     output: str
     loss: str
+    penalty: str = "lam/2"
     line: str
     yours: Any
     expected: Any
@@ -140,6 +141,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     loss: str
     layers: list[int]
     precision: str
+    penalty: str = "lam/2"
 
 
 class GradeRecord(msgspec.Struct, kw_only=True):
@@ -250,7 +252,7 @@ def task_of(a: Assignment) -> Task:
     """What of an assignment goes into every record."""
     return Task(
         convention=a.convention, backend=a.backend, activations=list(a.activations), output=a.output, loss=a.loss,
-        layers=list(a.layers), precision=a.precision,
+        layers=list(a.layers), precision=a.precision, penalty=a.penalty,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from torch import Tensor
 
+from verify.bounds.forms import step_difference
 from verify.grading.answers import Answer, gradients_answer
 from verify.grading.assignment import Assignment
 from verify.grading.beside import given
@@ -303,6 +304,9 @@ def _explained(
     if not wrong and not failed:
         return judged, Diagnosis(), []
     diagnosis = diagnose(exam.fixture, answers)
+    if diagnosis.eta is not None:
+        lost, _ = exam.judge.textbook_forms(answers, [j.name for j in wrong], float32=float32)
+        return settled(judged, lost), diagnosis, [step_difference(diagnosis.eta)]
     if diagnosis.findings or not wrong:
         return judged, diagnosis, []
     # Where float32 is allowed, a program may lose the digits of a form in float64 all the same.

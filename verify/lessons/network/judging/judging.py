@@ -89,7 +89,8 @@ class Judge:
     def _textbook(self, i: int, case: Case, float32: bool) -> Textbook:
         if (i, float32) not in self._textbooks:
             own = {n: case.allowed(n, float32=float32) for n in case.truth}
-            self._textbooks[i, float32] = Textbook(case.problem, case.truth, own, FLOAT32 if float32 else FLOAT64)
+            u = FLOAT32 if float32 else FLOAT64
+            self._textbooks[i, float32] = Textbook(case.problem, case.truth, own, u, self.deepest)
         return self._textbooks[i, float32]
 
     def _column(self, name: str, float32: bool) -> _Column:

@@ -213,7 +213,7 @@ class Scoring:
             value = self.answers[i].lines.get(here) if here else None
             if value is None or here is None or value.shape != case.truth[here].shape:
                 continue
-            penalty = case.problem.lam * case.problem.W[int(here[2:]) - 1] if here.startswith("dW") else 0.0
+            penalty = case.problem.rate * case.problem.W[int(here[2:]) - 1] if here.startswith("dW") else 0.0
             if bool((value - penalty).any()):
                 return False
         return True
@@ -269,7 +269,7 @@ class Scoring:
             reason=reason.text if reason is not None else "",
             reason_said=said_record(reason) if reason is not None else None,
             place=str(place(j.name, columns=columns) if of_gradients else STEP),
-            equation=equation(j.name, self.L, a.output, a.loss, columns=columns)
+            equation=equation(j.name, self.L, a.output, a.loss, columns=columns, penalty=a.penalty)
             if of_gradients
             else f"new {j.name}(l) = {j.name}(l) − η ∂E/∂{j.name}(l)",
             worst=j.worst,
