@@ -220,6 +220,19 @@ class LessonRecord(GradeRecord, kw_only=True):
     counterexample: LessonCase | None = None
 
 
+def unexplained(record: GradeRecord) -> str | None:
+    """The first wrong line, where no mistake is named; beside mistakes, the first that follows from none of them."""
+    if not record.diagnosis:
+        return record.first_wrong_line
+    named = {line for finding in record.diagnosis for line in finding.lines}
+    for line in record.lines:
+        void = line.reason_said is not None and line.reason_said.key == "void"
+        own = line.state == "wrong" and line.carried_forward != "right" and line.function == "gradients"
+        if own and not void and line.name not in named:
+            return line.name
+    return None
+
+
 def without_run(name: str, state: str, reason: Said, assignment: Any, seed: int | None) -> GradeRecord:
     """The record of what was never run. A grader-error has no score: our own failure is never the student's."""
     if not isinstance(assignment, Assignment):

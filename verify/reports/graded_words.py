@@ -13,6 +13,7 @@ from verify.grading.record import (
     LessonRecord,
     LineRecord,
     WorkingLine,
+    unexplained,
 )
 from verify.language import language, noted, tr
 from verify.plain import cut, visible
@@ -115,12 +116,13 @@ def lead(record: GradeRecord) -> list[str]:
 
 def unknown(record: GradeRecord) -> list[str]:
     """Where no known mistake explains the numbers: the first wrong line, and what is known of its error."""
-    if record.diagnosis or not record.first_wrong_line:
+    line = unexplained(record)
+    if line is None:
         return [] if record.state == "correct" else list(record.known)
-    first = tr(
-        "The first wrong line is {line}. No known mistake explains the numbers, so none is named.",
-        line=record.first_wrong_line,
-    )
+    if record.diagnosis:
+        besides = tr("{line} is wrong besides. No known mistake explains its numbers, so none is named.", line=line)
+        return [besides, *record.known]
+    first = tr("The first wrong line is {line}. No known mistake explains the numbers, so none is named.", line=line)
     return [first, *record.known]
 
 
