@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 from verify.classroom.crew import at_most
 from verify.errors import BadInput
-from verify.grading.record import GradeRecord, SaidRecord, encode, without_run
+from verify.grading.lesson_assignment import PartsAssignment
+from verify.grading.record import GradeRecord, PartsRecord, SaidRecord, encode, without_run
 from verify.grading.sentence import said
 from verify.grading.shown import level, shown_as
 from verify.lessons.registry import decoded, encoded
 from verify.submissions import confined
-from verify.submissions.confined import Unread
+from verify.submissions.confined import Several, Unread
 from verify.submissions.reading import Entry
 from verify.submissions.submission import Submission, shown
 
@@ -72,7 +73,7 @@ class Work:
     """One submission to grade: what was read of it, or why nothing was. alone: it ran out of time beside others."""
 
     entry: Entry
-    read: Submission | Unread
+    read: Submission | Several | Unread
     sitting: Sitting
     alone: bool = False
 
@@ -98,9 +99,14 @@ class Ground:
     notes: tuple[str, ...] = ()
 
 
-def read(entry: Entry, asked: AnyAssignment) -> Submission | Unread:
+def read(entry: Entry, asked: AnyAssignment) -> Submission | Several | Unread:
     """The submission of an entry, read where it can do no harm, as the assignment wants it."""
-    return confined.read(entry, asked.program, asked.adapter.needs or asked.entry)
+    if not isinstance(asked, PartsAssignment):
+        return confined.read(entry, asked.program, asked.adapter.needs or asked.entry)
+    wanted = [(part.wanted, part.asked.adapter.needs or part.asked.entry) for part in asked.parts]
+    found = tuple(confined.read(entry, *each) for each in wanted)
+    unread = [part for part in found if isinstance(part, Unread)]
+    return unread[0] if len(unread) == len(found) else Several(found)
 
 
 def ground(sitting: Sitting) -> Ground:
@@ -155,13 +161,16 @@ def _said_of_second_run(record: GradeRecord) -> GradeRecord:
     return record
 
 
-def _starved(record: GradeRecord, sitting: Sitting) -> bool:
+def _starved(record: GradeRecord, asked: AnyAssignment) -> bool:
     """Whether it ran out of time by the clock without having had the processor for most of it, and wanted it."""
+    if isinstance(asked, PartsAssignment):
+        parts = record.parts if isinstance(record, PartsRecord) else []
+        return any(_starved(each.graded, part.asked) for each, part in zip(parts, asked.parts, strict=False))
     if "wide_starved" in record.timings:
         return True
-    limit = sitting.assignment.cpu_limit or sitting.assignment.time_limit
+    limit = asked.cpu_limit or asked.time_limit
     # Who slept has waited for nobody, and would sleep again.
-    wanted = record.timings.get("waited", limit) > _LITTLE_OF_IT * sitting.assignment.time_limit
+    wanted = record.timings.get("waited", limit) > _LITTLE_OF_IT * asked.time_limit
     return record.state == "timeout" and record.timings.get("cpu", 0.0) < _MOST_OF_IT * limit and wanted
 
 
@@ -192,7 +201,7 @@ def finished(record: GradeRecord, sitting: Sitting) -> Graded:
     """The record with what it was graded by, and the page, as they are written."""
     record.digests = {**record.digests, **sitting.digests()}
     record.seed = sitting.shown_seed
-    return Graded(encode(record), page(record, level(sitting.assignment)), _starved(record, sitting))
+    return Graded(encode(record), page(record, level(sitting.assignment)), _starved(record, sitting.assignment))
 
 
 def page(record: GradeRecord, level: str) -> bytes:

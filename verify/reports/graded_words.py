@@ -12,6 +12,7 @@ from verify.grading.record import (
     LessonCase,
     LessonRecord,
     LineRecord,
+    PartRecord,
     WorkingLine,
 )
 from verify.reports import numbers
@@ -122,6 +123,12 @@ class Row(NamedTuple):
 def rows(record: GradeRecord) -> list[Row]:
     """The lines with their points, states and reasons."""
     return [Row(line_name(line), line_points(line), line_state(line), visible(line.reason)) for line in record.lines]
+
+
+def part_row(part: PartRecord) -> tuple[str, str, str]:
+    """A part's name, what it earned of the whole, and its state."""
+    earned = "no score" if part.score is None else f"{points(part.score)} of {points(part.max_score)}"
+    return part.name, earned, STATES[part.state][0].lower()
 
 
 def line_name(line: LineRecord) -> str:

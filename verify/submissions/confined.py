@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import hashlib
 import math
 import os
 import signal
@@ -52,10 +53,24 @@ class Unread:
     reason: str
 
 
+@dataclass(frozen=True)
+class Several:
+    """What was read of a submission for each part of an assignment, in its order."""
+
+    parts: tuple[Submission | Unread, ...]
+
+    @property
+    def digest(self) -> str:
+        """Of all that runs."""
+        every = [part.digest if isinstance(part, Submission) else part.reason for part in self.parts]
+        return hashlib.sha256("\n".join(every).encode(errors="replace")).hexdigest()
+
+
 def read(entry: Entry, wanted: str = "", defines: str = "gradients") -> Submission | Unread:
     """The submission of an entry.
 
-    wanted: the program's name, where the assignment gives it one. defines: the function or class that it is about.
+    wanted: the program's name, where the assignment gives it one; without a suffix it is one that the program may have.
+    defines: the function or class that it is about.
     """
     return _reader.ask("read", (entry, wanted, defines), lambda why: Unread(shown(f"{entry.name}: {why}")))
 
