@@ -103,8 +103,13 @@ def read(entry: Entry, asked: AnyAssignment) -> Submission | Several | Unread:
     """The submission of an entry, read where it can do no harm, as the assignment wants it."""
     if not isinstance(asked, PartsAssignment):
         return confined.read(entry, asked.program, asked.adapter.needs or asked.entry)
-    wanted = [(part.wanted, part.asked.adapter.needs or part.asked.entry) for part in asked.parts]
-    found = tuple(confined.read(entry, *each) for each in wanted)
+    found = tuple(
+        confined.read(
+            entry, part.wanted, part.asked.adapter.needs or part.asked.entry,
+            [other.wanted for other in asked.parts if other.wanted != part.wanted],
+        )
+        for part in asked.parts
+    )  # fmt: skip
     unread = [part for part in found if isinstance(part, Unread)]
     return unread[0] if len(unread) == len(found) else Several(found)
 

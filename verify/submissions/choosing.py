@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from verify.submissions.programs import binding, is_program, is_text, most_bytes, program, sought
+from verify.submissions.programs import binding, is_program, is_text, most_bytes, of_other_parts, program, sought
 from verify.submissions.submission import Submission
 from verify.submissions.unpacking import Member, Unreadable, is_archive
 
@@ -21,6 +21,8 @@ def entry(members: Sequence[Member], wanted: str) -> tuple[Member, tuple[str, ..
     submission.py, the only program, the notebook of a pair, or the one that defines what is graded. Raises Unreadable.
     """
     programs = [member for member in members if is_program(member.path)]
+    taken = {name for part in of_other_parts() for name in ([part] if "." in part else _called_as(part))}
+    programs = [member for member in programs if basename(member.path).casefold() not in taken] or programs
     names = [wanted] if "." in wanted else [*_called_as(wanted), "submission.py", "submission.ipynb"]
     wanted = wanted if "." in wanted else ""
     named = _topmost(programs, names)
@@ -41,7 +43,7 @@ def entry(members: Sequence[Member], wanted: str) -> tuple[Member, tuple[str, ..
 def _called_as(part: str) -> list[str]:
     """The files that a part of an assignment may lie in by their name alone."""
     stems = dict.fromkeys((part, part.replace("-", "_"))) if part else ()
-    return [f"{stem}{suffix}" for stem in stems for suffix in (".py", ".ipynb")]
+    return [f"{stem.casefold()}{suffix}" for stem in stems for suffix in (".py", ".ipynb")]
 
 
 def _topmost(programs: Sequence[Member], names: Sequence[str]) -> Member | None:

@@ -66,13 +66,15 @@ class Several:
         return hashlib.sha256("\n".join(every).encode(errors="replace")).hexdigest()
 
 
-def read(entry: Entry, wanted: str = "", defines: str = "gradients") -> Submission | Unread:
+def read(entry: Entry, wanted: str = "", defines: str = "gradients", others: Sequence[str] = ()) -> Submission | Unread:
     """The submission of an entry.
 
     wanted: the program's name, where the assignment gives it one; without a suffix it is one that the program may have.
-    defines: the function or class that it is about.
+    defines: the function or class that it is about. others: the same of an assignment's other parts, as wanted.
     """
-    return _reader.ask("read", (entry, wanted, defines), lambda why: Unread(shown(f"{entry.name}: {why}")))
+    return _reader.ask(
+        "read", (entry, wanted, defines, tuple(others)), lambda why: Unread(shown(f"{entry.name}: {why}"))
+    )
 
 
 def find_submissions(paths: Sequence[Path], assignment: str = "") -> list[Entry]:
@@ -105,9 +107,9 @@ class _Refused:
     reason: str
 
 
-def _read(entry: Entry, wanted: str, defines: str) -> Submission | Unread:
+def _read(entry: Entry, wanted: str, defines: str, others: Sequence[str]) -> Submission | Unread:
     try:
-        with seeking(defines):
+        with seeking(defines, others):
             return read_entry(entry, wanted)
     except Ungradable as reason:
         return Unread(str(reason))
