@@ -15,9 +15,10 @@ from manual import ACTIVATIONS, SLIDES, Constants, work
 from tests import exact
 from verify.benchmarks.orders import WAYS
 from verify.bounds.budget import budgets, lines_of
+from verify.problems.choices import LOSSES
 from verify.problems.lines import gradient_names, names
 from verify.problems.problem import Problem
-from verify.problems.samples import LOSSES, Shape, sample, seeded, sweep
+from verify.problems.samples import Shape, sample, seeded, sweep
 from verify.witnesses.against import Witness, autograd_witness, exact_witness, manual_witness, rounding
 from verify.witnesses.balls import Balls, Enclosure, balls
 from verify.witnesses.columns import base_of

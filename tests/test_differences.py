@@ -20,7 +20,7 @@ from tests import exact
 from verify.bounds import curves
 from verify.bounds.budget import budgets
 from verify.bounds.pieces import Knot
-from verify.grading.drawing import clear_of_kinks
+from verify.lessons.network.cases.drawing import clear_of_kinks
 from verify.problems.lines import gradient_names
 from verify.problems.problem import Problem
 from verify.problems.samples import Shape, sample, seeded, sweep

@@ -9,12 +9,15 @@ import functools
 import hashlib
 import platform
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from verify.classroom.class_record import ClassRecord
 from verify.classroom.crew import at_most
+from verify.classroom.gradebook import Row
 from verify.errors import BadInput
 from verify.grading.lesson_assignment import PartsAssignment
 from verify.grading.record import GradeRecord, PartsRecord, SaidRecord, encode, without_run
@@ -48,6 +51,7 @@ class Sitting:
 
     sandbox: as `verify.isolation.choose` takes it. version: of the grader, as `version` says it of the one who asks.
     secret: whether the seed stays with the class: records then have none, and the digest of it.
+    html: whether pages for a browser are written.
     """
 
     assignment: AnyAssignment
@@ -56,6 +60,7 @@ class Sitting:
     device: str = "cpu"
     version: str = ""
     secret: bool = False
+    html: bool = True
 
     @property
     def shown_seed(self) -> int | None:
@@ -80,11 +85,12 @@ class Work:
 
 @dataclass(frozen=True)
 class Graded:
-    """A record as it is written, and its page. starved: others may have taken the time that it ran out of."""
+    """A record as it is written, and its pages. starved: others may have taken the time that it ran out of."""
 
     record: bytes
     page: bytes
     starved: bool = False
+    html: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -206,12 +212,28 @@ def finished(record: GradeRecord, sitting: Sitting) -> Graded:
     """The record with what it was graded by, and the page, as they are written."""
     record.digests = {**record.digests, **sitting.digests()}
     record.seed = sitting.shown_seed
-    return Graded(encode(record), page(record, level(sitting.assignment)), _starved(record, sitting.assignment))
+    shown = level(sitting.assignment)
+    html = html_page(record, shown) if sitting.html else b""
+    return Graded(encode(record), page(record, shown), _starved(record, sitting.assignment), html)
 
 
 def page(record: GradeRecord, level: str) -> bytes:
     """The page for the student, with as much as is shown."""
     return _page(shown_as(record, level)).encode(errors="backslashreplace")
+
+
+def html_page(record: GradeRecord, level: str) -> bytes:
+    """The same for a browser."""
+    from verify.reports import graded_pages
+
+    return graded_pages.as_html(shown_as(record, level)).encode(errors="backslashreplace")
+
+
+def class_html(record: ClassRecord, rows: Mapping[str, Row]) -> bytes:
+    """The page of the class."""
+    from verify.reports import class_page
+
+    return class_page.render(record, rows).encode(errors="backslashreplace")
 
 
 def _page(record: GradeRecord) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from verify.classroom.grade_job import SANDBOXES, check_known
 from verify.classroom.sitting import Sitting, Work, ground, read, record_of
-from verify.commands.grade_job import SANDBOXES, check_known
 from verify.errors import BadInput
 from verify.grading.course import EXPLAINED
 from verify.grading.lesson_assignment import AnyAssignment

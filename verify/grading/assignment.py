@@ -16,33 +16,8 @@ from verify.grading import beside, checks
 from verify.grading.common import Common
 from verify.grading.course import EXPLAINED, Late, Show
 from verify.grading.toml_file import parse, read_text
-
-ACTIVATIONS = (
-    "relu",
-    "leaky_relu",
-    "elu",
-    "softplus",
-    "sigmoid",
-    "tanh",
-    "swish",
-    "gelu",
-    "gelu_tanh",
-    "gelu_sigmoid",
-    "identity",
-    "relu6",
-    "hard_tanh",
-    "hard_sigmoid",
-    "hard_swish",
-    "mish",
-    "selu",
-    "celu",
-    "prelu",
-    "softsign",
-    "log_sigmoid",
-    "silu",
-)
-OUTPUTS = ("softmax", *ACTIVATIONS)
-LOSSES = ("cross-entropy", "binary-cross-entropy", "squared-error")
+from verify.problems.choices import ACTIVATIONS, LOSSES, OUTPUTS, PAIRS
+from verify.problems.written import PENALTIES
 
 FUNCTIONS = ("forward", "loss", "step")
 
@@ -99,6 +74,7 @@ class Assignment(Common, frozen=True):
     batch: tuple[int, int] = (1, 8)
     biases: bool = True
     l2: bool = True
+    penalty: str = "lam/2"
     epsilon: str = "allow"
     forward_only: str = "allow"
     activation: ActivationConstants = ActivationConstants()
@@ -120,7 +96,7 @@ class Assignment(Common, frozen=True):
         for key in _OF_THE_COURSE:
             del values[key]
         # Assignments from before these keys keep their digest.
-        for key in ("forward_only", "packages", "adapter", "files"):
+        for key in ("forward_only", "packages", "adapter", "files", "penalty"):
             if getattr(self, key) == getattr(_DEFAULT, key):
                 del values[key]
         for name in ("celu", "prelu"):
@@ -239,6 +215,7 @@ KEYS: dict[str, checks.Check | checks.Table] = {
     "batch": checks.span(MAX_UNITS),
     "biases": checks.truth,
     "l2": checks.truth,
+    "penalty": checks.one_of(tuple(PENALTIES)),
     "precision": checks.one_of(("float64", "float32")),
     "seed": checks.seed,
     "epsilon": checks.one_of(("allow", "wrong")),
@@ -287,19 +264,14 @@ def _schema_of(keys: Mapping[str, checks.Check | checks.Table]) -> dict[str, Any
 
 
 def _pairing_problem(assignment: Assignment) -> str | None:
-    """Softmax goes with cross-entropy, sigmoid with binary cross-entropy, any activation with squared error."""
-    allowed = {
-        "cross-entropy": ("softmax",),
-        "binary-cross-entropy": ("sigmoid",),
-        "squared-error": ACTIVATIONS,
-    }
-    if assignment.output in allowed[assignment.loss]:
+    """An output goes with some losses alone."""
+    if assignment.output in PAIRS[assignment.loss]:
         return None
-    fitting = [loss for loss, outputs in allowed.items() if assignment.output in outputs]
+    fitting = [loss for loss, outputs in PAIRS.items() if assignment.output in outputs]
     return (
         f"output = {checks.shown(assignment.output)} does not go with loss = {checks.shown(assignment.loss)}; "
         f"output {assignment.output} takes loss {' or '.join(fitting)}, "
-        f"loss {assignment.loss} takes output {', '.join(allowed[assignment.loss])}"
+        f"loss {assignment.loss} takes output {', '.join(PAIRS[assignment.loss])}"
     )
 
 

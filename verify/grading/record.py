@@ -121,6 +121,7 @@ class Counterexample(msgspec.Struct, frozen=True, kw_only=True):
     lam: float
     output: str
     loss: str
+    penalty: str = "lam/2"
     line: str
     yours: Any
     expected: Any
@@ -141,6 +142,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     loss: str
     layers: list[int]
     precision: str
+    penalty: str = "lam/2"
 
 
 class GradeRecord(msgspec.Struct, kw_only=True):
@@ -250,6 +252,19 @@ class PartsRecord(GradeRecord, kw_only=True):
     parts: list[PartRecord] = []
 
 
+def unexplained(record: GradeRecord) -> str | None:
+    """The first wrong line, where no mistake is named; beside mistakes, the first that follows from none of them."""
+    if not record.diagnosis:
+        return record.first_wrong_line
+    named = {line for finding in record.diagnosis for line in finding.lines}
+    for line in record.lines:
+        void = line.reason_said is not None and line.reason_said.key == "void"
+        own = line.state == "wrong" and line.carried_forward != "right" and line.function == "gradients"
+        if own and not void and line.name not in named:
+            return line.name
+    return None
+
+
 def without_run(name: str, state: str, reason: Said, assignment: Any, seed: int | None) -> GradeRecord:
     """The record of what was never run. A grader-error has no score: our own failure is never the student's."""
     about: dict[str, Any] = {
@@ -266,7 +281,7 @@ def task_of(a: Assignment) -> Task:
     """What of an assignment goes into every record."""
     return Task(
         convention=a.convention, backend=a.backend, activations=list(a.activations), output=a.output, loss=a.loss,
-        layers=list(a.layers), precision=a.precision,
+        layers=list(a.layers), precision=a.precision, penalty=a.penalty,
     )  # fmt: skip
 
 

@@ -239,7 +239,7 @@ def _converted(found: dict[str, Any]) -> AnyAssignment:
 def examination(assignment: AnyAssignment, seed: int | None = None) -> Examination:
     """The problems of an assignment, drawn from its seed or from another."""
     if isinstance(assignment, Assignment):
-        from verify.grading.grade import examination as of_network
+        from verify.lessons.network.grade import examination as of_network
 
         return of_network(assignment, seed)
     if isinstance(assignment, PartsAssignment):

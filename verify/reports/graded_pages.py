@@ -11,8 +11,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from verify import plain
 from verify.grading.record import GradeRecord, PartsRecord
-from verify.reports import graded_terminal, person, plain
+from verify.reports import graded_terminal, person
 from verify.reports import graded_words as words
 
 _OUTPUT_LINES = 40

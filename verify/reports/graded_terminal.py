@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from verify import plain
 from verify.grading.record import (
     Counterexample,
     FindingRecord,
@@ -20,7 +21,7 @@ from verify.grading.record import (
     WorkingLine,
 )
 from verify.reports import graded_words as words
-from verify.reports import numbers, plain
+from verify.reports import numbers
 
 _COLOURS = {"right": "green", "carried forward": "yellow", "blocked": "yellow", "undecided": "yellow", "absent": "dim"}
 _OUTPUT_LINES = 12

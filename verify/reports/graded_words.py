@@ -14,9 +14,10 @@ from verify.grading.record import (
     LineRecord,
     PartRecord,
     WorkingLine,
+    unexplained,
 )
+from verify.plain import cut, visible
 from verify.reports import numbers
-from verify.reports.plain import cut, visible
 from verify.submissions.submission import typed
 
 # state of a submission: its headline, and in words what it means.
@@ -91,12 +92,12 @@ def lead(record: GradeRecord) -> list[str]:
 
 def unknown(record: GradeRecord) -> list[str]:
     """Where no known mistake explains the numbers: the first wrong line, and what is known of its error."""
-    if record.diagnosis or not record.first_wrong_line:
+    line = unexplained(record)
+    if line is None:
         return [] if record.state == "correct" else list(record.known)
-    first = (
-        f"The first wrong line is {record.first_wrong_line}. No known mistake explains the numbers, so none is named."
-    )
-    return [first, *record.known]
+    if record.diagnosis:
+        return [f"{line} is wrong besides. No known mistake explains its numbers, so none is named.", *record.known]
+    return [f"The first wrong line is {line}. No known mistake explains the numbers, so none is named.", *record.known]
 
 
 def where(finding: FindingRecord) -> str:

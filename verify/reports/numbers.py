@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from verify.reports.plain import cut, visible
+from verify.plain import cut, visible
 
 DIGITS = 5
 MOST_DIGITS = 17

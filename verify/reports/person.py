@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from msgspec import UNSET
 
+from verify import plain
 from verify.grading.record import FindingRecord, GradeRecord, HeatMap, LessonCase, LessonRecord, LineRecord
-from verify.reports import drawing, formula, heat, plain, reproduce, worked
+from verify.reports import drawing, formula, heat, reproduce, worked
 from verify.reports import graded_words as words
 from verify.reports.texts import say
 

@@ -6,8 +6,8 @@ import shlex
 from typing import Any
 
 from verify.grading.record import Counterexample, GradeRecord, LessonCase
+from verify.plain import visible
 from verify.reports import numbers
-from verify.reports.plain import visible
 from verify.submissions.submission import typed
 
 _MOST = 400  # numbers of a case that are written out

@@ -80,7 +80,52 @@ PERSON = {
     "key-beyond": "more than {low}",
 }  # fmt: skip
 
-TEXTS = {**PERSON}
+CLASS = {
+    "class": "The class",
+    "submissions-count": "{n:submission}",
+    "people-count": "{n} of {all}",
+    "scores": "Scores of {count}: mean {mean} of {most}, median {median}, from {low} to {high}.",
+    "no-scores": "Nobody has a score.",
+    "scores-drawn": "How many submissions have which score.",
+    "submissions": "submissions",
+    "of-points": "{points} of {most}",
+    "late": "late",
+    "days-late": "{days:day} late",
+    "ranked": "What to repeat: the mistakes, the most frequent first",
+    "theirs": "theirs",
+    "who": "who",
+    "groups": "The same mistake",
+    "diagnosis": "diagnosis",
+    "number": "number",
+    "of-whom": "of whom",
+    "unknown-at": "no known mistake, first at {line}",
+    "ungraded": "What could not be graded as a whole, and why",
+    "everybody": "Everybody",
+    "filter-text": "find",
+    "filter-state": "state",
+    "filter-all": "all states",
+    "filter-shown": "# of {all} shown",
+    "first-wrong-line": "first wrong line",
+    "mistakes": "mistakes",
+    "slowest": "The slowest",
+    "missing": "Handed in nothing",
+    "doubts": "In doubt",
+    "passed-over": "Passed over",
+    "regraded": "Graded again, with another result",
+    "restored": "Changed by something else while this ran, and put right",
+    "earlier": "Graded by an earlier run, not given this time, and kept as they were",
+    "due": "due",
+    "students-see": "students see",
+    "sandbox": "sandbox",
+    "seed": "seed",
+    "seed-secret": "kept in the gradebook's folder",
+    "state-correct": "All lines are right.",
+    "state-wrong": "A line is wrong: the report says which, and why.",
+    "state-missing": "Nothing was handed in.",
+    "state-withheld": "It was handed in; the assignment shows no result yet.",
+}  # fmt: skip
+
+TEXTS = {**PERSON, **CLASS}
 
 _said = saying(TEXTS)
 

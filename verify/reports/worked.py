@@ -12,10 +12,10 @@ from markupsafe import Markup, escape
 
 from verify.grading.explain_record import AnyExplainRecord, LessonExplainRecord
 from verify.grading.record import Counterexample, LessonCase, WorkingLine
+from verify.plain import visible
 from verify.reports import graded_words as words
 from verify.reports import numbers
 from verify.reports.entries import Write, entries
-from verify.reports.plain import visible
 from verify.reports.texts import say
 
 _SLOPE = re.compile(r"([fσ]′)\(([a-z]+\(\d+\))\)")

@@ -16,15 +16,17 @@ from verify.classroom.handout.lesson_making import Kit
 from verify.errors import BadInput
 from verify.grading.assignment import NUMBERED_LINES, Assignment
 from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment, PartsAssignment
-from verify.grading.terms import LOSSES, forward_formula
+from verify.lessons.network.cases.terms import forward_formula
 from verify.lessons.registry import lesson_of
 from verify.problems.headings import in_english, titles
 from verify.problems.lines import STEP, Place, place
+from verify.problems.written import LOSSES, PENALTIES
 
 SELF_CHECK = Path(__file__).with_name("selfcheck.py")
 _TASK = re.compile(r"^TASK = \{.*?^\}  # fmt: skip$", re.MULTILINE | re.DOTALL)
 _ASKED = (
-    "convention", "backend", "activations", "loss", "layers", "widths", "inputs", "outputs", "batch", "biases", "l2",
+    "convention", "backend", "activations", "output", "loss", "layers", "widths", "inputs", "outputs", "batch",
+    "biases", "l2",
 )  # fmt: skip
 
 
@@ -131,7 +133,8 @@ def context(asked: Assignment) -> dict[str, Any]:
         "functions": _functions(asked, columns),
         "formulas": [forward_formula(name, asked.activation) for name in asked.activations],
         "output": forward_formula(asked.output, asked.activation) if asked.output != "softmax" else "",
-        "loss": f"{asked.loss}: {LOSSES[asked.loss]}",
+        "loss": f"{asked.loss}: {LOSSES[asked.loss].error}",
+        "penalty": PENALTIES[asked.penalty].added,
         "lines": _lines(asked, columns),
         "decks": sorted({deck for kind in NUMBERED_LINES for deck in (place(f"{kind}1", columns=columns).deck,)}),
         "titles": titles(),
@@ -169,7 +172,9 @@ def _arguments(asked: Assignment, columns: bool) -> list[Argument]:
         Argument("x", f"the batch, one sample per {'column' if columns else 'row'}", "(D, N)" if columns else "(N, D)"),
         Argument("t", "the target", "(K, N)" if columns else "(N, K)"),
         Argument("activation", f"of all hidden layers: {names}"),
-        Argument("lam", "λ of the penalty (λ/2) Σ ǁW(l)ǁ²" + ("" if asked.l2 else ", always 0"), "a number"),
+        Argument(
+            "lam", f"λ of the penalty {PENALTIES[asked.penalty].added}" + ("" if asked.l2 else ", always 0"), "a number"
+        ),
     ]
 
 

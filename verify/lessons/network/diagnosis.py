@@ -11,10 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from manual import SLIDES
+from verify.bounds.budget import FLOAT32, FLOAT64
+from verify.bounds.forms import parameter_of, step_of
 from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
-from verify.grading.fixtures import GRADED, Case, Fixture
+from verify.grading.machinery.posing import GRADED
 from verify.lessons.network.arranged import arranged, fails, views
+from verify.lessons.network.cases.fixtures import Case, Fixture
 from verify.lessons.network.decoding import Decoder, Observed
 from verify.lessons.network.findings import Diagnosis, finding, findings_of, lines_of_mistake
 from verify.lessons.network.fitted import Throughout
@@ -29,7 +32,7 @@ from verify.lessons.network.precision import (
     rounded_in_the_middle,
 )
 from verify.lessons.network.read import throughouts
-from verify.lessons.network.right import gradients_are_right, is_finite, line_is_right, what_came_is_right
+from verify.lessons.network.right import gradients_are_right, is_finite, line_is_right, wanted, what_came_is_right
 from verify.lessons.network.texts import said
 from verify.lessons.network.walking import stepped_each_sample
 from verify.lessons.network.whole_norm import norm_of_all
@@ -148,9 +151,10 @@ def decoder(
     float32: bool = False,
     slack: bool = False,
     throughout: Throughout | None = None,
+    eta: float | None = None,
 ) -> Decoder:
     """A decoder of what came back to that assignment."""
-    return Decoder(observed, a.activations, a.output, a.loss, a.biases, float32, slack, throughout)
+    return Decoder(observed, a.activations, a.output, a.loss, a.biases, float32, slack, throughout, eta)
 
 
 def _decoded(a: Assignment, observed: Sequence[Observed], *, slack: bool = False) -> Diagnosis | None:
@@ -168,10 +172,24 @@ def _decoded(a: Assignment, observed: Sequence[Observed], *, slack: bool = False
     asked = decoder(a, observed, float32, slack)
     found = None if asked.nearly_right() else asked.accepted()
     if found is None:
-        return _beside_a_rounding(a, observed)
+        return _after_a_step(a, observed, float32) or _beside_a_rounding(a, observed)
     hypothesis, others = found
     single = (finding("precision-float32", depth),) if float32 and not asked_for else ()
     return Diagnosis((*findings_of(hypothesis, others, depth), *single), hypothesis=hypothesis)
+
+
+def _after_a_step(a: Assignment, observed: Sequence[Observed], float32: bool) -> Diagnosis | None:
+    """Mistakes of a program that hands over (W − W after a step of η) / η, as far as that keeps its digits."""
+    names = {id(c): wanted(c, a.biases) for c, _ in observed}
+    lines = [(parameter_of(c.problem, n), got.lines[n]) for c, got in observed for n in names[id(c)] if n in got.lines]
+    if any(w.shape != g.shape for w, g in lines):
+        return None
+    eta = step_of(lines, FLOAT32 if float32 else FLOAT64)
+    asked = decoder(a, observed, float32, eta=eta)
+    found = None if eta is None or asked.nearly_right() else asked.accepted()
+    if found is None:
+        return None
+    return Diagnosis(tuple(findings_of(*found, a.layers[1])), hypothesis=found[0], eta=eta)
 
 
 def _beside_a_rounding(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None:

@@ -19,9 +19,10 @@ _KNOWN = {
     "factor-1/N": "Every entry of your {line} is 1/N times the expected one, N being the size of the batch.",
     "factor-K": "Every entry of your {line} is K times the expected one, K being the number of outputs.",
     "factor-1/K": "Every entry of your {line} is 1/K times the expected one, K being the number of outputs.",
-    "parts-data": "Your {line} is {data} times the data's part plus {decay} times λW; the first factor should be 1.",
-    "parts-decay": "Your {line} is {data} times the data's part plus {decay} times λW; the second factor should be 1.",
-    "parts": "Your {line} is {data} times the data's part plus {decay} times λW; both factors should be 1.",
+    "parts-data": "Your {line} is {data} times the data's part plus {decay} times {λ}W; the first factor should be 1.",
+    "parts-decay": "Your {line} is {data} times the data's part plus {decay} times {λ}W; the second factor should be "
+                   "1.",
+    "parts": "Your {line} is {data} times the data's part plus {decay} times {λ}W; both factors should be 1.",
     # conditions
     "with-more-samples": "with more than one sample (N > 1)",
     "with-one-sample": "with one sample (N = 1)",
@@ -38,6 +39,8 @@ _KNOWN = {
     "number": "The program's own number here is {number}.",
     "eta": "η = {number}.",
     "limit": "The limit is {limit}.",
+    "straight-softplus": "Softplus is replaced by a itself where a is large: f and f′ lose what e⁻ᵃ is there.",
+    "straight": "That begins between a = {least} and a = {most}.",
     "limit-of-entries": "Every entry of {what} stays within ±{limit}.",
     "limit-of-norm": "Every {what} is scaled to the norm {limit}.",
     "limit-of-all": "All gradients together are scaled to the norm {limit}.",

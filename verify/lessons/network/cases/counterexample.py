@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from torch import Tensor
 
 from verify.grading.answers import Answer, columns_name
-from verify.grading.fixtures import Case, Fixture, shows
 from verify.grading.record import Counterexample, WorkingLine, said_record
-from verify.grading.terms import formulas, working_line
 from verify.grading.values import as_lists, handed
+from verify.lessons.network.cases.fixtures import Case, Fixture, shows
+from verify.lessons.network.cases.terms import formulas, working_line
 from verify.lessons.network.diagnosis import Diagnosis, line_is_right
 from verify.problems.lines import kind_and_layer, names
 
@@ -94,6 +94,7 @@ def _shown(case: Case, answer: Answer, line: str, *, columns: bool) -> Counterex
         lam=p.lam,
         output=p.output,
         loss=p.loss,
+        penalty=p.penalty,
         line=named(line),
         yours=handed(answer.lines[line], columns=columns),
         expected=turn(case.truth[line]),

@@ -13,11 +13,11 @@ from torch import Tensor
 from verify.bounds.budget import FLOAT32, FLOAT64
 from verify.grading.answers import Answer, as_array, describe
 from verify.grading.finding import Finding
-from verify.grading.fixtures import Case, Fixture
 from verify.grading.judged import Judged, worst_entry
 from verify.grading.record import Worst
 from verify.grading.sentence import Said, said
 from verify.isolation import Outcome, Reply
+from verify.lessons.network.cases.fixtures import Case, Fixture
 from verify.lessons.network.decoding import Decoder
 from verify.lessons.network.diagnosis import finding
 from verify.lessons.network.order import all_close, repeated_step, steps_online

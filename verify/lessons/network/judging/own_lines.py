@@ -22,13 +22,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from manual import Working, work
+from manual import Working
 from manual.network import Equation
 from verify.bounds.bounded import Bounded
 from verify.bounds.budget import bounded_working, lines_of, on_every_line
 from verify.bounds.forms import DECIDED
 from verify.grading.answers import Answer
-from verify.grading.fixtures import Case
+from verify.lessons.network.cases.fixtures import Case
 from verify.problems.lines import kind_and_layer
 
 _ROUNDINGS = 64  # by which what is given is moved, to see what rounding does to a line in truth
@@ -133,4 +133,4 @@ class OwnLines:
             return v * (1 + _ROUNDINGS * self.u * signs.to(v.dtype))
 
         q = replace(p, W=tuple(map(moved, p.W)), b=tuple(map(moved, p.b)), x=moved(p.x))
-        return lines_of(work(q.W, q.b, q.x, q.t, q.f, q.pair, q.lam))
+        return lines_of(q.work())

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from manual import SLIDES, Activation, Equations, Working, activation
 from verify.bounds.bounded import Bounded
-from verify.grading.drawing import jump
-from verify.grading.fixtures import Case
 from verify.grading.sentence import Said, said
+from verify.lessons.network.cases.drawing import jump
+from verify.lessons.network.cases.fixtures import Case
 from verify.problems.lines import kind_and_layer
 
 _BESIDE = 1e-300  # close enough to 0 for any derivative
@@ -118,6 +118,7 @@ def _with_derivative(case: Case, share: float) -> Equations:
         if jump(case.problem, l) == 0:
             return right
         at, derivative = at_zero(net, l)
-        return torch.where(at, (net.y - net.t) * derivative, right)
+        assert net.pair.by_y is not None  # a function that works entry by entry stands there
+        return torch.where(at, net.pair.by_y(net.y, net.t) * derivative, right)
 
     return replace(copy(SLIDES), slope=slope, delta_output=delta_output)

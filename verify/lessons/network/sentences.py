@@ -9,16 +9,16 @@ import torch
 
 from verify.grading.answers import Answer, columns_name
 from verify.grading.assignment import Assignment
-from verify.grading.carrying import delta_is_wrong
 from verify.grading.finding import Finding
-from verify.grading.fixtures import Case, Fixture
-from verify.grading.functions import Heard, step_findings
 from verify.grading.judged import Judged
 from verify.grading.message import raised, said_records
 from verify.grading.record import FindingRecord, GradeRecord
 from verify.grading.sentence import Said, said
 from verify.isolation import Run
+from verify.lessons.network.cases.fixtures import Case, Fixture
 from verify.lessons.network.diagnosis import Diagnosis, finding
+from verify.lessons.network.judging.carrying import delta_is_wrong
+from verify.lessons.network.judging.functions import Heard, step_findings
 from verify.lessons.network.right import is_finite
 from verify.lessons.network.words import Words
 from verify.problems.lines import STEP, place

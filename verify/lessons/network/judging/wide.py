@@ -20,15 +20,15 @@ from torch import Tensor
 
 from verify.bounds.budget import FLOAT32, FLOAT64
 from verify.bounds.forms import Textbook, explained
-from verify.grading import drawing
 from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
-from verify.grading.drawing import Shape, outputs_of, penalty, within
-from verify.grading.fixtures import Case
 from verify.grading.record import GradeRecord, said_record
 from verify.grading.sentence import Said, said
 from verify.isolation import Calls, IsolationError, Limits, Run, Sandbox
 from verify.isolation import run as run_isolated
+from verify.lessons.network.cases import drawing
+from verify.lessons.network.cases.drawing import Shape, outputs_of, penalty, within
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.right import line_is_right, wanted
 from verify.problems.problem import Problem
 from verify.submissions.submission import Submission

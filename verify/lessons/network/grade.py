@@ -1,6 +1,6 @@
 """Grading one submission: the calls of a run, and the record of what came back.
 
-The verdict rests on the budgets alone (`verify.grading.judging`). The diagnosis explains it and carries errors
+The verdict rests on the budgets alone (`judging/judging.py`). The diagnosis explains it and carries errors
 forward; it never decides whether a line is right.
 """
 
@@ -15,21 +15,29 @@ import msgspec
 import numpy as np
 from torch import Tensor
 
-from verify.grading import heat
+from verify.bounds.forms import step_difference
 from verify.grading.answers import Answer, gradients_answer
 from verify.grading.assignment import Assignment
 from verify.grading.beside import given
-from verify.grading.counterexample import counterexample
-from verify.grading.fixtures import JUDGED, Case, Fixture, fixture
-from verify.grading.functions import ETA, Heard, judge_functions
 from verify.grading.judged import Judged
-from verify.grading.judging import Judge
+from verify.grading.machinery.posing import JUDGED
 from verify.grading.message import advise, ended, said_records, tell, tell_result
 from verify.grading.passed_over import passed_over
 from verify.grading.record import GradeRecord, LineRecord, task_of, without_run
-from verify.grading.scoring import Scoring, absent, settled
 from verify.grading.sentence import Said, said
-from verify.grading.sentences import (
+from verify.grading.state import state_of
+from verify.isolation import Call, Calls, Limits, Outcome, Reply, Run, Sandbox
+from verify.isolation import run as run_isolated
+from verify.lessons.network import heat, spare_axis
+from verify.lessons.network.cases.counterexample import counterexample
+from verify.lessons.network.cases.fixtures import Case, Fixture, fixture
+from verify.lessons.network.diagnosis import Diagnosis, diagnose
+from verify.lessons.network.judging.functions import ETA, Heard, judge_functions
+from verify.lessons.network.judging.judging import Judge
+from verify.lessons.network.judging.scoring import Scoring, absent, settled
+from verify.lessons.network.judging.wide import Wide, judge, wide_case
+from verify.lessons.network.mistakes import rank
+from verify.lessons.network.sentences import (
     advice,
     finding_record,
     first_wrong,
@@ -39,13 +47,7 @@ from verify.grading.sentences import (
     raised_on,
     said_free,
 )
-from verify.grading.state import state_of
-from verify.grading.told import told
-from verify.grading.wide import Wide, judge, wide_case
-from verify.isolation import Call, Calls, Limits, Outcome, Reply, Run, Sandbox
-from verify.isolation import run as run_isolated
-from verify.lessons.network.diagnosis import Diagnosis, diagnose
-from verify.lessons.network.mistakes import rank
+from verify.lessons.network.told import told
 from verify.lessons.network.words import Words
 from verify.problems.lines import gradient_names
 from verify.problems.problem import Problem
@@ -232,14 +234,19 @@ def _heard(drawn: Fixture, run: Run, answers: Sequence[Answer]) -> dict[str, lis
 
 def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answer], missing: Sequence[str]) -> None:
     drawn, a = exam.fixture, exam.assignment
-    answers = _without_infinite(drawn, answers)
+    came = _without_infinite(drawn, answers)
+    answers, spare = spare_axis.without_spare_axis(drawn, came)
     heard = _heard(drawn, run, answers)
     float32, judged = _judged(exam, heard, answers)
     graded = drawn.of(*JUDGED)
     failed = [(case, answers[i]) for i, case in graded if not answers[i].returned]
     judged, diagnosis, forms = _explained(exam, answers, judged, bool(failed), float32)
-    found = {f.mistake: f for f in (*other_findings(drawn, heard, answers, judged, diagnosis), *diagnosis.findings)}
-    marks = Scoring(drawn, answers, diagnosis, list(found.values()), len(failed) / len(graded)).marks(judged)
+    wrong = any(j.wrong for j in judged if j.function == "gradients")
+    diagnosis, judged = spare_axis.joined(diagnosis, spare, wrong, a.layers[1]), spare_axis.marked_wrong(judged, spare)
+    others = [spare_axis.found_in(spare, a.layers[1])] if spare else []
+    others += other_findings(drawn, heard, answers, judged, diagnosis)
+    found = {f.mistake: f for f in (*others, *diagnosis.findings)}
+    marks = Scoring(drawn, answers, diagnosis, list(found.values()), len(failed) / len(graded), spare).marks(judged)
     _take(record, [*marks.lines, *absent(a, missing)])
     named = sorted(found.values(), key=lambda f: rank(f.mistake))
     free = [said_free(f, a) for f in named if not marks.prices[f.mistake]]
@@ -254,8 +261,9 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
         record.known, record.known_said = [s.text for s in known], said_records(known)
         record.first_wrong_line = first_wrong(record, drawn, answers)
         wrong = bool(failed) or any(j.wrong for j in judged)
-        record.counterexample = counterexample(drawn, answers, diagnosis) if wrong else None
-        record.heat = heat.of_network(record, drawn, answers, float32=float32)
+        shown = answers if len(found) > len(spare[:1]) or diagnosis.known else came
+        record.counterexample = counterexample(drawn, shown, diagnosis) if wrong else None
+        record.heat = heat.first(record, drawn, answers, float32=float32)
     else:
         advise(record, told(drawn, answers, judged))
     record.state = state if run.state == "ok" else run.state
@@ -296,6 +304,9 @@ def _explained(
     if not wrong and not failed:
         return judged, Diagnosis(), []
     diagnosis = diagnose(exam.fixture, answers)
+    if diagnosis.eta is not None:
+        lost, _ = exam.judge.textbook_forms(answers, [j.name for j in wrong], float32=float32)
+        return settled(judged, lost), diagnosis, [step_difference(diagnosis.eta)]
     if diagnosis.findings or not wrong:
         return judged, diagnosis, []
     # Where float32 is allowed, a program may lose the digits of a form in float64 all the same.
