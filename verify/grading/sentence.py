@@ -37,6 +37,7 @@ TEXTS = {
     "withheld": "It was handed in and read. What came of it is shown later.",
     "grader-failed": "The grader failed, not the submission: {what}",
     "unreadable": "{what}",
+    "of-part": "{part}: {what}",
     "twice": "{what} (twice: beside others, and alone)",
     # what the program raised, or returned instead of its gradients
     "raised": "{message}",
