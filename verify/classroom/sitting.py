@@ -216,14 +216,9 @@ def finished(record: GradeRecord, sitting: Sitting) -> Graded:
     record.digests = {**record.digests, **sitting.digests()}
     record.seed = sitting.shown_seed
     shown = level(sitting.assignment)
-<<<<<<< HEAD
     with speaking(sitting.language):
         html = html_page(record, shown) if sitting.html else b""
-        return Graded(encode(record), page(record, shown), _starved(record, sitting), html)
-=======
-    html = html_page(record, shown) if sitting.html else b""
-    return Graded(encode(record), page(record, shown), _starved(record, sitting.assignment), html)
->>>>>>> main
+        return Graded(encode(record), page(record, shown), _starved(record, sitting.assignment), html)
 
 
 def page(record: GradeRecord, level: str) -> bytes:

@@ -12,12 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from verify import plain
-<<<<<<< HEAD
-from verify.grading.record import GradeRecord
-from verify.language import language, tr
-=======
 from verify.grading.record import GradeRecord, PartsRecord
->>>>>>> main
+from verify.language import language, tr
 from verify.reports import graded_terminal, person
 from verify.reports import graded_words as words
 from verify.reports.spoken import spoken
@@ -28,25 +24,19 @@ _MARKDOWN_WIDTH = 100
 
 def as_html(record: GradeRecord) -> str:
     """The report as one HTML file: nothing to load, nothing that runs."""
-<<<<<<< HEAD
-    return HTML.get_template("person.html.j2").render(person.context(spoken(record)))
-=======
+    record = spoken(record)
     if isinstance(record, PartsRecord) and record.parts:
         parts = [(part, _inside(as_html(part.graded))) for part in record.parts]
         return HTML.get_template("parts.html.j2").render(person.context(record) | {"parts": parts})
     return HTML.get_template("person.html.j2").render(person.context(record))
->>>>>>> main
 
 
 def as_markdown(record: GradeRecord) -> str:
     """The report as GitHub's Markdown."""
-<<<<<<< HEAD
     record = spoken(record)
-=======
     if isinstance(record, PartsRecord) and record.parts:
         pages = [Markup(_below(as_markdown(part.graded))) for part in record.parts]
         return MARKDOWN.get_template("parts.md.j2").render(record=record, words=words, pages=pages)
->>>>>>> main
     printed, left_out = plain.lines(record.output, _OUTPUT_LINES)
     return MARKDOWN.get_template("graded.md.j2").render(
         record=record, case=record.counterexample, words=words, printed=printed, left_out=left_out,

@@ -12,10 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from verify import plain
-<<<<<<< HEAD
-from verify.grading.record import Counterexample, FindingRecord, GradeRecord, LessonCase, LineRecord, WorkingLine
-from verify.language import tr
-=======
 from verify.grading.record import (
     Counterexample,
     FindingRecord,
@@ -25,7 +21,7 @@ from verify.grading.record import (
     PartsRecord,
     WorkingLine,
 )
->>>>>>> main
+from verify.language import tr
 from verify.reports import graded_words as words
 from verify.reports import numbers
 from verify.reports.spoken import spoken
@@ -65,7 +61,7 @@ def parts_table(record: PartsRecord) -> Iterator[RenderableType]:
     """A row for each part: its state, and what it earned of the whole."""
     if record.parts:
         table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-        for heading in ("part", "points", "state"):
+        for heading in (tr("part"), tr("points"), tr("state")):
             table.add_column(heading, no_wrap=True)
         for part in record.parts:
             table.add_row(*words.part_row(part))
@@ -74,13 +70,10 @@ def parts_table(record: PartsRecord) -> Iterator[RenderableType]:
 
 def failure(record: GradeRecord, width: int = 100) -> str:
     """The verdict, what is wrong, and the smallest case, as plain text: the message of a failing test."""
-<<<<<<< HEAD
     record = spoken(record)
-=======
     if isinstance(record, PartsRecord) and record.parts:
         whole = as_text((Text(words.headline(record)), *parts_table(record)), width)
         return "\n\n".join([whole, *(failure(p.graded, width) for p in record.parts if p.state != "correct")])
->>>>>>> main
     first = (Text(words.headline(record)), *map(Text, words.lead(record)))
     return as_text((*first, *explanation(record), *smallest_case(record, width)), width)
 

@@ -153,16 +153,18 @@ def rows(record: GradeRecord) -> list[Row]:
     return [Row(line_name(line), line_points(line), line_state(line), visible(line.reason)) for line in record.lines]
 
 
-<<<<<<< HEAD
 def state_word(state: str) -> str:
     """What a line's state is called."""
     return tr(state)
-=======
+
+
 def part_row(part: PartRecord) -> tuple[str, str, str]:
     """A part's name, what it earned of the whole, and its state."""
-    earned = "no score" if part.score is None else f"{points(part.score)} of {points(part.max_score)}"
-    return part.name, earned, STATES[part.state][0].lower()
->>>>>>> main
+    if part.score is None:
+        earned = tr("no score")
+    else:
+        earned = tr("{points} of {most}", points=points(part.score), most=points(part.max_score))
+    return part.name, earned, state(part.state).lower()
 
 
 def line_name(line: LineRecord) -> str:
