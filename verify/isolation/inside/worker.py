@@ -299,7 +299,8 @@ def _message(error: BaseException) -> str:
         text = str(error)
     except BaseException:
         text = ""
-    return (f"{name}: {text}" if type(text) is str and text else name)[:_MAX_MESSAGE]
+    text = " ".join(text[:_MAX_MESSAGE].split()) if type(text) is str else ""  # a message is one line
+    return (f"{name}: {text}" if text else name)[:_MAX_MESSAGE]
 
 
 def _flush() -> None:
