@@ -109,6 +109,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     batch = [4, 16]
     biases = false
     l2 = false
+    penalty = "lam"
     precision = "float32"
     seed = 7
     epsilon = "wrong"
@@ -151,6 +152,9 @@ def test_a_byte_order_mark_and_windows_lines_are_taken(tmp_path: Path) -> None:
         ("sigmoid", "squared-error"),
         ("identity", "squared-error"),
         ("gelu_tanh", "squared-error"),
+        ("softmax", "squared-error"),
+        ("softmax", "mean-squared-error"),
+        ("relu6", "mean-squared-error"),
     ],
 )
 def test_pairs_that_go_together(output: str, loss: str) -> None:
@@ -160,7 +164,7 @@ def test_pairs_that_go_together(output: str, loss: str) -> None:
 @pytest.mark.parametrize(
     ("output", "loss", "fitting"),
     [
-        ("softmax", "squared-error", "softmax takes loss cross-entropy"),
+        ("softmax", "binary-cross-entropy", "softmax takes loss cross-entropy or squared-error or mean-squared-error"),
         ("sigmoid", "cross-entropy", "sigmoid takes loss binary-cross-entropy or squared-error"),
         ("tanh", "binary-cross-entropy", "tanh takes loss squared-error"),
     ],
@@ -199,6 +203,8 @@ BAD = [
     ("activations = [['relu']]", "activations", "list"),
     ("output = 'softmin'", '"softmin"', "softmax, relu"),
     ("loss = 'l1'", '"l1"', "squared-error"),
+    ("penalty = 'lam/N'", '"lam/N"', "lam/2, lam, lam/(2N)"),
+    ("penalty = 2", "penalty = 2", "lam/2, lam, lam/(2N)"),
     ("layers = [3, 1]", "layers = [3, 1]", "from <= to"),
     ("layers = [0, 1]", "layers = [0, 1]", "1 <= from"),
     ("layers = [1, 2, 3]", "layers = [1, 2, 3]", "[from, to]"),

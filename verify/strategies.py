@@ -17,6 +17,7 @@ from torch import Tensor
 from manual import ACTIVATIONS, Constants
 from verify.problems.choices import LOSSES, PAIRS
 from verify.problems.problem import Problem
+from verify.problems.written import PENALTIES
 
 LAMBDAS = (0.0, 1.0, 0.5, 0.001, 1e-6)
 SCALES = (1.0, 0.1, 10.0, 1e-3)
@@ -61,7 +62,10 @@ def problems(
     x = draw(tensors((samples, layers[0])))
     t = draw(targets(samples, layers[-1], loss))
     lam = draw(st.sampled_from(LAMBDAS))
-    return Problem(W, b, x, t, draw(st.sampled_from(activations)), output, loss, lam, draw(constants))
+    penalty = draw(st.sampled_from(tuple(PENALTIES)))
+    return Problem(
+        W, b, x, t, draw(st.sampled_from(activations)), output, loss, lam, draw(constants), penalty=penalty
+    )  # fmt: skip
 
 
 def targets(samples: int, units: int, loss: str) -> st.SearchStrategy[Tensor]:

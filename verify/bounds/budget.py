@@ -18,8 +18,8 @@ from torch import Tensor
 from manual import SLIDES, Equations, Pair, Working, activation, pair, work
 from manual.activations import softplus
 from manual.network import Equation
-from manual.outputs import squared_error_delta
-from verify.bounds.bounded import Bounded, Terms, unit_roundoff
+from manual.outputs import through_activation, through_softmax
+from verify.bounds.bounded import Bounded, Terms, gamma_n, unit_roundoff
 from verify.bounds.curves import bounded
 from verify.problems.lines import kind_and_layer
 from verify.problems.problem import Problem
@@ -43,6 +43,7 @@ def bounded_working(problem: Problem, u: float = FLOAT64, equations: Equations =
         bounded_pair(problem),
         problem.lam,
         equations,
+        problem.form,
     )
 
 
@@ -68,7 +69,7 @@ def _total_error_in_parts(net: Working, l: int) -> Any:
     add: Stand = torch.sum
     mean = (add(net.pair.error(net.a[l], net.y, net.t)) / net.N).alone()
     first, *others = (add(add(W**2, dim=0).alone()).alone() for W in net.W.values())
-    return mean + net.lam / 2 * sum(others, first)
+    return mean + net.penalty.of(net.lam / 2 * sum(others, first), net.N)
 
 
 # What `manual` and `torch_ref` compute, the order of E's parts included: within one part there is any order.
@@ -156,16 +157,38 @@ def _placed(net: Working, lines: Mapping[str, Any]) -> Working:
 def bounded_pair(problem: Problem) -> Pair:
     """The problem's output and loss on Bounded scores."""
     p = pair(problem.output, problem.loss, problem.constants)
-    if p.g is not None:
+    if p.g is not None and p.by_y is not None:
         g = bounded(p.g)
-        return Pair(p.output, p.loss, g.f, p.error, _with_mean_inside(squared_error_delta(g)), g)
+        return Pair(p.output, p.loss, g.f, p.error, _with_mean_inside(through_activation(g, p.by_y)), g, p.by_y)
     y: Stand = _softmax if p.output == "softmax" else bounded(activation("sigmoid", problem.constants)).f
+    if p.by_y is not None:
+        return Pair(p.output, p.loss, y, p.error, _with_mean_inside(_through_softmax(p.by_y)), None, p.by_y)
     return Pair(p.output, p.loss, y, _entropy(p), _with_mean_inside(p.delta))
 
 
 def _with_mean_inside(delta: Stand) -> Stand:
     """Many programs, autograd among them, let δ(L) hold the 1/N: two roundings more than y − t has, one to spare."""
     return lambda a, y, t: delta(a, y, t).rounded(3)
+
+
+def _through_softmax(by_y: Stand) -> Stand:
+    """δ(L) = y ⊙ (e − Σ e y) in any textbook form: also as the Jacobian diag(y) − yyᵀ, or y_k(1 − y_k), times e.
+
+    In all of them each term, y_k e_k and y_k y_j e_j, is rounded by itself, then added up with the K others.
+    """
+    documented: Stand = through_softmax(by_y)
+
+    def delta(a: Bounded, y: Bounded, t: Bounded) -> Bounded:
+        e, found = by_y(y, t), documented(a, y, t)
+        size = (y.value.abs() + 2 * y.error) * (e.value.abs() + 2 * e.error)
+        terms = size + (y.value.abs() + 2 * y.error) * torch.sum(size, dim=1, keepdim=True)
+        lost = gamma_n(y.shape[1] + _FORM, y.u) * terms + y.shape[1] * y._tiny()
+        return Bounded(found.value, found.error + lost, y.u)
+
+    return delta
+
+
+_FORM = 4  # roundings of a term of the softmax's Jacobian times e before it is added up: y_k y_j, the difference, e, ·
 
 
 def _softmax(a: Bounded) -> Bounded:

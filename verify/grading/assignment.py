@@ -17,6 +17,7 @@ from verify.grading.common import Common
 from verify.grading.course import EXPLAINED, Late, Show
 from verify.grading.toml_file import parse, read_text
 from verify.problems.choices import ACTIVATIONS, LOSSES, OUTPUTS, PAIRS
+from verify.problems.written import PENALTIES
 
 FUNCTIONS = ("forward", "loss", "step")
 
@@ -73,6 +74,7 @@ class Assignment(Common, frozen=True):
     batch: tuple[int, int] = (1, 8)
     biases: bool = True
     l2: bool = True
+    penalty: str = "lam/2"
     epsilon: str = "allow"
     forward_only: str = "allow"
     activation: ActivationConstants = ActivationConstants()
@@ -94,7 +96,7 @@ class Assignment(Common, frozen=True):
         for key in _OF_THE_COURSE:
             del values[key]
         # Assignments from before these keys keep their digest.
-        for key in ("forward_only", "packages", "adapter", "files"):
+        for key in ("forward_only", "packages", "adapter", "files", "penalty"):
             if getattr(self, key) == getattr(_DEFAULT, key):
                 del values[key]
         for name in ("celu", "prelu"):
@@ -213,6 +215,7 @@ KEYS: dict[str, checks.Check | checks.Table] = {
     "batch": checks.span(MAX_UNITS),
     "biases": checks.truth,
     "l2": checks.truth,
+    "penalty": checks.one_of(tuple(PENALTIES)),
     "precision": checks.one_of(("float64", "float32")),
     "seed": checks.seed,
     "epsilon": checks.one_of(("allow", "wrong")),

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from manual import Activation, Constants, Pair, activation, pair
+from manual import Activation, Constants, Equations, Pair, Working, activation, pair, work
+from manual.network import SLIDES
+from manual.penalties import PENALTIES, Penalty
 from verify.errors import BadInput
-from verify.problems.job import check_lam, check_names
+from verify.problems.job import check_lam, check_names, check_penalty
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +34,12 @@ class Problem:
     lam: float = 0.0
     constants: Constants = field(default_factory=Constants)
     label: str = ""
+    penalty: str = "lam/2"
 
     def __post_init__(self) -> None:
         check_names(self.activation, self.output, self.loss)
         check_lam(self.lam)
+        check_penalty(self.penalty)
         _check_shapes(self)
         _check_tensors(self)
         _check_targets(self)
@@ -72,6 +76,20 @@ class Problem:
     @property
     def pair(self) -> Pair:
         return pair(self.output, self.loss, self.constants)
+
+    @property
+    def form(self) -> Penalty:
+        """The penalty by hand."""
+        return PENALTIES[self.penalty]
+
+    @property
+    def rate(self) -> float:
+        """What stands before W in the penalty's gradient: λ, 2λ or λ/N."""
+        return self.form.of(self.lam, self.N)
+
+    def work(self, equations: Equations = SLIDES) -> Working:
+        """The whole working by hand, in the problem's dtype."""
+        return work(self.W, self.b, self.x, self.t, self.f, self.pair, self.lam, equations, self.form)
 
     def to(self, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Problem:
         """The same problem in another dtype or on another device."""

@@ -13,7 +13,9 @@ from verify.grading.record import (
     LessonCase,
     LessonRecord,
     LineRecord,
+    PartRecord,
     WorkingLine,
+    unexplained,
 )
 from verify.plain import cut, visible
 from verify.reports import numbers
@@ -91,12 +93,12 @@ def lead(record: GradeRecord) -> list[str]:
 
 def unknown(record: GradeRecord) -> list[str]:
     """Where no known mistake explains the numbers: the first wrong line, and what is known of its error."""
-    if record.diagnosis or not record.first_wrong_line:
+    line = unexplained(record)
+    if line is None:
         return [] if record.state == "correct" else list(record.known)
-    first = (
-        f"The first wrong line is {record.first_wrong_line}. No known mistake explains the numbers, so none is named."
-    )
-    return [first, *record.known]
+    if record.diagnosis:
+        return [f"{line} is wrong besides. No known mistake explains its numbers, so none is named.", *record.known]
+    return [f"The first wrong line is {line}. No known mistake explains the numbers, so none is named.", *record.known]
 
 
 def where(finding: FindingRecord) -> str:
@@ -123,6 +125,12 @@ class Row(NamedTuple):
 def rows(record: GradeRecord) -> list[Row]:
     """The lines with their points, states and reasons."""
     return [Row(line_name(line), line_points(line), line_state(line), visible(line.reason)) for line in record.lines]
+
+
+def part_row(part: PartRecord) -> tuple[str, str, str]:
+    """A part's name, what it earned of the whole, and its state."""
+    earned = "no score" if part.score is None else f"{points(part.score)} of {points(part.max_score)}"
+    return part.name, earned, STATES[part.state][0].lower()
 
 
 def line_name(line: LineRecord) -> str:

@@ -8,6 +8,7 @@ PERSON = {
     "what-is-wrong": "What is wrong",
     "first-wrong": "The first wrong line is {line}.",
     "equation": "line",
+    "part": "part",
     "yours": "yours",
     "right": "right",
     "slides": "slides",

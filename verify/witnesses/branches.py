@@ -70,7 +70,7 @@ class Choice:
 def choices(base: Base, l: int) -> Choice:
     """The units at 0 that a move in layer l can meet."""
     p = base.problem
-    names = dict.fromkeys(range(l, p.L), p.activation) | ({p.L: p.output} if p.loss == "squared-error" else {})
+    names = dict.fromkeys(range(l, p.L), p.activation) | ({p.L: p.output} if p.pair.g is not None else {})
     curves = {above: curve(name, p.constants) for above, name in names.items()}
     at_zero = {above: c.at_knot(base.a[above]) for above, c in curves.items() if c.knots}
     count = torch.zeros_like(base.a[l], dtype=torch.long)

@@ -16,6 +16,7 @@ undecided, and so is an entry with more such units than can be tried.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -27,7 +28,7 @@ from verify.bounds.curves import Curve, curve
 from verify.problems.problem import Problem
 from verify.witnesses.branches import Choice, choices
 from verify.witnesses.columns import Base, above, base_of, blocks, errors, origins, pairs, penalty, per_weight
-from verify.witnesses.growth import Growth, discs, growth, of_sizes, spectral
+from verify.witnesses.growth import Growth, discs, growth, of_sizes, spectral, steepness
 from verify.witnesses.stencils import POINTS, best_step, central_of, truncated
 
 _U = torch.finfo(torch.float64).eps / 2
@@ -55,7 +56,7 @@ def differences(problem: Problem, memory: int = MEMORY) -> dict[str, Estimate]:
     """
     base = base_of(problem)
     found: dict[str, Estimate] = {}
-    decay = penalty(base.problem.W, problem.lam)
+    decay = penalty(base.problem.W, problem.rate)
     for l in range(problem.L, 0, -1):
         delta = _layer(base, l, memory)
         found[f"delta{l}"] = delta
@@ -144,7 +145,7 @@ def _curves(base: Base, l: int) -> list[Curve | None]:
     """The curve that each of a(l), …, a(L) passes through; None for scores whose output is smooth."""
     p = base.problem
     hidden: list[Curve | None] = [curve(p.activation, p.constants)] * (p.L - l)
-    return [*hidden, curve(p.output, p.constants) if p.loss == "squared-error" else None]
+    return [*hidden, curve(p.output, p.constants) if p.pair.g is not None else None]
 
 
 def _crossed(base: Base, l: int, n: Tensor, j: Tensor, rows: list[Tensor]) -> Tensor:
@@ -229,15 +230,30 @@ def _loss_noise(base: Base, error: Tensor, moved: float) -> Tensor:
     """The rounding of E_n itself, and of scores that are off by `error` (N, K)."""
     p, scores = base.problem, base.a[base.problem.L]
     size = scores.abs() + moved
-    if p.loss == "squared-error":
-        c = curve(p.output, p.constants)
-        y = p.pair.y(scores)
-        off = (y - p.t).abs() + c.first * moved
-        y_error = c.first * error + roundings.DIFFERENCES * _U * c.terms(size)
-        return torch.sum(off * (y_error + 2 * _U * off) + _U * off**2, dim=1) * (1 + gamma_n(scores.shape[1], _U))
+    if p.pair.by_y is not None:
+        y, K = p.pair.y(scores), scores.shape[1]
+        if p.pair.g is None:  # |∂y_k/∂a_j| is at most y_k, and no y moves by more than e^2m − 1 times itself
+            share = torch.clamp(y * math.exp(2 * moved), max=1)
+            shift = share * math.expm1(2 * moved)
+            y_error = share * (2 * torch.amax(error, dim=1, keepdim=True) + _softmax_noise(size))
+        else:
+            c = curve(p.output, p.constants)
+            shift = c.first * moved
+            y_error = c.first * error + roundings.DIFFERENCES * _U * c.terms(size)
+        off = (y - p.t).abs() + shift
+        return (
+            steepness(p.loss, K)
+            * torch.sum(off * (y_error + 2 * _U * off) + _U * off**2, dim=1)
+            * (1 + gamma_n(K + 2, _U))
+        )
     if p.loss == "cross-entropy":
         weight = torch.clamp(torch.sum(p.t.abs(), dim=1), min=1)
         lipschitz, terms = 2 * torch.amax(error, dim=1) * weight, 2 * torch.amax(size, dim=1) * weight
     else:
         lipschitz, terms = torch.sum(error, dim=1), torch.sum(size, dim=1)
     return lipschitz + roundings.DIFFERENCES * _U * (terms + scores.shape[1])
+
+
+def _softmax_noise(size: Tensor) -> Tensor:
+    """The rounding of a softmax over itself, (N, 1): of a − max, the exponentials, their sum and the quotient."""
+    return 2 * _U * (2 * torch.amax(size, dim=1, keepdim=True) + size.shape[1] + roundings.DIFFERENCES)

@@ -77,7 +77,7 @@ class Decoder(Candidates):
         db, dW = answer.lines.get(f"db{L}"), answer.lines.get(f"dW{L}")
         if db is None or dW is None or not self.biases or dW.shape != case.problem.W[-1].shape:
             return []
-        terms = dW - case.problem.lam * case.problem.W[-1]
+        terms = dW - case.problem.rate * case.problem.W[-1]
         sums = (dW.sum(0), dW.sum(0) / len(dW), terms.sum(0), terms.sum(0) * case.problem.N)
         forms = [v for v in self.options("bias_gradient") if v is not None and v.mistake == "bias-from-weight-gradient"]
         return [{"bias_gradient": v} for v, total in zip(forms, sums, strict=True) if self.close(total, db)]
@@ -173,7 +173,7 @@ class Decoder(Candidates):
                     yield Screened((way, hidden, bias), slope)
 
     def _concerns(self, variant: Variant, case: Case) -> bool:
-        return variant.concerns(case.problem.activation, self.output, self.loss)
+        return variant.concerns(case.problem.activation, self.output, self.loss, self.penalty)
 
     def _with_output_layer(self, top: Slots, case: Case) -> Working | None:
         equations = self.equations(top)

@@ -62,7 +62,7 @@ class Throughout:
         exact: Callable[..., Any] = lambda v: Bounded.exact(v, u)
         f = self.functions[p.activation].bounded if p.activation in self.functions else bounded(p.f)
         W, b = [exact(w) for w in p.W], [exact(v) for v in p.b]
-        return lines_of(work(W, b, exact(p.x), exact(p.t), f, bounded_pair(p), p.lam, equations))
+        return lines_of(work(W, b, exact(p.x), exact(p.t), f, bounded_pair(p), p.lam, equations, p.form))
 
 
 # Functions -----------------------------------------------------------------------------------------------------------

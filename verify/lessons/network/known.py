@@ -89,7 +89,7 @@ def _parts(name: str, both: Sequence[Wrong]) -> Iterator[Said]:
     kind, l = kind_and_layer(name)
     if kind != "dW" or l is None or any(y.shape != r.shape for _, y, r in both):
         return
-    decays = [(c.problem.lam * c.problem.W[l - 1]).flatten() for c, _, _ in both]
+    decays = [(c.problem.rate * c.problem.W[l - 1]).flatten() for c, _, _ in both]
     if not any(bool((decay != 0).any()) for decay in decays):
         return
     rows = [torch.stack([r.flatten() - decay, decay], 1) for (_, _, r), decay in zip(both, decays, strict=True)]

@@ -67,7 +67,7 @@ def _piles_up(cases: Sequence[Case], first: Answer, second: Answer, again: Answe
         return _added_again(biases, first.lines, second.lines, again.lines)
     weights = [n for n in first.lines if n.startswith("dW")]
     bare = [
-        {n: answer.lines[n] - case.problem.lam * case.problem.W[int(n[2:]) - 1] for n in weights}
+        {n: answer.lines[n] - case.problem.rate * case.problem.W[int(n[2:]) - 1] for n in weights}
         for case, answer in zip(cases, (first, second, again), strict=False)
     ]
     whole = [first.lines, second.lines, again.lines]
@@ -90,7 +90,7 @@ def _whole(case: Case, name: str) -> tuple[float, Tensor | float]:
 
 
 def _data(case: Case, name: str) -> tuple[float, Tensor | float]:
-    return 1.0, case.problem.lam * case.problem.W[int(name[2:]) - 1] if name.startswith("dW") else 0.0
+    return 1.0, case.problem.rate * case.problem.W[int(name[2:]) - 1] if name.startswith("dW") else 0.0
 
 
 def _sums(case: Case, name: str) -> tuple[float, Tensor | float]:
@@ -218,7 +218,7 @@ def repeated_step(case: Case, eta: float) -> list[Tensor]:
     p = case.problem
     W, b = list(p.W), list(p.b)
     for _ in range(p.N):
-        net = work(W, b, p.x, p.t, p.f, p.pair, p.lam)
+        net = work(W, b, p.x, p.t, p.f, p.pair, p.lam, penalty=p.form)
         W, b = step(W, b, list(reversed(net.dW.values())), list(reversed(net.db.values())), eta)
     return [*W, *b]
 

@@ -97,7 +97,7 @@ def _quotient(case: Case, answer: Answer, l: int) -> Tensor | None:
     dW, db = answer.lines.get(f"dW{l + 1}"), answer.lines.get(f"db{l + 1}")
     if p.N != 1 or dW is None or dW.shape != p.W[l].shape:
         return None
-    terms = dW - p.lam * p.W[l]
+    terms = dW - p.rate * p.W[l]
     if db is not None and db.shape == terms.shape[1:] and bool((db != 0).any()):
         k = int(torch.argmax(db.abs()))
         return (terms[:, k] / db[k]).unsqueeze(0)
@@ -312,7 +312,7 @@ def _met_often(sizes: Sequence[Tensor]) -> float | None:
 
 def _outputs(observed: Sequence[Observed]) -> Iterator[Throughout]:
     p = observed[0][0].problem
-    if p.loss == "squared-error":
+    if p.pair.by_y is not None:
         return
     read = [(case, d) for case, answer in observed if (d := _output_delta(case, answer)) is not None]
     yield from _clipped_outputs(read)
@@ -333,7 +333,7 @@ def _output_delta(case: Case, answer: Answer) -> Tensor | None:
         return None
     z = case.truth[f"z{p.L - 1}"][0] if p.L > 1 else p.x[0]
     i = int(torch.argmax(z.abs()))
-    return (dW - p.lam * p.W[-1])[i] / z[i]
+    return (dW - p.rate * p.W[-1])[i] / z[i]
 
 
 def _clipped_outputs(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughout]:

@@ -19,9 +19,9 @@ _KNOWN = {
     "factor-1/N": "Every entry of your {line} is 1/N times the expected one, N being the size of the batch.",
     "factor-K": "Every entry of your {line} is K times the expected one, K being the number of outputs.",
     "factor-1/K": "Every entry of your {line} is 1/K times the expected one, K being the number of outputs.",
-    "parts-data": "In your {line} the factor of the data's part is {data}, where 1 is right; λW is right.",
-    "parts-decay": "In your {line} the factor of λW is {decay}, where 1 is right; the data's part is right.",
-    "parts": "In your {line} the data's part has the factor {data} and λW the factor {decay}, where both are 1.",
+    "parts-data": "In your {line} the factor of the data's part is {data}, where 1 is right; {λ}W is right.",
+    "parts-decay": "In your {line} the factor of {λ}W is {decay}, where 1 is right; the data's part is right.",
+    "parts": "In your {line} the data's part has the factor {data} and {λ}W the factor {decay}, where both are 1.",
     "parameter": "Your {line} is {parameter} itself, on every problem.",
     # conditions
     "with-more-samples": "with more than one sample (N > 1)",

@@ -141,6 +141,7 @@ def _shown(case: Case, answer: Answer, line: str, *, columns: bool) -> Counterex
         lam=p.lam,
         output=p.output,
         loss=p.loss,
+        penalty=p.penalty,
         line=named(line),
         yours=handed(answer.lines[line], columns=columns),
         expected=turn(case.truth[line]),

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from manual import Constants, Working, activation, work
+from manual import Constants, Working, activation
 from verify.bounds.curves import Curve, curve
 from verify.grading.assignment import Assignment
 from verify.problems.problem import Problem
@@ -127,7 +127,7 @@ def _signed_permutation(m: int, k: int, rng: np.random.Generator) -> NDArray:
 def targets(assignment: Assignment, shape: Shape, rng: np.random.Generator) -> NDArray:
     """t (N, K): one-hot, 0 or 1, or what the output can reach."""
     N, K = shape.N, shape.units[-1]
-    if assignment.loss == "cross-entropy":
+    if assignment.output == "softmax":
         return np.eye(K)[rng.permutation(np.arange(N) + int(rng.integers(K))) % K]
     if assignment.loss == "binary-cross-entropy":
         return rng.integers(0, 2, (N, K)).astype(float)
@@ -147,17 +147,18 @@ def problem_of(
     return Problem(
         tuple(map(tensor, W)), tuple(map(tensor, b)), tensor(x), tensor(t),
         shape.activation, assignment.output, assignment.loss, shape.lam, constants(assignment), label,
+        assignment.penalty,
     )  # fmt: skip
 
 
 def worked(p: Problem) -> Working:
     """The right working of a problem."""
-    return work(p.W, p.b, p.x, p.t, p.f, p.pair, p.lam)
+    return p.work()
 
 
 def curve_on(p: Problem, l: int) -> Curve | None:
     """The curve of the function on a(l); None for scores whose output and loss together are smooth."""
-    if l == p.L and p.loss != "squared-error":
+    if l == p.L and p.pair.g is None:
         return None
     return curve(p.activation if l < p.L else p.output, p.constants)
 
@@ -190,7 +191,7 @@ def cancels(net: Working) -> bool:
                 (delta, terms),
                 (data, z.abs().T @ delta.abs()),
                 (delta.sum(0), delta.abs().sum(0)),
-                (net.dW[l], data.abs() / net.N + (net.lam * net.W[l]).abs()),
+                (net.dW[l], data.abs() / net.N + (net.penalty.of(net.lam * net.W[l], net.N)).abs()),
             )
         ):
             return True
@@ -266,7 +267,7 @@ def _unlikely(assignment: Assignment, p: Problem, rng: np.random.Generator) -> T
     a = worked(p).a[p.L]
     if assignment.loss == "binary-cross-entropy":
         return (a < 0).to(a.dtype)
-    if assignment.loss != "cross-entropy":
+    if assignment.output != "softmax":
         return p.t
     chosen = torch.argmin(a, dim=1)
     others = torch.from_numpy(rng.integers(0, a.shape[1], len(a)))
@@ -309,7 +310,7 @@ def _steep_weights(p: Problem, size: float, rng: np.random.Generator) -> Problem
     Behind squared error below 1: there an output that saturates has no slope, and so no δ.
     """
     W, b = list(p.W), list(p.b)
-    most_score = 1.0 if p.loss == "squared-error" else 10.0
+    most_score = 10.0 if p.pair.by_y is None else 1.0
     W[-2], b[-2] = W[-2] * size, b[-2] * size
     z = worked(replace(p, W=tuple(W), b=tuple(b))).z[p.L - 1]
     _, reach, directions = torch.linalg.svd(z, full_matrices=True)  # (M, M): a direction per row

@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 from torch import Tensor
 
-from manual import SLIDES, Equations, Working, backward, work
+from manual import SLIDES, Equations, Working, backward
 from verify.bounds.bounded import Bounded
 from verify.bounds.budget import FLOAT32, FLOAT64, bounded_working, lines_of
 from verify.grading.assignment import Assignment
@@ -47,7 +47,7 @@ class Case:
     @cached_property
     def working(self) -> Working:
         p = self.problem
-        return work(p.W, p.b, p.x, p.t, p.f, p.pair, p.lam)
+        return p.work()
 
     @cached_property
     def truth(self) -> dict[str, Tensor]:
@@ -142,7 +142,9 @@ def hidden_in(assignment: Assignment, cases: tuple[Case, ...]) -> tuple[str, ...
         m.id: [
             v
             for v in m.variants
-            if any(v.concerns(f, assignment.output, assignment.loss) for f in assignment.activations)
+            if any(
+                v.concerns(f, assignment.output, assignment.loss, assignment.penalty) for f in assignment.activations
+            )
         ]
         for m in CATALOGUE.values()
     }
@@ -156,7 +158,7 @@ def hidden_in(assignment: Assignment, cases: tuple[Case, ...]) -> tuple[str, ...
 def shows(variant: Variant, case: Case, assignment: Assignment) -> bool:
     """Whether a program with that one mistake would be called wrong on this case."""
     p = case.problem
-    if not variant.concerns(p.activation, p.output, p.loss):
+    if not variant.concerns(p.activation, p.output, p.loss, p.penalty):
         return False
     lines = mistaken(variant, p)
     if lines is None:
@@ -173,7 +175,7 @@ def mistaken(variant: Variant, p: Problem) -> dict[str, Tensor] | None:
     """The lines of a program with that one mistake; None where it raises."""
     fixed = variant.with_number(0.5) if variant.fitted else variant
     try:
-        return lines_of(work(p.W, p.b, p.x, p.t, p.f, p.pair, p.lam, equations_with({fixed.slot: fixed})))
+        return lines_of(p.work(equations_with({fixed.slot: fixed})))
     except (RuntimeError, IndexError):
         return None
 

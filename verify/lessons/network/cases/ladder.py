@@ -162,7 +162,7 @@ def _padded(values: NDArray, rows: int, columns: int) -> NDArray:
 
 
 def _whole_targets(assignment: Assignment, shape: Shape, rng: np.random.Generator) -> NDArray:
-    if assignment.loss != "squared-error":
+    if assignment.output == "softmax" or assignment.loss == "binary-cross-entropy":
         return targets(assignment, shape, rng)
     low = -1 if assignment.output in ("tanh", "identity") else 0
     return rng.integers(low, 2, (shape.N, shape.units[-1])).astype(float)

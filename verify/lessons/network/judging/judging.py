@@ -45,8 +45,9 @@ class Judge:
         """Every line that was handed over; the names are those of the deepest network."""
         biases = self.fixture.assignment.biases
         every = [n for n in names(self.deepest) if biases or not n.startswith("db")]
-        kinks = self._at_kinks(answers, float32)
-        judged = [j for n in every if (j := self._line(answers, n, float32, kinks)) is not None]
+        judged = [j for n in every if (j := self._line(answers, n, float32)) is not None]
+        kinks = self._at_kinks(answers, float32, [j.name for j in judged if j.wrong])
+        judged = [j if j.wrong else self._off_at_kinks(j, kinks) for j in judged]
         judged = self._with_mean_inside(answers, judged, float32)
         if any(j.wrong for j in judged if j.name.startswith(("dW", "db"))):
             return judged
@@ -103,24 +104,30 @@ class Judge:
             self._columns[key] = _Column(cases, float32)
         return self._columns[key]
 
-    def _line(self, answers: Sequence[Answer], name: str, float32: bool, kinks: Sequence[_AtKink]) -> Judged | None:
+    def _line(self, answers: Sequence[Answer], name: str, float32: bool) -> Judged | None:
         column = self._column(name, float32)
         at_once = column.judged(answers)
         if at_once is not None:
-            judged = Judged(name, len(column.cases), worst=at_once, decided=column.decided)
-            return self._off_at_kinks(judged, kinks)
+            return Judged(name, len(column.cases), worst=at_once, decided=column.decided)
         handed = [(case, answers[i], here) for i, case, here in column.cases if _handed(answers[i], here)]
         if not handed:
             return None
         judged = _one_by_one(name, handed, float32)
         everywhere = len(handed) == sum(answers[i].returned for i, _, _ in column.cases)
-        judged = replace(judged, decided=column.decided, everywhere=everywhere)
-        return judged if judged.wrong else self._off_at_kinks(judged, kinks)
+        return replace(judged, decided=column.decided, everywhere=everywhere)
 
-    def _at_kinks(self, answers: Sequence[Answer], float32: bool) -> list[_AtKink]:
-        """What came at each kink beside the subgradients closest to it, which all lines of a problem share."""
-        asked = [(self._kink(i, case, float32), answers[i].lines) for i, case in self.fixture.of("kink")]
-        return [_AtKink(kink, lines, kink.expected(lines)) for kink, lines in asked if lines]
+    def _at_kinks(self, answers: Sequence[Answer], float32: bool, wrong: Sequence[str]) -> list[_AtKink]:
+        """What came at each kink beside the subgradients closest to it, which all lines of a problem share.
+
+        wrong: the lines that are wrong elsewhere, which say nothing of the derivative that was chosen.
+        """
+        found = []
+        for i, case in self.fixture.of("kink"):
+            kink, lines = self._kink(i, case, float32), answers[i].lines
+            off = {local_name(n, self.deepest, case.problem.L) for n in wrong}
+            said_by = {n: v for n, v in lines.items() if n not in off}
+            found += [_AtKink(kink, lines, kink.expected(said_by))] if lines else []
+        return found
 
     def _off_at_kinks(self, judged: Judged, kinks: Sequence[_AtKink]) -> Judged:
         """A line that is right elsewhere, asked where pre-activations are exactly 0 at a kink."""
