@@ -71,7 +71,7 @@ def test_what_is_known_without_a_name(sentence: str) -> None:
 
 
 def test_a_wrong_shape_is_decided_whatever_came_before() -> None:
-    record = graded(("return dW, db", "return dW, [v[None] for v in db]"))
+    record = graded(("return dW, db", "return dW, [np.stack([v, v]) for v in db]"))
     states = {line.name: line.state for line in record.lines}
     assert states == {f"dW{l}": "right" for l in (1, 2, 3)} | {f"db{l}": "wrong" for l in (1, 2, 3)}
-    assert all("has shape (1, " in line.reason for line in record.lines if line.state == "wrong")
+    assert all("has shape (2, " in line.reason for line in record.lines if line.state == "wrong")
