@@ -3,7 +3,8 @@
 Softmax with cross-entropy (deck 000 "误差反向传播-整体代价函数"), sigmoid with binary cross-entropy, and squared error
 with any activation at the output (deck 001 "正式开始推导", deck 003 "残差与优化目标"). In no deck, but in many courses:
 the mean of the squares over the outputs (torch's MSELoss), and both squared errors behind a softmax, whose whole
-Jacobian stands in δ(L) then.
+Jacobian stands in δ(L) then; and the losses of |y − t|, L1 and Huber's (P. J. Huber, "Robust Estimation of a Location
+Parameter", Ann. Math. Stat. 35, 1964).
 Losses are taken from the scores a(L), not from y, so that scores of ±10⁴ neither overflow nor meet ln 0.
 """
 
@@ -23,7 +24,8 @@ class Pair:
     """An output with its loss. a, y, t (N, K); E_n (N,); δ(L) (N, K).
 
     g: an output that works entry by entry, where its derivative stands in δ(L). by_y: ∂E_n/∂y (N, K) of y and t, where
-    δ(L) is that through the output; None where the two cancel and δ(L) = y − t.
+    δ(L) is that through the output; None where the two cancel and δ(L) = y − t. rho: ρ of a loss E_n = Σ_k ρ(y_k − t_k)
+    that is put together from pieces.
     """
 
     output: str
@@ -33,6 +35,7 @@ class Pair:
     delta: Callable[[Tensor, Tensor, Tensor], Tensor]
     g: Activation | None = None
     by_y: Callable[[Tensor, Tensor], Tensor] | None = None
+    rho: Activation | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Loss:
 
     error: Callable[[Tensor, Tensor, Tensor], Tensor]
     by_y: Callable[[Tensor, Tensor], Tensor] | None = None
+    rho: Activation | None = None
 
 
 def softmax(a: Tensor) -> Tensor:
@@ -79,6 +83,29 @@ def mean_residual(y: Tensor, t: Tensor) -> Tensor:
     return 2 / t.shape[1] * (y - t)  # (N, K)
 
 
+ABSOLUTE = Activation("absolute", torch.abs, torch.sign)
+
+
+def huber(constants: Constants) -> Activation:
+    """ρ(r) = ½ r² where |r| ≤ κ, else κ (|r| − ½ κ); ρ′(r) = r held between −κ and κ."""
+    kappa = constants.huber
+
+    def f(r: Tensor) -> Tensor:
+        held = torch.clamp(r, -kappa, kappa)
+        return held * (r - held / 2)
+
+    return Activation("huber", f, lambda r: torch.clamp(r, -kappa, kappa), constants)
+
+
+def of_residuals(rho: Activation) -> Loss:
+    """E_n = Σ_k ρ(y_k − t_k), and ∂E_n/∂y = ρ′(y − t); of |r| 0 is taken for the derivative at 0."""
+    return Loss(
+        lambda a, y, t: torch.sum(rho.f(y - t), dim=1),  # (N,)
+        lambda y, t: rho.derivative(y - t),  # (N, K)
+        rho,
+    )
+
+
 def output_error(a: Tensor, y: Tensor, t: Tensor) -> Tensor:
     """δ(L) = y − t, deck 000 "求导 $\\delta^{(3)}$ -3": softmax with cross-entropy, and sigmoid with its own."""
     return y - t  # (N, K)
@@ -107,6 +134,7 @@ LOSSES: dict[str, Loss] = {
     "squared-error": Loss(squared_error, residual),
     "mean-squared-error": Loss(mean_squared_error, mean_residual),
 }
+RHOS: dict[str, Callable[[Constants], Activation]] = {"l1": lambda c: ABSOLUTE, "huber": huber}
 # The outputs that each loss goes with.
 _ANY = (*ACTIVATIONS, "softmax")
 OUTPUTS: dict[str, tuple[str, ...]] = {
@@ -114,6 +142,8 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "binary-cross-entropy": ("sigmoid",),
     "squared-error": _ANY,
     "mean-squared-error": _ANY,
+    "l1": ACTIVATIONS,
+    "huber": ACTIVATIONS,
 }
 PAIRS: tuple[tuple[str, str], ...] = tuple((output, loss) for loss, outputs in OUTPUTS.items() for output in outputs)
 
@@ -123,10 +153,10 @@ def pair(output: str, loss: str, constants: Constants = Constants()) -> Pair:
     if (output, loss) not in PAIRS:
         pairs = "; ".join(f"{', '.join(outputs)} with {name}" for name, outputs in OUTPUTS.items())
         raise ValueError(f"output {output!r} with loss {loss!r} is no pair; pairs are {pairs}")
-    found = LOSSES[loss]
+    found = of_residuals(RHOS[loss](constants)) if loss in RHOS else LOSSES[loss]
     if found.by_y is None:
         return Pair(output, loss, softmax if output == "softmax" else sigmoid, found.error, output_error)
     if output == "softmax":
         return Pair(output, loss, softmax, found.error, through_softmax(found.by_y), None, found.by_y)
     g = activation(output, constants)
-    return Pair(output, loss, g.f, found.error, through_activation(g, found.by_y), g, found.by_y)
+    return Pair(output, loss, g.f, found.error, through_activation(g, found.by_y), g, found.by_y, found.rho)

@@ -34,4 +34,8 @@ def loss_of(output: str, loss: str, constants: dict[str, float]) -> Loss:
     if loss in _SQUARES:
         y, square, over = output_module(output, constants), nn.MSELoss(reduction="none"), _SQUARES[loss]
         return lambda scores, t: over(square(y(scores), t))
+    if loss in ("l1", "huber"):
+        y = activation_module(output, constants)
+        size = nn.L1Loss(reduction="none") if loss == "l1" else nn.HuberLoss(reduction="none", delta=constants["huber"])
+        return lambda scores, t: torch.sum(size(y(scores), t), dim=1)
     raise ValueError(f"output {output!r} with loss {loss!r} is no pair")

@@ -264,6 +264,7 @@ def _explain(asked: dict[str, Any], files: Files) -> int:
 def _worked(job: ExplainJob, options: Iterable[str]) -> AnyExplainRecord:
     """The record of a worked problem, of whichever lesson."""
     from verify.grading.assignment import Assignment
+    from verify.grading.lesson_assignment import PartsAssignment
     from verify.lessons.registry import lesson_of, read_any
 
     asked = read_any(job.assignment, job.lesson)
@@ -271,6 +272,11 @@ def _worked(job: ExplainJob, options: Iterable[str]) -> AnyExplainRecord:
         from verify.lessons.network.cases.explain import explain
 
         return explain(job)
+    if isinstance(asked, PartsAssignment):
+        names = ", ".join(part.name for part in asked.parts)
+        raise BadInput(
+            f"--assignment {job.assignment}: has the parts {names}; --explain is of an assignment of one lesson"
+        )
     allow(options, OF_LESSON, f"--explain of the lesson {asked.lesson}")
     from verify.grading.machinery.example import explain as explain_lesson
 

@@ -39,11 +39,13 @@ TEXTS = {
     "withheld": "It was handed in and read. What came of it is shown later.",
     "grader-failed": "The grader failed, not the submission: {what}",
     "unreadable": "{what}",
+    "of-part": "{part}: {what}",
     "twice": "{what} (twice: beside others, and alone)",
     # what the program raised, or returned instead of its gradients
     "raised": "{message}",
     "raised-at": "{what} ({place})",
     "raised-on": "{what} (on {problems:problem}, the first with {first})",
+    "raised-on-alike": "{what} (on {problems:problem}, with these numbers or others; the first with {first})",
     "network": "{layers:layer} of {units} units, {samples:sample}, {activation}",
     "network-of-one-layer": "1 layer of {units} units, {samples:sample}",
     "not-run": "it was not asked any more, for the program had ended",
@@ -67,6 +69,8 @@ TEXTS = {
     "undecided": "no problem decides it: rounding alone may move every entry by more than a thousandth of the largest",
     "follows": "follows from an earlier error; right on the values it was given",
     "stood-still": "it steps along gradients of 0, where a step that does nothing would be right too",
+    "follows-mistake": "the mistake above explains it",
+    "follows-mistake-charged": "the mistake above explains it and is charged here",
     "follows-charged": "follows from an earlier error; right on the values it was given; the mistake above is charged "
                        "here",
     "own-equation": "its own equation is wrong ({mistakes})",

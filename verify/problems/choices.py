@@ -36,5 +36,7 @@ PAIRS: Mapping[str, tuple[str, ...]] = {
     "binary-cross-entropy": ("sigmoid",),
     "squared-error": (*ACTIVATIONS, "softmax"),
     "mean-squared-error": (*ACTIVATIONS, "softmax"),
+    "l1": ACTIVATIONS,
+    "huber": ACTIVATIONS,
 }
 LOSSES = tuple(PAIRS)

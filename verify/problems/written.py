@@ -42,6 +42,8 @@ LOSSES = {
     "binary-cross-entropy": Loss("Eₙ = −Σₖ (tₖ ln yₖ + (1 − tₖ) ln(1 − yₖ))"),
     "squared-error": Loss("Eₙ = ½ Σₖ (yₖ − tₖ)²", "(y − t)"),
     "mean-squared-error": Loss("Eₙ = (1/K) Σₖ (yₖ − tₖ)²", "(2/K) (y − t)"),
+    "l1": Loss("Eₙ = Σₖ |yₖ − tₖ|", "sign(y − t)"),
+    "huber": Loss("Eₙ = Σₖ ρ(yₖ − tₖ), ρ(r) = ½ r² where |r| ≤ κ, else κ (|r| − κ/2)", "clip(y − t, −κ, κ)"),
 }
 
 

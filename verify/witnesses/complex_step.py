@@ -33,7 +33,7 @@ from verify.errors import BadInput
 from verify.problems.problem import Problem
 from verify.witnesses.columns import Base, Function, above, base_of, blocks, errors, pairs, penalty
 from verify.witnesses.differences import MEMORY, Estimate, parameters
-from verify.witnesses.growth import Disc, discs, growth, of_sizes, spectral, steepness
+from verify.witnesses.growth import Disc, discs, growth, of_sizes, spectral, steepest
 
 STEP = 2.0**-200
 _U = torch.finfo(torch.float64).eps / 2
@@ -187,6 +187,8 @@ def _output_of(p: Problem) -> Function:
 
 def unavailable(problem: Problem) -> str | None:
     """Why the complex step cannot judge this problem, in one line; None where it can."""
+    if problem.loss not in _LOSSES:
+        return f"loss {problem.loss!r} has no complex step; allowed are {', '.join(_LOSSES)}"
     used = {"activation": problem.activation} if problem.L > 1 else {}
     if problem.pair.g is not None:
         used["output"] = problem.output
@@ -289,12 +291,12 @@ def _loss_terms(base: Base) -> Tensor:
     p = base.problem
     a, t = base.a[p.L], p.t.abs()
     if p.pair.by_y is not None:
-        factor = steepness(p.loss, a.shape[1])
         if p.pair.g is None:
             y = torch.softmax(a, dim=1)
-            return factor * y * (y + t + torch.sum((y + t) * y, dim=1, keepdim=True))
+            e = steepest(p, y + t, 0.0)
+            return y * (e + torch.sum(e * y, dim=1, keepdim=True))
         c = curve(p.output, p.constants)
-        return factor * (c.terms(a) + t) * c.derivative_terms(a)
+        return steepest(p, c.terms(a) + t, 0.0) * c.derivative_terms(a)
     if p.loss == "binary-cross-entropy":
         return t + (1 - p.t).abs()
     # e^(a − max) is rounded relative to |a − max|, of which it is never more than 1/e.

@@ -26,9 +26,9 @@ from verify.bounds import roundings
 from verify.bounds.bounded import gamma_n
 from verify.bounds.curves import Curve, curve
 from verify.problems.problem import Problem
-from verify.witnesses.branches import Choice, choices
+from verify.witnesses.branches import Choice, choices, residuals
 from verify.witnesses.columns import Base, above, base_of, blocks, errors, origins, pairs, penalty, per_weight
-from verify.witnesses.growth import Growth, discs, growth, of_sizes, spectral, steepness
+from verify.witnesses.growth import Growth, discs, growth, of_sizes, spectral, steepest
 from verify.witnesses.stencils import POINTS, best_step, central_of, truncated
 
 _U = torch.finfo(torch.float64).eps / 2
@@ -129,11 +129,10 @@ def _on_branches(
     base: Base, l: int, n: Tensor, j: Tensor, s: Tensor, noise: Tensor, choice: Choice, number: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The same with each unit at 0 kept to the branch that it has in this choice."""
-    p = base.problem
     a = base.a[l][n, j]
     steps = torch.tensor(POINTS, dtype=a.dtype, device=a.device).unsqueeze(1) * s
     rows = above(base, l, n, j, a + steps, choice.hidden(n, j, number))
-    E = errors(base, n, rows[-1], choice.output(n, j, number), p.pair.error)
+    E = errors(base, n, rows[-1], choice.output(n, j, number), choice.error(n, j, number))
     value, bar = central_of(E, s, noise)
     return value, bar, _crossed(base, l, n, j, rows)
 
@@ -154,12 +153,22 @@ def _crossed(base: Base, l: int, n: Tensor, j: Tensor, rows: list[Tensor]) -> Te
     Points whose patterns are the base's lie on one smooth branch, whatever is between them.
     """
     crossed = torch.zeros_like(n, dtype=torch.bool)
-    for row, c, origin in zip(rows, _curves(base, l), origins(base, l, n, j), strict=True):
+    p, passed = base.problem, zip(rows, _curves(base, l), origins(base, l, n, j), strict=True)
+    lines: list[tuple[Tensor, Curve | None, Tensor]] = list(passed)
+    if p.pair.rho is not None:
+        c = curve(p.pair.rho.name, p.constants)
+        lines.append((_with_residuals(base, n, rows[-1]), c, residuals(base)[n]))
+    for row, c, origin in lines:
         if c is not None and c.knots:
             away = ~c.at_knot(origin)
             for knot in c.knots:
                 crossed |= (((row > knot.at) != (origin > knot.at)).any(0) & away).any(1)
     return crossed
+
+
+def _with_residuals(base: Base, n: Tensor, scores: Tensor) -> Tensor:
+    """y − t of scores (points, P, K) of the samples n (P,)."""
+    return base.problem.pair.y(scores) - base.problem.t[n]
 
 
 # Step, truncation and rounding ---------------------------------------------------------------------------------------
@@ -240,12 +249,10 @@ def _loss_noise(base: Base, error: Tensor, moved: float) -> Tensor:
             c = curve(p.output, p.constants)
             shift = c.first * moved
             y_error = c.first * error + roundings.DIFFERENCES * _U * c.terms(size)
-        off = (y - p.t).abs() + shift
-        return (
-            steepness(p.loss, K)
-            * torch.sum(off * (y_error + 2 * _U * off) + _U * off**2, dim=1)
-            * (1 + gamma_n(K + 2, _U))
-        )
+        residual = (y - p.t).abs()
+        off, own = residual + shift, 1 if p.pair.rho is None else 4
+        terms = steepest(p, residual, shift) * (y_error + 2 * _U * off + own * _U * off)
+        return torch.sum(terms, dim=1) * (1 + gamma_n(K + 2, _U))
     if p.loss == "cross-entropy":
         weight = torch.clamp(torch.sum(p.t.abs(), dim=1), min=1)
         lipschitz, terms = 2 * torch.amax(error, dim=1) * weight, 2 * torch.amax(size, dim=1) * weight

@@ -52,6 +52,7 @@ _KINDS_OF_SLOT = {
 # Losses whose derivative cancels against the output's, δ(L) = y − t; and those that come through the output.
 ENTROPY = tuple(name for name, loss in LOSSES.items() if not loss.by_y)
 THROUGH = tuple(name for name, loss in LOSSES.items() if loss.by_y)
+SQUARES = tuple(name for name in THROUGH if "²" in LOSSES[name].error and name != "huber")
 # A mean over the outputs stands in them.
 MEANS = tuple(name for name, loss in LOSSES.items() if "1/K" in loss.error)
 SUMS = tuple(name for name in LOSSES if name not in MEANS)
