@@ -22,6 +22,7 @@ from verify.grading.record import (
 )
 from verify.reports import graded_words as words
 from verify.reports import numbers
+from verify.reports.texts import say
 
 _COLOURS = {"right": "green", "carried forward": "yellow", "blocked": "yellow", "undecided": "yellow", "absent": "dim"}
 _OUTPUT_LINES = 12
@@ -158,6 +159,11 @@ def problem(case: words.Problem, width: int) -> Iterator[RenderableType]:
 
 
 def _case(case: Counterexample | LessonCase, width: int) -> Iterator[RenderableType]:
+    if words.before(case):
+        yield _indented(say("call-before"))
+        yield _values(words.before(case), width)
+        yield Text()
+        yield _indented(say("call-after"))
     yield from problem(case, width)
     if case.message:
         yield Text()

@@ -31,6 +31,7 @@ from verify.lessons.network.precision import (
     rounded_beside,
     rounded_in_the_middle,
 )
+from verify.lessons.network.products import product_in_single
 from verify.lessons.network.read import throughouts
 from verify.lessons.network.right import gradients_are_right, is_finite, line_is_right, wanted, what_came_is_right
 from verify.lessons.network.texts import said
@@ -167,7 +168,7 @@ def _decoded(a: Assignment, observed: Sequence[Observed], *, slack: bool = False
     float32 = all(in_single(answer) for _, answer in observed)
     if float32 and all(gradients_are_right(c, answer, a.biases, float32=True) for c, answer in observed):
         return Diagnosis(() if asked_for else (finding("precision-float32", depth),))
-    if not asked_for and (where := rounded_in_the_middle(a, observed)) is not None:
+    if not asked_for and (where := rounded_in_the_middle(a, observed) or product_in_single(a, observed)) is not None:
         return Diagnosis((finding("precision-float32", depth, form=[said(where)]),))
     asked = decoder(a, observed, float32, slack)
     found = None if asked.nearly_right() else asked.accepted()
