@@ -25,6 +25,7 @@ from verify.language import tr
 from verify.reports import graded_words as words
 from verify.reports import numbers
 from verify.reports.spoken import spoken
+from verify.reports.texts import say
 
 _COLOURS = {"right": "green", "carried forward": "yellow", "blocked": "yellow", "undecided": "yellow", "absent": "dim"}
 _OUTPUT_LINES = 12
@@ -165,6 +166,11 @@ def problem(case: words.Problem, width: int) -> Iterator[RenderableType]:
 
 
 def _case(case: Counterexample | LessonCase, width: int) -> Iterator[RenderableType]:
+    if words.before(case):
+        yield _indented(say("call-before"))
+        yield _values(words.before(case), width)
+        yield Text()
+        yield _indented(say("call-after"))
     yield from problem(case, width)
     if case.message:
         yield Text()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from verify.grading.explain_record import AnyExplainRecord, LessonExplainRecord
+from verify.grading.explain_record import AnyExplainRecord, ExplainRecord, LessonExplainRecord
 from verify.grading.record import (
+    CallBefore,
     Counterexample,
     FindingRecord,
     GradeRecord,
@@ -234,14 +235,22 @@ def case_title(case: Problem) -> str:
 
 def givens(case: Problem) -> list[tuple[str, object]]:
     """The names and values that the case starts from."""
-    if isinstance(case, _OF_LESSON):
-        return [(v.name, v.value) for v in case.inputs]
+    return [(v.name, v.value) for v in case.inputs] if isinstance(case, _OF_LESSON) else _given(case)
+
+
+def _given(call: Counterexample | ExplainRecord | CallBefore) -> list[tuple[str, object]]:
     layers = [
         pair
-        for l, (W, b) in enumerate(zip(case.W, case.b, strict=True), 1)
+        for l, (W, b) in enumerate(zip(call.W, call.b, strict=True), 1)
         for pair in ((f"W({l})", W), (f"b({l})", b))
     ]
-    return [("x", case.x), ("t", case.t), *layers]
+    return [("x", call.x), ("t", call.t), *layers]
+
+
+def before(case: Counterexample | LessonCase) -> list[tuple[str, object]]:
+    """The names and values of the call that came first, where the mistake takes two; none elsewhere."""
+    call = case.before if isinstance(case, Counterexample) else None
+    return [] if call is None else [*_given(call), ("λ", call.lam), ("activation", call.activation)]
 
 
 def first_differing(case: Counterexample | LessonCase) -> str:
