@@ -24,7 +24,7 @@ from types import TracebackType
 import msgspec
 
 from verify.errors import BadInput, Unwritten
-from verify.grading.record import LESSON_SCHEMA, SCHEMA, FindingRecord
+from verify.grading.record import LESSON_SCHEMA, PARTS_SCHEMA, SCHEMA, FindingRecord
 from verify.submissions.submission import shown
 
 SUMMARY, TABLE, HISTORY = "class.json", "gradebook.csv", "history"
@@ -67,7 +67,7 @@ def row_of(record: bytes) -> Row | None:
         row = msgspec.json.decode(record, type=Row)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return row if row.schema in (SCHEMA, LESSON_SCHEMA) else None
+    return row if row.schema in (SCHEMA, LESSON_SCHEMA, PARTS_SCHEMA) else None
 
 
 def stems(names: Iterable[str]) -> dict[str, str]:

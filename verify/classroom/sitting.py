@@ -19,12 +19,13 @@ from verify.classroom.class_record import ClassRecord
 from verify.classroom.crew import at_most
 from verify.classroom.gradebook import Row
 from verify.errors import BadInput
-from verify.grading.record import GradeRecord, SaidRecord, encode, without_run
+from verify.grading.lesson_assignment import PartsAssignment
+from verify.grading.record import GradeRecord, PartsRecord, SaidRecord, encode, without_run
 from verify.grading.sentence import said
 from verify.grading.shown import level, shown_as
 from verify.lessons.registry import decoded, encoded
 from verify.submissions import confined
-from verify.submissions.confined import Unread
+from verify.submissions.confined import Several, Unread
 from verify.submissions.reading import Entry
 from verify.submissions.submission import Submission, shown
 
@@ -77,7 +78,7 @@ class Work:
     """One submission to grade: what was read of it, or why nothing was. alone: it ran out of time beside others."""
 
     entry: Entry
-    read: Submission | Unread
+    read: Submission | Several | Unread
     sitting: Sitting
     alone: bool = False
 
@@ -104,9 +105,19 @@ class Ground:
     notes: tuple[str, ...] = ()
 
 
-def read(entry: Entry, asked: AnyAssignment) -> Submission | Unread:
+def read(entry: Entry, asked: AnyAssignment) -> Submission | Several | Unread:
     """The submission of an entry, read where it can do no harm, as the assignment wants it."""
-    return confined.read(entry, asked.program, asked.adapter.needs or asked.entry)
+    if not isinstance(asked, PartsAssignment):
+        return confined.read(entry, asked.program, asked.adapter.needs or asked.entry)
+    found = tuple(
+        confined.read(
+            entry, part.wanted, part.asked.adapter.needs or part.asked.entry,
+            [other.wanted for other in asked.parts if other.wanted != part.wanted],
+        )
+        for part in asked.parts
+    )  # fmt: skip
+    unread = [part for part in found if isinstance(part, Unread)]
+    return unread[0] if len(unread) == len(found) else Several(found)
 
 
 def ground(sitting: Sitting) -> Ground:
@@ -161,13 +172,16 @@ def _said_of_second_run(record: GradeRecord) -> GradeRecord:
     return record
 
 
-def _starved(record: GradeRecord, sitting: Sitting) -> bool:
+def _starved(record: GradeRecord, asked: AnyAssignment) -> bool:
     """Whether it ran out of time by the clock without having had the processor for most of it, and wanted it."""
+    if isinstance(asked, PartsAssignment):
+        parts = record.parts if isinstance(record, PartsRecord) else []
+        return any(_starved(each.graded, part.asked) for each, part in zip(parts, asked.parts, strict=False))
     if "wide_starved" in record.timings:
         return True
-    limit = sitting.assignment.cpu_limit or sitting.assignment.time_limit
+    limit = asked.cpu_limit or asked.time_limit
     # Who slept has waited for nobody, and would sleep again.
-    wanted = record.timings.get("waited", limit) > _LITTLE_OF_IT * sitting.assignment.time_limit
+    wanted = record.timings.get("waited", limit) > _LITTLE_OF_IT * asked.time_limit
     return record.state == "timeout" and record.timings.get("cpu", 0.0) < _MOST_OF_IT * limit and wanted
 
 
@@ -200,7 +214,7 @@ def finished(record: GradeRecord, sitting: Sitting) -> Graded:
     record.seed = sitting.shown_seed
     shown = level(sitting.assignment)
     html = html_page(record, shown) if sitting.html else b""
-    return Graded(encode(record), page(record, shown), _starved(record, sitting), html)
+    return Graded(encode(record), page(record, shown), _starved(record, sitting.assignment), html)
 
 
 def page(record: GradeRecord, level: str) -> bytes:

@@ -20,7 +20,7 @@ from verify.classroom.gradebook import Gradebook
 from verify.commands.command_line import OneLineCommand
 from verify.commands.new_folder import new_folder
 from verify.grading.beside import HERE
-from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment
+from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment, PartsAssignment
 from verify.isolation.packages import check_offered
 from verify.lessons.registry import read_any, source_of
 
@@ -114,6 +114,8 @@ def build(folder: Path, assignment: Path | None, asked: AnyAssignment, seed: int
 
 def _beside(asked: AnyAssignment) -> dict[str, bytes]:
     """The files that the assignment names: what programs find, an adapter, a lesson."""
+    if isinstance(asked, PartsAssignment):
+        return {name: data for part in asked.parts for name, data in _beside(part.asked).items()}
     found = dict(asked.files.contents)
     if asked.adapter.name not in ("", *HERE):
         found[asked.adapter.name] = asked.adapter.source.encode()

@@ -24,6 +24,7 @@ import typer
 from verify.commands.command_line import OneLineCommand, allow, check_writable, given, real, whole, write_text
 from verify.commands.one_submission import OneJob, exit_code, grade_one
 from verify.errors import BadInput
+from verify.problems.choices import LOSSES
 from verify.problems.job import Job, layers_of
 
 if TYPE_CHECKING:  # torch and the renderers take seconds to import: bad input and --help need neither
@@ -48,8 +49,8 @@ SubmissionPath = Annotated[Path | None, typer.Argument(metavar="SUBMISSION", hel
 Layers = Annotated[str, typer.Option(help="units from the input to the output")]
 Batch = Annotated[int, typer.Option(parser=whole, metavar="N", help="images in the batch")]
 Activation = Annotated[str, typer.Option(help="of the hidden layers: relu, tanh, gelu, …")]
-Output = Annotated[str, typer.Option(help="softmax, sigmoid, or any activation with squared error")]
-Loss = Annotated[str, typer.Option(help="cross-entropy, binary-cross-entropy or squared-error")]
+Output = Annotated[str, typer.Option(help="softmax, sigmoid, or any activation with squared errors")]
+Loss = Annotated[str, typer.Option(help=", ".join(LOSSES))]
 Lam = Annotated[float, typer.Option(parser=real, metavar="NUMBER", help="λ of (λ/2) Σ ǁWǁ²")]
 Data = Annotated[str, typer.Option(help="fashion-mnist, mnist, or a folder in torchvision's layout")]
 Sweep = Annotated[
@@ -263,6 +264,7 @@ def _explain(asked: dict[str, Any], files: Files) -> int:
 def _worked(job: ExplainJob, options: Iterable[str]) -> AnyExplainRecord:
     """The record of a worked problem, of whichever lesson."""
     from verify.grading.assignment import Assignment
+    from verify.grading.lesson_assignment import PartsAssignment
     from verify.lessons.registry import lesson_of, read_any
 
     asked = read_any(job.assignment, job.lesson)
@@ -270,6 +272,11 @@ def _worked(job: ExplainJob, options: Iterable[str]) -> AnyExplainRecord:
         from verify.lessons.network.cases.explain import explain
 
         return explain(job)
+    if isinstance(asked, PartsAssignment):
+        names = ", ".join(part.name for part in asked.parts)
+        raise BadInput(
+            f"--assignment {job.assignment}: has the parts {names}; --explain is of an assignment of one lesson"
+        )
     allow(options, OF_LESSON, f"--explain of the lesson {asked.lesson}")
     from verify.grading.machinery.example import explain as explain_lesson
 

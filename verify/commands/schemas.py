@@ -15,7 +15,7 @@ from verify.backward.record import CheckRecord
 from verify.classroom.class_record import ClassRecord
 from verify.grading import assignment
 from verify.grading.explain_record import ExplainRecord, LessonExplainRecord
-from verify.grading.record import GradeRecord, LessonRecord
+from verify.grading.record import GradeRecord, LessonRecord, PartsRecord
 from verify.reports.train_record import TrainRecord
 from verify.witnesses.record import CompareRecord
 
@@ -28,6 +28,7 @@ RECORDS = {
     "explain-lesson": LessonExplainRecord,
     "grade": GradeRecord,
     "grade-lesson": LessonRecord,
+    "grade-parts": PartsRecord,
     "train": TrainRecord,
 }
 

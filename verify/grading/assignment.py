@@ -17,6 +17,7 @@ from verify.grading.common import Common
 from verify.grading.course import EXPLAINED, Late, Show
 from verify.grading.toml_file import parse, read_text
 from verify.problems.choices import ACTIVATIONS, LOSSES, OUTPUTS, PAIRS
+from verify.problems.written import PENALTIES
 
 FUNCTIONS = ("forward", "loss", "step")
 
@@ -40,6 +41,13 @@ class ActivationConstants(msgspec.Struct, frozen=True):
     swish: float = 1.0
     celu: float = 1.0
     prelu: float = 0.25
+
+
+class LossConstants(msgspec.Struct, frozen=True):
+    """The constants of the losses that have one: κ of Huber's, ε of the smoothing of labels."""
+
+    huber: float = 1.0
+    smoothing: float = 0.1
 
 
 class Points(msgspec.Struct, frozen=True):
@@ -73,9 +81,11 @@ class Assignment(Common, frozen=True):
     batch: tuple[int, int] = (1, 8)
     biases: bool = True
     l2: bool = True
+    penalty: str = "lam/2"
     epsilon: str = "allow"
     forward_only: str = "allow"
     activation: ActivationConstants = ActivationConstants()
+    losses: LossConstants = LossConstants()
     points: Points = Points()
 
     @property
@@ -94,7 +104,7 @@ class Assignment(Common, frozen=True):
         for key in _OF_THE_COURSE:
             del values[key]
         # Assignments from before these keys keep their digest.
-        for key in ("forward_only", "packages", "adapter", "files"):
+        for key in ("forward_only", "packages", "adapter", "files", "penalty", "losses"):
             if getattr(self, key) == getattr(_DEFAULT, key):
                 del values[key]
         for name in ("celu", "prelu"):
@@ -181,6 +191,10 @@ _CONSTANTS = checks.Table(
     },
     ActivationConstants,
 )
+_LOSS_CONSTANTS = checks.Table(
+    {"huber": checks.number(0, 100, open_below=True), "smoothing": checks.number(0, 0.9, open_below=True)},
+    LossConstants,
+)
 _FUNCTION_POINTS = checks.number(0, MAX_POINTS)
 _POINTS = checks.Table(
     {
@@ -213,6 +227,7 @@ KEYS: dict[str, checks.Check | checks.Table] = {
     "batch": checks.span(MAX_UNITS),
     "biases": checks.truth,
     "l2": checks.truth,
+    "penalty": checks.one_of(tuple(PENALTIES)),
     "precision": checks.one_of(("float64", "float32")),
     "seed": checks.seed,
     "epsilon": checks.one_of(("allow", "wrong")),
@@ -228,6 +243,7 @@ KEYS: dict[str, checks.Check | checks.Table] = {
     "name": checks.title,
     "due": checks.moment,
     "activation": _CONSTANTS,
+    "losses": _LOSS_CONSTANTS,
     "points": _POINTS,
     "late": _LATE,
     "show": _SHOW,

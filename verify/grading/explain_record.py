@@ -61,6 +61,7 @@ class ExplainRecord(msgspec.Struct, frozen=True, kw_only=True):
     output: str
     loss: str
     lam: float
+    penalty: str = "lam/2"
     seed: int
     W: list
     b: list

@@ -19,10 +19,10 @@ TEXTS = {
     "shape-alone": "The values of your {line} are right, its shape is not: {yours} for {expected}.",
     "other-order": "Your {line} holds the expected numbers in another order.",
     "shape": "Your {line} has the shape {yours} where {expected} is expected.",
-    "about-float32": "Your {line} is off by {share:.1e} of its largest entry: too much for rounding in float64, about "
-                     "that of float32.",
-    "numerical": "Your {line} is off by {share:.1e} of its largest entry everywhere: it looks like a numerical "
-                 "difference.",
+    "about-float32": "Your {line} is off by up to {share:.1e} of its largest entry: too much for rounding in float64, "
+                     "about that of float32.",
+    "numerical": "Your {line} is off by up to {share:.1e} of its largest entry, on nearly every problem, as a "
+                 "numerical difference is.",
     "shows-only": "It shows only {where}.",
     "one-row": "Only one row of it is wrong.",
     "one-row-number": "Only one row of it is wrong, number {number}.",

@@ -20,7 +20,7 @@ NUMBER = "number"  # an input that is a plain number, as λ
 _LESSON = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTRACT = re.compile(r"\s*([A-Za-z_]\w*)\s*\(([^()]*)\)\s*->\s*(.+?)\s*")
-_TAKEN = ("network",)
+_TAKEN = ("network", "parts")
 # Keys that every lesson's assignment has.
 COMMON = (
     "lesson", "backend", "precision", "seed", "functions", "time_limit", "cpu_limit", "memory_mib", "program",
@@ -226,7 +226,7 @@ def _problems(lesson: Lesson) -> Iterable[str]:
 
 def _of_names(lesson: Lesson) -> Iterable[str]:
     if not isinstance(lesson.name, str) or not _LESSON.fullmatch(lesson.name) or lesson.name in _TAKEN:
-        yield "its name is not allowed; a name has small letters, digits and hyphens, and is not 'network'"
+        yield "its name is not allowed; a name has small letters, digits and hyphens, and is not 'network' or 'parts'"
     for what, named in (("input", lesson.inputs), ("line", lesson.lines), ("size", lesson.letters)):
         for name in named:
             if not isinstance(name, str) or not _NAME.fullmatch(name):

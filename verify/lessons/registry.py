@@ -20,15 +20,15 @@ import msgspec
 from verify.errors import BadInput
 from verify.grading.assignment import Assignment, assignment_from
 from verify.grading.checks import shown
+from verify.grading.lesson_assignment import PART, PartsAssignment, parts_assignment
 from verify.grading.toml_file import MAX_FILE_BYTES, parse, read_text
 
 if TYPE_CHECKING:
     from verify.grading.lesson import Lesson
-    from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment, LessonSource
+    from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment, LessonSource, OneLesson
     from verify.grading.record import GradeRecord
     from verify.isolation import Sandbox
     from verify.said import Said
-    from verify.submissions.submission import Submission
 
 NETWORK = "network"
 GROUP = "backproof.lessons"
@@ -50,8 +50,11 @@ BUILT_IN: dict[str, str] = {
 class Examination(Protocol):
     """An assignment made ready, whatever the lesson."""
 
-    def grade(self, submission: Submission, sandbox: Sandbox, *, device: str = "cpu") -> GradeRecord:
-        """Run one submission in its sandbox and grade what comes back. Raises IsolationError where that fails."""
+    def grade(self, submission: Any, sandbox: Sandbox, *, device: str = "cpu") -> GradeRecord:
+        """Run one submission in its sandbox and grade what comes back. Raises IsolationError where that fails.
+
+        submission: what was read of it; of an assignment of several parts, for each of them.
+        """
         ...
 
     def ungradable(self, name: str, reason: Said) -> GradeRecord:
@@ -77,6 +80,15 @@ def any_from(
     table: Mapping[str, Any], where: str, lesson: Path | None = None, folder: Path | None = None
 ) -> AnyAssignment:
     """The assignment that a table of TOML values says. where: its name in errors; folder: where its file lies."""
+    if PART in table:
+        if lesson is not None:
+            raise BadInput(f'{where}: has parts; of one of them a lesson of your own is lesson = "FILE.py"')
+        return parts_assignment(table, where, lambda part, place: _one(part, place, None, folder))
+    return _one(table, where, lesson, folder)
+
+
+def _one(table: Mapping[str, Any], where: str, lesson: Path | None, folder: Path | None) -> OneLesson:
+    """The assignment of one lesson."""
     named = table.get("lesson", NETWORK)
     if lesson is None and named == NETWORK:
         return assignment_from(table, where, folder)
@@ -210,11 +222,18 @@ def encoded(assignment: AnyAssignment) -> bytes:
 
 def decoded(data: bytes) -> AnyAssignment:
     """The assignment that was encoded."""
-    if msgspec.json.decode(data)["lesson"] == NETWORK:
-        return msgspec.json.decode(data, type=Assignment)
-    from verify.grading.lesson_assignment import LessonAssignment
+    return _converted(msgspec.json.decode(data))
 
-    return msgspec.json.decode(data, type=LessonAssignment)
+
+def _converted(found: dict[str, Any]) -> AnyAssignment:
+    """The assignment of values that JSON has."""
+    from verify.grading.lesson_assignment import PARTS, LessonAssignment, PartsAssignment
+
+    if found["lesson"] != PARTS:
+        return msgspec.convert(found, Assignment if found["lesson"] == NETWORK else LessonAssignment)
+    made = msgspec.convert(found, PartsAssignment)
+    parts = (msgspec.structs.replace(part, asked=_converted(part.asked)) for part in made.parts)
+    return msgspec.structs.replace(made, parts=tuple(parts))
 
 
 def examination(assignment: AnyAssignment, seed: int | None = None) -> Examination:
@@ -223,6 +242,10 @@ def examination(assignment: AnyAssignment, seed: int | None = None) -> Examinati
         from verify.lessons.network.grade import examination as of_network
 
         return of_network(assignment, seed)
+    if isinstance(assignment, PartsAssignment):
+        from verify.lessons.parts import PartsExamination
+
+        return PartsExamination(assignment, tuple(examination(part.asked, seed) for part in assignment.parts), seed)
     from verify.grading.machinery.examining import examination as of_lesson
 
     return of_lesson(lesson_of(assignment), assignment, seed)
@@ -234,6 +257,10 @@ def checks_of(assignment: AnyAssignment) -> list[tuple[str, str]]:
         from verify.lessons.network.items import items
 
         return items(assignment)
+    if isinstance(assignment, PartsAssignment):
+        from verify.grading.parts import function_of
+
+        return [(function_of(p.name, f), line) for p in assignment.parts for f, line in checks_of(p.asked)]
     lesson = lesson_of(assignment)
     return [
         (c.name, n)

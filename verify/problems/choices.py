@@ -30,11 +30,16 @@ ACTIVATIONS = (
 )
 OUTPUTS = ("softmax", *ACTIVATIONS)
 
-# loss -> the outputs that it goes with: softmax with cross-entropy, sigmoid with binary cross-entropy, any activation
-# with squared error.
+# loss -> the outputs that it goes with. How each is written stands in `verify.problems.written`.
 PAIRS: Mapping[str, tuple[str, ...]] = {
     "cross-entropy": ("softmax",),
     "binary-cross-entropy": ("sigmoid",),
-    "squared-error": ACTIVATIONS,
+    "squared-error": (*ACTIVATIONS, "softmax"),
+    "mean-squared-error": (*ACTIVATIONS, "softmax"),
+    "l1": ACTIVATIONS,
+    "huber": ACTIVATIONS,
+    "smoothed-cross-entropy": ("softmax",),
 }
 LOSSES = tuple(PAIRS)
+# Losses whose t of a sample adds up to 1: one-hot, or a distribution.
+ONE_OF_MANY = ("cross-entropy", "smoothed-cross-entropy")

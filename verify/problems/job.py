@@ -9,6 +9,7 @@ import msgspec
 
 from verify.errors import BadInput
 from verify.problems.choices import ACTIVATIONS, LOSSES, OUTPUTS, PAIRS
+from verify.problems.written import PENALTIES
 
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float64", "float32")
@@ -70,6 +71,11 @@ def check_lam(lam: float) -> None:
     """BadInput for a λ that is negative or not finite."""
     if not 0 <= lam < math.inf:
         raise BadInput(f"lam {lam!r}: allowed is a finite number, 0 or more")
+
+
+def check_penalty(penalty: str) -> None:
+    """BadInput for a penalty that is not known."""
+    check_known("penalty", penalty, tuple(PENALTIES))
 
 
 def check_layers(layers: tuple[int, ...]) -> None:

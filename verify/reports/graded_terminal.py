@@ -11,9 +11,18 @@ from rich.table import Table
 from rich.text import Text
 
 from verify import plain
-from verify.grading.record import Counterexample, FindingRecord, GradeRecord, LessonCase, LineRecord, WorkingLine
+from verify.grading.record import (
+    Counterexample,
+    FindingRecord,
+    GradeRecord,
+    LessonCase,
+    LineRecord,
+    PartsRecord,
+    WorkingLine,
+)
 from verify.reports import graded_words as words
 from verify.reports import numbers
+from verify.reports.texts import say
 
 _COLOURS = {"right": "green", "carried forward": "yellow", "blocked": "yellow", "undecided": "yellow", "absent": "dim"}
 _OUTPUT_LINES = 12
@@ -24,6 +33,9 @@ def show(record: GradeRecord, out: Console) -> None:
     """Print the whole report."""
     colour = {"correct": "bold green", "undecided": "bold yellow"}.get(record.state, "bold red")
     out.print(Text(words.headline(record), style=colour))
+    if isinstance(record, PartsRecord):
+        _show_parts(record, out)
+        return
     for text in words.lead(record):
         out.print(Text(text))
     for part in (explanation(record), smallest_case(record, out.width), _lines(record), _rest(record)):
@@ -31,8 +43,33 @@ def show(record: GradeRecord, out: Console) -> None:
             out.print(renderable)
 
 
+def _show_parts(record: PartsRecord, out: Console) -> None:
+    """What the parts came to, then the report of each."""
+    for text in () if record.parts else words.lead(record):
+        out.print(Text(text))
+    for renderable in parts_table(record):
+        out.print(renderable)
+    for part in record.parts:
+        out.print()
+        show(part.graded, out)
+
+
+def parts_table(record: PartsRecord) -> Iterator[RenderableType]:
+    """A row for each part: its state, and what it earned of the whole."""
+    if record.parts:
+        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+        for heading in ("part", "points", "state"):
+            table.add_column(heading, no_wrap=True)
+        for part in record.parts:
+            table.add_row(*words.part_row(part))
+        yield Padding(table, (0, 0, 0, 2), expand=False)
+
+
 def failure(record: GradeRecord, width: int = 100) -> str:
     """The verdict, what is wrong, and the smallest case, as plain text: the message of a failing test."""
+    if isinstance(record, PartsRecord) and record.parts:
+        whole = as_text((Text(words.headline(record)), *parts_table(record)), width)
+        return "\n\n".join([whole, *(failure(p.graded, width) for p in record.parts if p.state != "correct")])
     first = (Text(words.headline(record)), *map(Text, words.lead(record)))
     return as_text((*first, *explanation(record), *smallest_case(record, width)), width)
 
@@ -122,6 +159,11 @@ def problem(case: words.Problem, width: int) -> Iterator[RenderableType]:
 
 
 def _case(case: Counterexample | LessonCase, width: int) -> Iterator[RenderableType]:
+    if words.before(case):
+        yield _indented(say("call-before"))
+        yield _values(words.before(case), width)
+        yield Text()
+        yield _indented(say("call-after"))
     yield from problem(case, width)
     if case.message:
         yield Text()

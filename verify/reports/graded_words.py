@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from verify.grading.explain_record import AnyExplainRecord, LessonExplainRecord
+from verify.grading.explain_record import AnyExplainRecord, ExplainRecord, LessonExplainRecord
 from verify.grading.record import (
+    CallBefore,
     Counterexample,
     FindingRecord,
     GradeRecord,
     LessonCase,
     LessonRecord,
     LineRecord,
+    PartRecord,
     WorkingLine,
+    unexplained,
 )
 from verify.plain import cut, visible
 from verify.reports import numbers
@@ -90,12 +93,12 @@ def lead(record: GradeRecord) -> list[str]:
 
 def unknown(record: GradeRecord) -> list[str]:
     """Where no known mistake explains the numbers: the first wrong line, and what is known of its error."""
-    if record.diagnosis or not record.first_wrong_line:
+    line = unexplained(record)
+    if line is None:
         return [] if record.state == "correct" else list(record.known)
-    first = (
-        f"The first wrong line is {record.first_wrong_line}. No known mistake explains the numbers, so none is named."
-    )
-    return [first, *record.known]
+    if record.diagnosis:
+        return [f"{line} is wrong besides. No known mistake explains its numbers, so none is named.", *record.known]
+    return [f"The first wrong line is {line}. No known mistake explains the numbers, so none is named.", *record.known]
 
 
 def where(finding: FindingRecord) -> str:
@@ -122,6 +125,12 @@ class Row(NamedTuple):
 def rows(record: GradeRecord) -> list[Row]:
     """The lines with their points, states and reasons."""
     return [Row(line_name(line), line_points(line), line_state(line), visible(line.reason)) for line in record.lines]
+
+
+def part_row(part: PartRecord) -> tuple[str, str, str]:
+    """A part's name, what it earned of the whole, and its state."""
+    earned = "no score" if part.score is None else f"{points(part.score)} of {points(part.max_score)}"
+    return part.name, earned, STATES[part.state][0].lower()
 
 
 def line_name(line: LineRecord) -> str:
@@ -188,14 +197,22 @@ def _count(n: int, word: str) -> str:
 
 def givens(case: Problem) -> list[tuple[str, object]]:
     """The names and values that the case starts from."""
-    if isinstance(case, _OF_LESSON):
-        return [(v.name, v.value) for v in case.inputs]
+    return [(v.name, v.value) for v in case.inputs] if isinstance(case, _OF_LESSON) else _given(case)
+
+
+def _given(call: Counterexample | ExplainRecord | CallBefore) -> list[tuple[str, object]]:
     layers = [
         pair
-        for l, (W, b) in enumerate(zip(case.W, case.b, strict=True), 1)
+        for l, (W, b) in enumerate(zip(call.W, call.b, strict=True), 1)
         for pair in ((f"W({l})", W), (f"b({l})", b))
     ]
-    return [("x", case.x), ("t", case.t), *layers]
+    return [("x", call.x), ("t", call.t), *layers]
+
+
+def before(case: Counterexample | LessonCase) -> list[tuple[str, object]]:
+    """The names and values of the call that came first, where the mistake takes two; none elsewhere."""
+    call = case.before if isinstance(case, Counterexample) else None
+    return [] if call is None else [*_given(call), ("λ", call.lam), ("activation", call.activation)]
 
 
 def first_differing(case: Counterexample | LessonCase) -> str:

@@ -8,6 +8,7 @@ PERSON = {
     "what-is-wrong": "What is wrong",
     "first-wrong": "The first wrong line is {line}.",
     "equation": "line",
+    "part": "part",
     "yours": "yours",
     "right": "right",
     "slides": "slides",
@@ -26,6 +27,8 @@ PERSON = {
     "smallest-case": "The smallest case that shows it",
     "work-it": "Work it by hand. Point at a number, tap it or move to it with the Tab key: its equation stands at the "
                "lower edge of the window.",
+    "call-before": "It takes two calls: the program still has values of the first in the second. The first call:",
+    "call-after": "The second call, which shows it:",
     "failed-here": "Here the program failed:",
     "first-differs": "the first of yours that differs",
     "differs": "differs",

@@ -8,22 +8,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import nbformat
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from verify.classroom.handout.lesson_making import Kit
 from verify.errors import BadInput
 from verify.grading.assignment import NUMBERED_LINES, Assignment
-from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment
-from verify.lessons.network.cases.terms import LOSSES, forward_formula
+from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment, PartsAssignment
+from verify.lessons.network.cases.terms import forward_formula, loss_formula
 from verify.lessons.registry import lesson_of
 from verify.problems.headings import in_english, titles
 from verify.problems.lines import STEP, Place, place
+from verify.problems.written import PENALTIES
 
 SELF_CHECK = Path(__file__).with_name("selfcheck.py")
 _TASK = re.compile(r"^TASK = \{.*?^\}  # fmt: skip$", re.MULTILINE | re.DOTALL)
 _ASKED = (
-    "convention", "backend", "activations", "loss", "layers", "widths", "inputs", "outputs", "batch", "biases", "l2",
+    "convention", "backend", "activations", "output", "loss", "layers", "widths", "inputs", "outputs", "batch",
+    "biases", "l2",
 )  # fmt: skip
 
 
@@ -51,6 +54,8 @@ class Function:
 
 def make(folder: Path, asked: AnyAssignment) -> list[Path]:
     """The files, written into a folder; returns them. Raises BadInput for an assignment that has no hand-out."""
+    if isinstance(asked, PartsAssignment):
+        return _of_parts(folder, asked)
     if asked.adapter.name:
         raise BadInput(
             f"adapter = {asked.adapter.name}: has no hand-out, which is for the form that is graded without one; "
@@ -63,6 +68,26 @@ def make(folder: Path, asked: AnyAssignment) -> list[Path]:
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     return [folder / name for name in texts]
+
+
+def _of_parts(folder: Path, asked: PartsAssignment) -> list[Path]:
+    """A folder for each part, whose program has the part's name, and a page that says what they are worth."""
+    rows = []
+    for part in asked.parts:
+        inner = folder / part.name
+        inner.mkdir()
+        program = part.asked.program or f"{part.name.replace('-', '_')}.py"
+        alone = msgspec.structs.replace(
+            part.asked, name=f"{asked.name or 'Homework'}: {part.name}", due=asked.due, late=asked.late,
+            show=asked.show, program=program,
+        )  # fmt: skip
+        make(inner, alone)
+        title = "A network" if isinstance(alone, Assignment) else lesson_of(alone).title
+        rows.append((part.name, program, title, asked.worth(part) * part.asked.points.total))
+    page = folder / "STUDENT.md"
+    about = _of_course(asked) | {"title": asked.name or "Homework", "rows": rows}
+    page.write_text(_TEMPLATES.get_template("parts.md.j2").render(about), encoding="utf-8")
+    return [page, *(folder / part.name for part in asked.parts)]
 
 
 def _of_network(asked: Assignment, names: dict[str, str]) -> dict[str, str]:
@@ -108,7 +133,8 @@ def context(asked: Assignment) -> dict[str, Any]:
         "functions": _functions(asked, columns),
         "formulas": [forward_formula(name, asked.activation) for name in asked.activations],
         "output": forward_formula(asked.output, asked.activation) if asked.output != "softmax" else "",
-        "loss": f"{asked.loss}: {LOSSES[asked.loss]}",
+        "loss": f"{asked.loss}: {loss_formula(asked.loss, asked.losses)}",
+        "penalty": PENALTIES[asked.penalty].added,
         "lines": _lines(asked, columns),
         "decks": sorted({deck for kind in NUMBERED_LINES for deck in (place(f"{kind}1", columns=columns).deck,)}),
         "titles": titles(),
@@ -146,7 +172,9 @@ def _arguments(asked: Assignment, columns: bool) -> list[Argument]:
         Argument("x", f"the batch, one sample per {'column' if columns else 'row'}", "(D, N)" if columns else "(N, D)"),
         Argument("t", "the target", "(K, N)" if columns else "(N, K)"),
         Argument("activation", f"of all hidden layers: {names}"),
-        Argument("lam", "λ of the penalty (λ/2) Σ ǁW(l)ǁ²" + ("" if asked.l2 else ", always 0"), "a number"),
+        Argument(
+            "lam", f"λ of the penalty {PENALTIES[asked.penalty].added}" + ("" if asked.l2 else ", always 0"), "a number"
+        ),
     ]
 
 
@@ -190,6 +218,8 @@ def _lines(asked: Assignment, columns: bool) -> list[tuple[str, str, str]]:
 
 def _weights(asked: AnyAssignment) -> list[str]:
     """The lines with points of their own, which must be handed over."""
+    if isinstance(asked, PartsAssignment):
+        return []
     return [f"{name} (weight {weight:g})" for name, weight in asked.points.lines.items() if weight > 0]
 
 

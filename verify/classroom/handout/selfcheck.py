@@ -14,8 +14,8 @@ import numpy as np
 
 TASK = {
     "program": "submission.py", "convention": "rows", "backend": "numpy", "activations": ["relu", "tanh", "sigmoid"],
-    "loss": "cross-entropy", "layers": [1, 3], "widths": [1, 8], "inputs": [1, 8], "outputs": [2, 6], "batch": [1, 8],
-    "biases": True, "l2": True,
+    "output": "softmax", "loss": "cross-entropy", "layers": [1, 3], "widths": [1, 8], "inputs": [1, 8],
+    "outputs": [2, 6], "batch": [1, 8], "biases": True, "l2": True,
 }  # fmt: skip
 
 STEP = 1e-4
@@ -140,7 +140,7 @@ def _problem(draw):
 
 
 def _targets(draw, N, K):
-    if TASK["loss"] == "cross-entropy":
+    if TASK["output"] == "softmax":
         return np.eye(K)[draw.integers(0, K, N)]
     if TASK["loss"] == "binary-cross-entropy":
         return draw.integers(0, 2, (N, K)).astype(float)

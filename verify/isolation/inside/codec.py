@@ -43,6 +43,7 @@ _NUMPY_SCALARS = frozenset(
     kind for kind in vars(np).values() if isinstance(kind, type) and issubclass(kind, (np.number, np.bool_))
 )
 _PYTHON_SCALARS: dict[type, str] = {bool: "|b1", float: "<f8", complex: "<c16"}
+_NUMBERS = _NUMPY_SCALARS | frozenset(_PYTHON_SCALARS) | {int}
 
 
 class Encoder:
@@ -67,7 +68,8 @@ class Encoder:
         if value is None:
             return {"none": True}
         if issubclass(kind, np.ndarray):
-            return self._array(np.ndarray.view(value, np.ndarray), "array")
+            array = np.ndarray.view(value, np.ndarray)
+            return self._objects(array, depth) if array.dtype == object else self._array(array, "array")
         if issubclass(kind, (list, tuple)):
             base = list if issubclass(kind, list) else tuple
             return {base.__name__: [self.encode(entry, depth + 1) for entry in base.__iter__(value)]}
@@ -107,6 +109,16 @@ class Encoder:
             if type(converted) is Unusable:
                 return _unusable(converted.type_name)
         return _unusable(type_name(kind))
+
+    def _objects(self, array: np.ndarray, depth: int) -> dict[str, Any]:
+        """An array of dtype object, as people keep ragged lists: its numbers, or the nested list that it is."""
+        if depth >= MAX_DEPTH or array.nbytes > self.most:
+            return _unusable("array of dtype object with too many parts")
+        entries = np.ndarray.tolist(np.ndarray.ravel(array))
+        if entries and all(type(entry) in _NUMBERS for entry in entries):
+            numbers = np.array(entries)
+            return self._array(np.ndarray.reshape(numbers, array.shape), "array")
+        return self.encode(np.ndarray.tolist(array), depth + 1)
 
     def _array(self, array: np.ndarray, name: str) -> dict[str, Any]:
         if not _DTYPE.fullmatch(array.dtype.str):

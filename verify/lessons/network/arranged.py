@@ -125,7 +125,7 @@ def _turned_over(a: Assignment, case: Case, answer: Answer) -> bool:
 def _turned_gradients(case: Case, answer: Answer, lift: Callable[[Tensor], Tensor]) -> bool:
     """lift: how a bias of one axis meets the arrays, unit by unit or, by broadcasting, sample by sample."""
     p = case.problem
-    net = work([w.T for w in p.W], [lift(v) for v in p.b], p.x.T, p.t.T, p.f, p.pair, p.lam)
+    net = work([w.T for w in p.W], [lift(v) for v in p.b], p.x.T, p.t.T, p.f, p.pair, p.lam, penalty=p.form)
     return all(
         name in answer.lines and answer.lines[name].shape == value.shape
         and torch.allclose(answer.lines[name], value, rtol=1e-7, atol=1e-10)

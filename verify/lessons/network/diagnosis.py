@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from manual import SLIDES
+from verify.bounds.budget import FLOAT32, FLOAT64
+from verify.bounds.forms import parameter_of, step_of
 from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
 from verify.grading.machinery.posing import GRADED
@@ -29,8 +31,9 @@ from verify.lessons.network.precision import (
     rounded_beside,
     rounded_in_the_middle,
 )
+from verify.lessons.network.products import product_in_single
 from verify.lessons.network.read import throughouts
-from verify.lessons.network.right import gradients_are_right, is_finite, line_is_right, what_came_is_right
+from verify.lessons.network.right import gradients_are_right, is_finite, line_is_right, wanted, what_came_is_right
 from verify.lessons.network.texts import said
 from verify.lessons.network.walking import stepped_each_sample
 from verify.lessons.network.whole_norm import norm_of_all
@@ -149,9 +152,10 @@ def decoder(
     float32: bool = False,
     slack: bool = False,
     throughout: Throughout | None = None,
+    eta: float | None = None,
 ) -> Decoder:
     """A decoder of what came back to that assignment."""
-    return Decoder(observed, a.activations, a.output, a.loss, a.biases, float32, slack, throughout)
+    return Decoder(observed, a.activations, a.output, a.loss, a.biases, float32, slack, throughout, eta)
 
 
 def _decoded(a: Assignment, observed: Sequence[Observed], *, slack: bool = False) -> Diagnosis | None:
@@ -164,15 +168,29 @@ def _decoded(a: Assignment, observed: Sequence[Observed], *, slack: bool = False
     float32 = all(in_single(answer) for _, answer in observed)
     if float32 and all(gradients_are_right(c, answer, a.biases, float32=True) for c, answer in observed):
         return Diagnosis(() if asked_for else (finding("precision-float32", depth),))
-    if not asked_for and (where := rounded_in_the_middle(a, observed)) is not None:
+    if not asked_for and (where := rounded_in_the_middle(a, observed) or product_in_single(a, observed)) is not None:
         return Diagnosis((finding("precision-float32", depth, form=[said(where)]),))
     asked = decoder(a, observed, float32, slack)
     found = None if asked.nearly_right() else asked.accepted()
     if found is None:
-        return _beside_a_rounding(a, observed)
+        return _after_a_step(a, observed, float32) or _beside_a_rounding(a, observed)
     hypothesis, others = found
     single = (finding("precision-float32", depth),) if float32 and not asked_for else ()
     return Diagnosis((*findings_of(hypothesis, others, depth), *single), hypothesis=hypothesis)
+
+
+def _after_a_step(a: Assignment, observed: Sequence[Observed], float32: bool) -> Diagnosis | None:
+    """Mistakes of a program that hands over (W − W after a step of η) / η, as far as that keeps its digits."""
+    names = {id(c): wanted(c, a.biases) for c, _ in observed}
+    lines = [(parameter_of(c.problem, n), got.lines[n]) for c, got in observed for n in names[id(c)] if n in got.lines]
+    if any(w.shape != g.shape for w, g in lines):
+        return None
+    eta = step_of(lines, FLOAT32 if float32 else FLOAT64)
+    asked = decoder(a, observed, float32, eta=eta)
+    found = None if eta is None or asked.nearly_right() else asked.accepted()
+    if found is None:
+        return None
+    return Diagnosis(tuple(findings_of(*found, a.layers[1])), hypothesis=found[0], eta=eta)
 
 
 def _beside_a_rounding(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None:

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from torch import Tensor
 
+from verify.bounds.forms import step_difference
 from verify.grading.answers import Answer, gradients_answer
 from verify.grading.assignment import Assignment
 from verify.grading.beside import given
@@ -27,7 +28,7 @@ from verify.grading.sentence import Said, said
 from verify.grading.state import state_of
 from verify.isolation import Call, Calls, Limits, Outcome, Reply, Run, Sandbox
 from verify.isolation import run as run_isolated
-from verify.lessons.network import heat
+from verify.lessons.network import heat, spare_axis
 from verify.lessons.network.cases.counterexample import counterexample
 from verify.lessons.network.cases.fixtures import Case, Fixture, fixture
 from verify.lessons.network.diagnosis import Diagnosis, diagnose
@@ -77,7 +78,8 @@ def plan(fixture: Fixture) -> list[Asked]:
 
 def calls(fixture: Fixture) -> list[Call]:
     """The plan with its arguments, as the submission's convention has them."""
-    return [Call(asked.function, arguments(fixture, asked)) for asked in plan(fixture)]
+    large = {i for i, _ in fixture.of("large")}
+    return [Call(asked.function, arguments(fixture, asked), asked.case in large) for asked in plan(fixture)]
 
 
 def arguments(fixture: Fixture, asked: Asked) -> tuple[Any, ...]:
@@ -233,14 +235,19 @@ def _heard(drawn: Fixture, run: Run, answers: Sequence[Answer]) -> dict[str, lis
 
 def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answer], missing: Sequence[str]) -> None:
     drawn, a = exam.fixture, exam.assignment
-    answers = _without_infinite(drawn, answers)
+    came = _without_infinite(drawn, answers)
+    answers, spare = spare_axis.without_spare_axis(drawn, came)
     heard = _heard(drawn, run, answers)
     float32, judged = _judged(exam, heard, answers)
     graded = drawn.of(*JUDGED)
     failed = [(case, answers[i]) for i, case in graded if not answers[i].returned]
     judged, diagnosis, forms = _explained(exam, answers, judged, bool(failed), float32)
-    found = {f.mistake: f for f in (*other_findings(drawn, heard, answers, judged, diagnosis), *diagnosis.findings)}
-    marks = Scoring(drawn, answers, diagnosis, list(found.values()), len(failed) / len(graded)).marks(judged)
+    wrong = any(j.wrong for j in judged if j.function == "gradients")
+    diagnosis, judged = spare_axis.joined(diagnosis, spare, wrong, a.layers[1]), spare_axis.marked_wrong(judged, spare)
+    others = [spare_axis.found_in(spare, a.layers[1])] if spare else []
+    others += other_findings(drawn, heard, answers, judged, diagnosis)
+    found = {f.mistake: f for f in (*others, *diagnosis.findings)}
+    marks = Scoring(drawn, answers, diagnosis, list(found.values()), len(failed) / len(graded), spare).marks(judged)
     _take(record, [*marks.lines, *absent(a, missing)])
     named = sorted(found.values(), key=lambda f: rank(f.mistake))
     free = [said_free(f, a) for f in named if not marks.prices[f.mistake]]
@@ -255,7 +262,8 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
         record.known, record.known_said = [s.text for s in known], said_records(known)
         record.first_wrong_line = first_wrong(record, drawn, answers)
         wrong = bool(failed) or any(j.wrong for j in judged)
-        record.counterexample = counterexample(drawn, answers, diagnosis) if wrong else None
+        shown = answers if len(found) > len(spare[:1]) or diagnosis.known else came
+        record.counterexample = counterexample(drawn, shown, diagnosis) if wrong else None
         record.heat = heat.first(record, drawn, answers, float32=float32)
     else:
         advise(record, told(drawn, answers, judged))
@@ -297,6 +305,9 @@ def _explained(
     if not wrong and not failed:
         return judged, Diagnosis(), []
     diagnosis = diagnose(exam.fixture, answers)
+    if diagnosis.eta is not None:
+        lost, _ = exam.judge.textbook_forms(answers, [j.name for j in wrong], float32=float32)
+        return settled(judged, lost), diagnosis, [step_difference(diagnosis.eta)]
     if diagnosis.findings or not wrong:
         return judged, diagnosis, []
     # Where float32 is allowed, a program may lose the digits of a form in float64 all the same.

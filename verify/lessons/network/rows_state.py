@@ -50,6 +50,9 @@ CONSTANTS = [
 
 # What is handed over in another arrangement.
 ARRANGED = [
+    mistake("bias-axis-kept", "∂E/∂b of shape (1, n)", "∂E/∂b of shape (n,), as b",
+            "∂E/∂b has an axis more than b, as a sum with keepdims=True leaves it. The numbers were judged without it.",
+            kinds=("db",)),
     mistake("reversed-lists", "[∂E/∂W(L), …, ∂E/∂W(1)]", "[∂E/∂W(1), …, ∂E/∂W(L)]",
             "dW and db are handed over from the output to the input. The first of each list is layer 1's."),
     mistake("arrays-the-other-way-round", "samples in the other axis", "the assignment's convention",

@@ -13,6 +13,7 @@ from verify.grading.machinery.posing import GRADED
 from verify.grading.sentence import Said, said
 from verify.lessons.network.cases.fixtures import Case, Fixture
 from verify.problems.lines import kind_and_layer, local_name
+from verify.problems.written import PENALTIES
 
 _DIGITS = 1e-9
 
@@ -32,8 +33,9 @@ def told(fixture: Fixture, answers: Sequence[Answer], judged: Iterable[Judged]) 
 def _plain(fixture: Fixture, answers: Sequence[Answer], wrong: dict[str, list[str]]) -> list[Said]:
     found = []
     for kind, lines in wrong.items():
+        form = PENALTIES[fixture.assignment.penalty]
         if kind == "E" and _all(fixture, answers, lines, _without_penalty):
-            found.append(said("penalty-missing"))
+            found.append(said("penalty-missing", penalty=form.added, rate=form.rate))
         else:
             a = fixture.assignment
             named = [columns_name(n, a.layers[1]) if a.convention == "columns" else n for n in lines]
@@ -67,4 +69,4 @@ def _exchanged(case: Case, name: str) -> Tensor | None:
 
 def _without_penalty(case: Case, name: str) -> Tensor:
     p = case.problem
-    return case.truth["E"] - p.lam / 2 * sum(float((w**2).sum()) for w in p.W)
+    return case.truth["E"] - p.rate / 2 * sum(float((w**2).sum()) for w in p.W)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from verify.grading.assignment import Assignment
 from verify.grading.record import Task
+from verify.problems.written import LOSSES, PENALTIES, Penalty, bare
 from verify.said import Said
 
 _GROUP = r"\((?:[^()]|\([^()]*\))*\)ᵀ"
@@ -28,18 +30,31 @@ class Words:
     """How an assignment says it."""
 
     delta: str  # the right-hand side of δ(L), in rows
+    by_y: str = "y − t"  # ∂E_n/∂y
+    penalty: Penalty = PENALTIES["lam/2"]
     columns: bool = False
 
     @classmethod
     def of(cls, assignment: Assignment | Task) -> Words:
         """The words of an assignment, or of what a record keeps of one."""
-        entropy = assignment.loss != "squared-error"
-        return cls("y − t" if entropy else "(y − t) ⊙ σ′(a(L))", assignment.convention == "columns")
+        loss = LOSSES[assignment.loss]
+        by_y = bare(loss.by_y) or "y − t"
+        columns = assignment.convention == "columns"
+        return cls(loss.delta(assignment.output), by_y, PENALTIES[assignment.penalty], columns)
 
     def text(self, text: str) -> str:
         """A text of the catalogue as the assignment says it."""
-        text = text.replace("{delta}", self.delta)
+        for place, said in self._places.items():
+            text = text.replace(place, said)
         return in_columns(text) if self.columns else text
+
+    @cached_property
+    def _places(self) -> dict[str, str]:
+        p = self.penalty
+        return {
+            "{delta}": self.delta, "{by_y}": self.by_y, "{before}": p.before, "{λ}": p.rate, "{2λ}": p.doubled,
+            "{½λ}": p.halved, "{λ/N}": p.over_n, "{λ₁}": p.one, "{cancels}": p.cancels, "{brings}": p.brings,
+        }  # fmt: skip
 
     def said(self, sentence: Said) -> Said:
         """A sentence, and those within it; its values stay as they are."""

@@ -1,6 +1,6 @@
 """Problems drawn from an assignment: in general position, and those that reach what a program must handle.
 
-Beside the general ones there are three kinds: pre-activations that reach ±40 and scores that reach ±29 (a clipped
+Beside the general ones there are three kinds: pre-activations of ±40 and ±22 and scores that reach ±29 (a clipped
 activation or probability shows), δ and dW beyond 100 (a clipped gradient shows), and pre-activations that are exactly 0
 at a kink (every subgradient is right there, and nothing else). No problem has scores beyond ±30, which a softmax
 without its shift survives at any width, and none a line that is zero by cancellation.
@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from manual import Constants, Working, activation, work
+from manual import Constants, Working, activation
 from verify.bounds.curves import Curve, curve
 from verify.grading.assignment import Assignment
 from verify.problems.problem import Problem
@@ -25,6 +25,7 @@ from verify.problems.problem import Problem
 MOST_SCORE = 30.0  # of |a(L)|
 _MOST_HIDDEN = 300.0  # of |a(l)|: half of what exp can take in float64
 _FAR = 40.0  # a(l) of a unit that is driven far: σ of it is 1 to 17 digits
+_LESS_FAR = 22.0  # and of others: softplus of it is a to 10 digits, and no more
 _SCORE = 29.0  # a(L) of the same problems: y down to e⁻²⁹ and, of scores of both signs, to e⁻⁵⁸
 _STEEP = 100.0
 _STEEP_WEIGHTS = 500.0
@@ -86,7 +87,9 @@ def square_of(assignment: Assignment) -> int:
 def constants(assignment: Assignment) -> Constants:
     """The assignment's constants as the manual network takes them."""
     a = assignment.activation
-    return Constants(a.leaky_relu, a.elu, a.swish, a.celu, a.prelu)
+    return Constants(
+        a.leaky_relu, a.elu, a.swish, a.celu, a.prelu, assignment.losses.huber, assignment.losses.smoothing
+    )
 
 
 # Parts of a problem --------------------------------------------------------------------------------------------------
@@ -126,7 +129,7 @@ def _signed_permutation(m: int, k: int, rng: np.random.Generator) -> NDArray:
 def targets(assignment: Assignment, shape: Shape, rng: np.random.Generator) -> NDArray:
     """t (N, K): one-hot, 0 or 1, or what the output can reach."""
     N, K = shape.N, shape.units[-1]
-    if assignment.loss == "cross-entropy":
+    if assignment.output == "softmax":
         return np.eye(K)[rng.permutation(np.arange(N) + int(rng.integers(K))) % K]
     if assignment.loss == "binary-cross-entropy":
         return rng.integers(0, 2, (N, K)).astype(float)
@@ -146,19 +149,26 @@ def problem_of(
     return Problem(
         tuple(map(tensor, W)), tuple(map(tensor, b)), tensor(x), tensor(t),
         shape.activation, assignment.output, assignment.loss, shape.lam, constants(assignment), label,
+        assignment.penalty,
     )  # fmt: skip
 
 
 def worked(p: Problem) -> Working:
     """The right working of a problem."""
-    return work(p.W, p.b, p.x, p.t, p.f, p.pair, p.lam)
+    return p.work()
 
 
 def curve_on(p: Problem, l: int) -> Curve | None:
     """The curve of the function on a(l); None for scores whose output and loss together are smooth."""
-    if l == p.L and p.loss != "squared-error":
+    if l == p.L and p.pair.g is None:
         return None
     return curve(p.activation if l < p.L else p.output, p.constants)
+
+
+def loss_curve(p: Problem) -> Curve | None:
+    """The curve of ρ, in y − t, of a loss whose derivative jumps somewhere; None for the others."""
+    found = curve(p.pair.rho.name, p.constants) if p.pair.rho is not None else None
+    return found if found is not None and any(knot.jump for knot in found.knots) else None
 
 
 # What a problem must be ----------------------------------------------------------------------------------------------
@@ -168,7 +178,9 @@ def clear_of_kinks(p: Problem, distance: float, net: Working | None = None) -> b
     """Whether every pre-activation that meets a kink keeps that distance from it."""
     net = worked(p) if net is None else net
     curves = {l: curve_on(p, l) for l in net.a}
-    return all(float(c.from_knots(net.a[l]).min()) >= distance for l, c in curves.items() if c is not None)
+    loss = loss_curve(p)
+    clear = loss is None or float(loss.from_knots(net.y - net.t).min()) >= distance
+    return clear and all(float(c.from_knots(net.a[l]).min()) >= distance for l, c in curves.items() if c is not None)
 
 
 def bounded_scores(net: Working) -> bool:
@@ -189,7 +201,7 @@ def cancels(net: Working) -> bool:
                 (delta, terms),
                 (data, z.abs().T @ delta.abs()),
                 (delta.sum(0), delta.abs().sum(0)),
-                (net.dW[l], data.abs() / net.N + (net.lam * net.W[l]).abs()),
+                (net.dW[l], data.abs() / net.N + (net.penalty.of(net.lam * net.W[l], net.N)).abs()),
             )
         ):
             return True
@@ -224,7 +236,7 @@ def loose(assignment: Assignment, shape: Shape, rng: np.random.Generator, label:
 
 
 def far(assignment: Assignment, shape: Shape, rng: np.random.Generator, label: str) -> Problem:
-    """Hidden units driven to ±40 beside others that are not, scores to ±29: as far of that as leaves a gradient."""
+    """Hidden units driven to ±40 and ±22 beside others, scores to ±29: as far of that as leaves a gradient."""
     for share in (1.0, 0.7, 0.4, 0.2):
         for _ in range(_TRIES // 6):
             problem = _stretched(assignment, loose(assignment, shape, rng, label), share, rng)
@@ -240,19 +252,23 @@ def _stretched(assignment: Assignment, p: Problem, share: float, rng: np.random.
         if l == p.L - 1:
             factor = torch.full(a.shape[1:], share * _SCORE / float(a.abs().max()), dtype=a.dtype, device=a.device)
         else:
-            factor = _drive(a, share * _FAR)
+            factor = _drive(a, share)
         W[l], b[l] = W[l] * factor, b[l] * factor
         z = p.f.f(a * factor)
     stretched = replace(p, W=tuple(W), b=tuple(b))
     return replace(stretched, t=_unlikely(assignment, stretched, rng))
 
 
-def _drive(a: Tensor, size: float) -> Tensor:
-    """Factors (units,) that drive every other unit to that size, one up, the next down; the first in any case."""
+def _drive(a: Tensor, share: float) -> Tensor:
+    """Factors (units,) that drive units 0, 2, 4, … far, one up, the next down, and less far units 3 and 5.
+
+    The rest keep their numbers, so that something is handed down.
+    """
+    sizes = {j: _FAR if at % 2 == 0 else -_FAR for at, j in enumerate(range(0, a.shape[1], 2))}
+    sizes |= {j: size for j, size in ((3, _LESS_FAR), (5, -_LESS_FAR)) if j < a.shape[1]}
     factor = torch.ones(a.shape[1], dtype=a.dtype, device=a.device)
-    for at, j in enumerate(range(0, a.shape[1], 2)):
-        extreme = a[:, j][torch.argmax(a[:, j].abs())]
-        factor[j] = (size if at % 2 == 0 else -size) / extreme
+    for j, size in sizes.items():
+        factor[j] = share * size / a[:, j][torch.argmax(a[:, j].abs())]
     return factor
 
 
@@ -261,7 +277,7 @@ def _unlikely(assignment: Assignment, p: Problem, rng: np.random.Generator) -> T
     a = worked(p).a[p.L]
     if assignment.loss == "binary-cross-entropy":
         return (a < 0).to(a.dtype)
-    if assignment.loss != "cross-entropy":
+    if assignment.output != "softmax":
         return p.t
     chosen = torch.argmin(a, dim=1)
     others = torch.from_numpy(rng.integers(0, a.shape[1], len(a)))
@@ -304,7 +320,7 @@ def _steep_weights(p: Problem, size: float, rng: np.random.Generator) -> Problem
     Behind squared error below 1: there an output that saturates has no slope, and so no δ.
     """
     W, b = list(p.W), list(p.b)
-    most_score = 1.0 if p.loss == "squared-error" else 10.0
+    most_score = 10.0 if p.pair.by_y is None else 1.0
     W[-2], b[-2] = W[-2] * size, b[-2] * size
     z = worked(replace(p, W=tuple(W), b=tuple(b))).z[p.L - 1]
     _, reach, directions = torch.linalg.svd(z, full_matrices=True)  # (M, M): a direction per row
@@ -319,19 +335,23 @@ def _steep_weights(p: Problem, size: float, rng: np.random.Generator) -> Problem
 def at_kinks(assignment: Assignment, shape: Shape, rng: np.random.Generator, label: str) -> Problem | None:
     """One unit in each layer with a kink at 0 has no weights and no bias: its pre-activation is 0, whatever the order.
 
-    None where no function of the assignment has a kink.
+    Where the loss has a kink at y = t, such a unit of the output has y for its target. None where no function of the
+    assignment has a kink.
     """
     p = general(assignment, shape, rng, label)
-    kinked = [l for l in range(1, p.L + 1) if jump(p, l) > 0]
+    kinked = [l for l in range(1, p.L + 1) if jump(p, l) > 0 or (l == p.L and meets_target(p))]
     if not kinked:
         return None
     for _ in range(_TRIES):
-        W, b = [w.clone() for w in p.W], [v.clone() for v in p.b]
+        W, b, t = [w.clone() for w in p.W], [v.clone() for v in p.b], p.t.clone()
         for l in kinked:
             unit = int(rng.integers(W[l - 1].shape[1]))
             W[l - 1][:, unit], b[l - 1][unit] = 0.0, 0.0
-        made = replace(p, W=tuple(W), b=tuple(b))
-        if all(_at_or_off_knots(made, l, a) for l, a in worked(made).a.items()):
+            if l == p.L and meets_target(p):
+                t[:, unit] = p.pair.y(torch.zeros_like(t))[:, unit]
+        made = replace(p, W=tuple(W), b=tuple(b), t=t)
+        net = worked(made)
+        if all(_at_or_off_knots(made, l, a) for l, a in net.a.items()) and _at_or_off_targets(made, net):
             return made
         p = general(assignment, shape, rng, label)
     return None
@@ -342,6 +362,19 @@ def _at_or_off_knots(p: Problem, l: int, a: Tensor) -> bool:
     c = curve_on(p, l)
     away = a.abs() if c is None else torch.minimum(a.abs(), c.from_knots(a))
     return bool(((a == 0) | (away >= 1e-6)).all())
+
+
+def meets_target(p: Problem) -> bool:
+    """Whether problems at kinks have a y that is exactly t: under a loss that bends there, and an output that does not.
+
+    Where both do, what either may choose multiplies; the output's own kink is asked for alone.
+    """
+    return loss_curve(p) is not None and jump(p, p.L) == 0
+
+
+def _at_or_off_targets(p: Problem, net: Working) -> bool:
+    away = (net.y - net.t).abs()
+    return loss_curve(p) is None or bool(((away == 0) | (away >= 1e-6)).all())
 
 
 def jump(p: Problem, l: int) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from manual import work
 from verify.grading.assignment import Assignment, read_assignment
 from verify.grading.explain_record import ExplainJob, ExplainRecord
 from verify.grading.values import as_lists
@@ -24,12 +23,13 @@ def explain(job: ExplainJob) -> ExplainRecord:
     asked = _assignment(job)
     columns = asked.convention == "columns"
     p = _problem(job, asked)
-    net = work(p.W, p.b, p.x, p.t, p.f, p.pair, p.lam)
+    net = p.work()
     lists = partial(as_lists, columns=columns)
     return ExplainRecord(
         convention=asked.convention, layers=list(p.layers), batch=p.N, activation=p.activation, output=p.output,
-        loss=p.loss, lam=p.lam, seed=job.seed, W=list(map(lists, p.W)), b=list(map(lists, p.b)), x=lists(p.x),
-        t=lists(p.t), formulas=formulas(net), working=[working_line(net, name, columns=columns) for name in names(p.L)],
+        loss=p.loss, lam=p.lam, penalty=p.penalty, seed=job.seed, W=list(map(lists, p.W)),
+        b=list(map(lists, p.b)), x=lists(p.x), t=lists(p.t), formulas=formulas(net),
+        working=[working_line(net, name, columns=columns) for name in names(p.L)],
     )  # fmt: skip
 
 
@@ -42,7 +42,8 @@ def _assignment(job: ExplainJob) -> Assignment:
     check_names(activation, output, loss)
     return Assignment(
         convention=given.convention, activations=(activation,), output=output, loss=loss, biases=given.biases,
-        l2=given.l2, activation=given.activation,
+        l2=given.l2, penalty=given.penalty, activation=given.activation,
+        losses=given.losses,
     )  # fmt: skip
 
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 from torch import Tensor
 
-from manual import SLIDES, Equations, Working, backward, work
+from manual import SLIDES, Equations, Working, backward
 from verify.bounds.bounded import Bounded
 from verify.bounds.budget import FLOAT32, FLOAT64, bounded_working, lines_of
 from verify.grading.assignment import Assignment
@@ -47,7 +47,7 @@ class Case:
     @cached_property
     def working(self) -> Working:
         p = self.problem
-        return work(p.W, p.b, p.x, p.t, p.f, p.pair, p.lam)
+        return p.work()
 
     @cached_property
     def truth(self) -> dict[str, Tensor]:
@@ -142,7 +142,9 @@ def hidden_in(assignment: Assignment, cases: tuple[Case, ...]) -> tuple[str, ...
         m.id: [
             v
             for v in m.variants
-            if any(v.concerns(f, assignment.output, assignment.loss) for f in assignment.activations)
+            if any(
+                v.concerns(f, assignment.output, assignment.loss, assignment.penalty) for f in assignment.activations
+            )
         ]
         for m in CATALOGUE.values()
     }
@@ -156,7 +158,7 @@ def hidden_in(assignment: Assignment, cases: tuple[Case, ...]) -> tuple[str, ...
 def shows(variant: Variant, case: Case, assignment: Assignment) -> bool:
     """Whether a program with that one mistake would be called wrong on this case."""
     p = case.problem
-    if not variant.concerns(p.activation, p.output, p.loss):
+    if not variant.concerns(p.activation, p.output, p.loss, p.penalty):
         return False
     lines = mistaken(variant, p)
     if lines is None:
@@ -173,7 +175,7 @@ def mistaken(variant: Variant, p: Problem) -> dict[str, Tensor] | None:
     """The lines of a program with that one mistake; None where it raises."""
     fixed = variant.with_number(0.5) if variant.fitted else variant
     try:
-        return lines_of(work(p.W, p.b, p.x, p.t, p.f, p.pair, p.lam, equations_with({fixed.slot: fixed})))
+        return lines_of(p.work(equations_with({fixed.slot: fixed})))
     except (RuntimeError, IndexError):
         return None
 
@@ -212,7 +214,7 @@ def _special(assignment: Assignment, rng: np.random.Generator) -> Iterator[Case]
         return Shape(within(N, assignment.batch), units, name, penalty(assignment, lam))
 
     for at, name in enumerate(assignment.activations):
-        shape = turn(name, 2, 3 if at % 2 else 1, 0.0)
+        shape = _wide_enough(turn(name, 2, 3 if at % 2 else 1, 0.0), assignment)
         yield Case(drawing.far(assignment, shape, rng, f"far {at + 1}"), "general")
         # Three layers: a large δ is handed down once more, and shows what is done to it on the way.
         shape = turn(name, 3, 1 if at % 2 else 2, 0.5)
@@ -220,6 +222,12 @@ def _special(assignment: Assignment, rng: np.random.Generator) -> Iterator[Case]
         kink = drawing.at_kinks(assignment, turn(name, 2, 2, 0.5), rng, f"kink {at + 1}")
         if kink is not None:
             yield Case(kink, "kink")
+
+
+def _wide_enough(shape: Shape, assignment: Assignment) -> Shape:
+    """The shape with hidden units enough for each to be driven in its own way, where the assignment allows them."""
+    hidden = [max(m, within(6, assignment.widths)) for m in shape.units[1:-1]]
+    return replace(shape, units=(shape.units[0], *hidden, shape.units[-1]))
 
 
 def _shape(assignment: Assignment, number: int, rng: np.random.Generator) -> Shape:

@@ -1,6 +1,7 @@
 """The ladder: small problems in small whole numbers that a student can redo by hand, the smallest first.
 
-The first to show an error is the smallest case. Where the assignment fixes wide layers, a rung has at most four units
+The first to show an error is the smallest case. The last rungs drive one unit far, where an activation that is cut off
+shows. Where the assignment fixes wide layers, a rung has at most four units
 whose weights are not 0 and inputs that are 0 but for two, so that those alone need to be shown.
 """
 
@@ -11,15 +12,17 @@ from dataclasses import replace
 from itertools import pairwise, product
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from manual import Working
+from manual import Working, activation
 from verify.grading.assignment import Assignment
 from verify.lessons.network.cases.drawing import (
     Shape,
     bounded_scores,
     cancels,
     clear_of_kinks,
+    constants,
     outputs_of,
     penalty,
     problem_of,
@@ -40,7 +43,48 @@ def ladder(assignment: Assignment, seed: int) -> list[Problem]:
     """The rungs, the smallest first; their numbers are the seed's. None has scores that a plain softmax cannot take."""
     shapes = sorted(_shapes(assignment), key=_size)
     rungs = [rung(assignment, shape, f"small {number + 1}", seed) for number, shape in enumerate(shapes)]
-    return [p for p in rungs if bounded_scores(worked(p))]
+    rungs = [p for p in rungs if bounded_scores(worked(p))]
+    far = (_reaching(assignment, name, seed) for name in assignment.activations)
+    return [*rungs, *(p for p in far if p is not None)]
+
+
+def _reaching(assignment: Assignment, name: str, seed: int) -> Problem | None:
+    """The smallest rung with one hidden unit of that activation driven far; None where none is sound.
+
+    As far as f′ can still be seen: σ to 12, tanh to 6.
+    """
+    depth = max(2, assignment.layers[0])
+    if not depth <= min(_DEEP, assignment.layers[1]):
+        return None
+    outputs = within(1, outputs_of(assignment))
+    units = (within(1, assignment.inputs), *[within(1, assignment.widths)] * (depth - 1), outputs)
+    shape = Shape(within(1, assignment.batch), units, name, 0.0)
+    size = next((v for v in _REACHED if _slope_at(assignment, name, v) > _VISIBLE), _REACHED[-1])
+    rng = np.random.default_rng([8 + seed, *units, shape.N])
+    for _ in range(_TRIES):
+        small = _drawn(assignment, replace(shape, units=_used(units)), rng, f"small and far, {name}")
+        p = _driven(small, size)
+        net = worked(p)
+        if not cancels(net) and clear_of_kinks(p, 0.5, net) and _visible(net) and _nothing_tiny(net):
+            return p if p.layers == units else _embedded(assignment, shape, p)
+    return None
+
+
+_REACHED = (12, 6, 4)  # a(1) of the driven unit: whole numbers, so that W(1) and b(1) are
+
+
+def _slope_at(assignment: Assignment, name: str, a: float) -> float:
+    f = activation(name, constants(assignment))
+    return abs(float(f.derivative(torch.tensor([float(a)], dtype=torch.float64, device="cpu"))))
+
+
+def _driven(p: Problem, size: int) -> Problem:
+    """The problem whose first sample has a(1) = size in the first unit, by a whole bias or a whole weight."""
+    W, b = [w.clone() for w in p.W], [v.clone() for v in p.b]
+    x = p.x.clone()
+    x[0] = torch.sign(x[0])
+    W[0][0, 0] += x[0, 0] * (size - x[0] @ W[0][:, 0] - b[0][0])
+    return replace(p, W=tuple(W), b=tuple(b), x=x)
 
 
 def _shapes(assignment: Assignment) -> Iterator[Shape]:
@@ -118,7 +162,7 @@ def _padded(values: NDArray, rows: int, columns: int) -> NDArray:
 
 
 def _whole_targets(assignment: Assignment, shape: Shape, rng: np.random.Generator) -> NDArray:
-    if assignment.loss != "squared-error":
+    if assignment.output == "softmax" or assignment.loss == "binary-cross-entropy":
         return targets(assignment, shape, rng)
     low = -1 if assignment.output in ("tanh", "identity") else 0
     return rng.integers(low, 2, (shape.N, shape.units[-1])).astype(float)
@@ -133,6 +177,11 @@ def _is_good(p: Problem) -> bool:
 def _alive(net: Working) -> bool:
     """Whether each hidden layer has a unit with a > 0, not all saturated."""
     return all(bool((net.a[l] > 0).any()) and float(net.a[l].abs().min()) < 4 for l in range(1, net.L))
+
+
+def _nothing_tiny(net: Working) -> bool:
+    held = [v.abs() for lines in (net.a, net.z, net.delta, net.dW, net.db) for v in lines.values()]
+    return all(bool(((v == 0) | (v >= _VISIBLE)).all()) for v in (*held, net.y))
 
 
 def _visible(net: Working) -> bool:

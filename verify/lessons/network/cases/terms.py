@@ -6,16 +6,20 @@ matrices as lists of rows. Reports write them out; nothing is computed from them
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from manual import SLIDES, Working
+from manual.outputs import GOALS
+from manual.penalties import PENALTIES
 from verify.grading.answers import columns_name
 from verify.grading.record import WorkingLine
 from verify.grading.values import as_lists
 from verify.problems.lines import equation, kind_and_layer, place
+from verify.problems.written import LOSSES
 
 Part = str | float | list
 
@@ -59,18 +63,13 @@ _FORMULAS = {
     "log_sigmoid": ("−ln(1 + e⁻ᵛ)", "1 / (1 + eᵛ)"),
     "silu": ("v s, where s = 1 / (1 + e⁻ᵛ)", "s + v s (1 − s)"),
 }
-LOSSES = {
-    "cross-entropy": "Eₙ = −Σₖ tₖ ln yₖ",
-    "binary-cross-entropy": "Eₙ = −Σₖ (tₖ ln yₖ + (1 − tₖ) ln(1 − yₖ))",
-    "squared-error": "Eₙ = ½ Σₖ (yₖ − tₖ)²",
-}
 
 
 def working_line(net: Working, name: str, *, columns: bool = False) -> WorkingLine:
     """A line with its equation, its place, its numbers put in, and its value."""
     kind, l = kind_and_layer(name)
     value = getattr(net, kind) if l is None else getattr(net, kind)[l]
-    formula = equation(name, net.L, net.pair.output, net.pair.loss, columns=columns)
+    formula = equation(name, net.L, net.pair.output, net.pair.loss, columns=columns, penalty=_penalty(net))
     return WorkingLine(
         name=columns_name(name, net.L) if columns else name,
         symbol=formula.split(" = ")[0],
@@ -88,8 +87,12 @@ def formulas(net: Working) -> list[str]:
     return [
         *said,
         "softmax(v)ₖ = exp(vₖ) / Σⱼ exp(vⱼ)" if g == "softmax" else f"output {g}: {_of_activation(g, net)}",
-        f"{net.pair.loss}: {LOSSES[net.pair.loss]}, y the network's output",
+        f"{net.pair.loss}: {_of_loss(net)}, y the network's output",
     ]
+
+
+def _of_loss(net: Working) -> str:
+    return loss_formula(net.pair.loss, net.pair.constants)
 
 
 def _of_activation(name: str, net: Working) -> str:
@@ -114,6 +117,14 @@ def _formulas_of(name: str, constants: Any) -> tuple[str, ...]:
     return texts
 
 
+def loss_formula(name: str, constants: Any) -> str:
+    """A loss by its formula, with its constant's number. constants: of `Constants`, or an assignment's."""
+    formula = LOSSES[name].error
+    if name in GOALS:
+        return formula.replace("ε", f"{constants.smoothing:g}")
+    return formula.replace("κ", f"{constants.huber:g}") if name == "huber" else formula
+
+
 Parts = list[str | float | Tensor]
 
 
@@ -134,19 +145,63 @@ def _output(net: Working, l: int, columns: bool) -> Parts:
     return [f"{net.pair.output}(", net.a[l], ")"]
 
 
+def _penalty(net: Working) -> str:
+    return next(name for name, form in PENALTIES.items() if form == net.penalty)
+
+
 def _total_error(net: Working, l: int, columns: bool) -> Parts:
-    sign, before, after = ("", "", "²") if net.pair.loss == "squared-error" else ("−", "ln ", "")
+    squares = sum(float(torch.sum(W**2)) for W in net.W.values())
+    added = [f" + {_times(net, 0.5)}", net.lam, " · ", squares] if net.lam else []
+    factor, before, after = _WRITTEN[net.pair.loss][0](net) if net.pair.loss in _WRITTEN else ("", "ln ", "")
+    sign = "" if net.pair.by_y else "−"
+    if net.pair.loss in GOALS:
+        return [f"{_mean(net)}(", *_weighted_logarithms(net), ")", *added]
     inner: Parts = []
     for size in _sizes(net):
         inner += [sign + before if not inner else f" {sign or '+'} {before}", size, after]
-    penalty = sum(float(torch.sum(W**2)) for W in net.W.values())
-    half = "½ " if net.pair.loss == "squared-error" else ""
-    return [f"{_mean(net)}{half}(", *inner, ")", *([" + ½ · ", net.lam, " · ", penalty] if net.lam else [])]
+    return [f"{_mean(net)}{factor}(", *inner, ")", *added]
+
+
+# Of the losses that come through the output: what stands before the sum in E and before and after each of its numbers;
+# what stands before and after y − t in δ(L).
+_Around = Callable[[Working], tuple[str, ...]]
+_WRITTEN: dict[str, tuple[_Around, _Around]] = {
+    "squared-error": (lambda net: ("½ ", "", "²"), lambda net: ("(", ") ⊙ ")),
+    "mean-squared-error": (
+        lambda net: (f"(1/{net.t.shape[1]}) ", "", "²"), lambda net: (f"(2/{net.t.shape[1]}) (", ") ⊙ ")
+    ),
+    "l1": (lambda net: ("", "", ""), lambda net: ("sign(", ") ⊙ ")),
+    "huber": (lambda net: ("", "", ""), lambda net: ("clip(", f", −{_kappa(net)}, {_kappa(net)}) ⊙ ")),
+}  # fmt: skip
+
+
+def _weighted_logarithms(net: Working) -> Parts:
+    """−t′ ln y of every class."""
+    parts: Parts = []
+    for goal, y in zip(net.pair.goal(net.t).flatten().tolist(), net.y.flatten().tolist(), strict=True):
+        parts += [" − " if parts else "−", goal, " ln ", y]
+    return parts
+
+
+def _kappa(net: Working) -> str:
+    assert net.pair.rho is not None
+    return f"{net.pair.rho.constants.huber:g}"
+
+
+def _times(net: Working, half: float) -> str:
+    """What the penalty multiplies λ by, in E (half ½) and in dW (1): "½ · ", "", "(1/4) · "."""
+    times = half * net.penalty.times
+    below = net.N if net.penalty.inside else 1
+    if below == 1:
+        return {0.5: "½ · ", 1.0: "", 2.0: "2 · "}[times]
+    return f"(1/{round(below / times)}) · "
 
 
 def _sizes(net: Working) -> list[float]:
-    """What the loss adds up: |y − t| to be squared; or, of a target that is 0 or 1, the y or 1 − y to take ln of."""
-    if net.pair.loss == "squared-error":
+    """What the loss adds up: |y − t| to be squared; ρ(y − t); the y or 1 − y to take ln of, of a target of 0 or 1."""
+    if net.pair.rho is not None:
+        return net.pair.rho.f(net.y - net.t).flatten().tolist()
+    if net.pair.by_y is not None:
         return (net.y - net.t).abs().flatten().tolist()
     if net.pair.loss == "cross-entropy":
         return net.y[net.t == 1].tolist()
@@ -157,14 +212,18 @@ def _delta(net: Working, l: int, columns: bool) -> Parts:
     if l < net.L:
         back = _product(net.delta[l + 1], net.W[l + 1].T, columns)
         return ["(", *back, ") ⊙ ", SLIDES.slope(net, l)]
+    if net.pair.by_y is None:
+        return [net.y, " − ", net.pair.goal(net.t)]
     if net.pair.g is None:
-        return [net.y, " − ", net.t]
-    return ["(", net.y, " − ", net.t, ") ⊙ ", net.pair.g.derivative(net.a[l])]
+        e = net.pair.by_y(net.y, net.t)
+        return [net.y, " ⊙ (", e, " − ", torch.sum(e * net.y, dim=1, keepdim=True), ")"]
+    before, after = _WRITTEN[net.pair.loss][1](net)
+    return [before, net.y, " − ", net.t, after, net.pair.g.derivative(net.a[l])]
 
 
 def _weight_gradient(net: Working, l: int, columns: bool) -> Parts:
     parts = [_mean(net), *_product(net.z[l - 1].T, net.delta[l], columns)]
-    return [*parts, *([" + ", net.lam, " · ", net.W[l]] if net.lam else [])]
+    return [*parts, *([f" + {_times(net, 1.0)}", net.lam, " · ", net.W[l]] if net.lam else [])]
 
 
 def _bias_gradient(net: Working, l: int, columns: bool) -> Parts:

@@ -102,7 +102,7 @@ def _mistakes_of(fixture: Fixture, name: str) -> list[Variant]:
     a = fixture.assignment
     kind, l = kind_and_layer(name)
     slots = _SLOTS.get("delta output" if kind == "delta" and l == a.layers[1] else kind, ())
-    return [v for slot in slots for v in variants(slot, a.activations, a.output, a.loss) if not v.fitted]
+    return [v for slot in slots for v in variants(slot, a.activations, a.output, a.loss, a.penalty) if not v.fitted]
 
 
 def _void(case: Case, answer: Answer, name: str) -> Said | None:
@@ -126,7 +126,7 @@ def _void(case: Case, answer: Answer, name: str) -> Said | None:
 def _changes(variant: Variant, case: Case, answer: Answer | None, name: str) -> bool:
     """Whether the mistake, put in, changes the line beyond its budget, on the student's values or on the right ones."""
     p = case.problem
-    if not variant.concerns(p.activation, p.output, p.loss):
+    if not variant.concerns(p.activation, p.output, p.loss, p.penalty):
         return False
     field, layer, sources = _sources(case, name)
     net = case.bounded_net(FLOAT64)

@@ -45,8 +45,9 @@ class Judge:
         """Every line that was handed over; the names are those of the deepest network."""
         biases = self.fixture.assignment.biases
         every = [n for n in names(self.deepest) if biases or not n.startswith("db")]
-        kinks = self._at_kinks(answers, float32)
-        judged = [j for n in every if (j := self._line(answers, n, float32, kinks)) is not None]
+        judged = [j for n in every if (j := self._line(answers, n, float32)) is not None]
+        kinks = self._at_kinks(answers, float32, [j.name for j in judged if j.wrong])
+        judged = [j if j.wrong else self._off_at_kinks(j, kinks) for j in judged]
         judged = self._with_mean_inside(answers, judged, float32)
         if any(j.wrong for j in judged if j.name.startswith(("dW", "db"))):
             return judged
@@ -88,7 +89,8 @@ class Judge:
     def _textbook(self, i: int, case: Case, float32: bool) -> Textbook:
         if (i, float32) not in self._textbooks:
             own = {n: case.allowed(n, float32=float32) for n in case.truth}
-            self._textbooks[i, float32] = Textbook(case.problem, case.truth, own, FLOAT32 if float32 else FLOAT64)
+            u = FLOAT32 if float32 else FLOAT64
+            self._textbooks[i, float32] = Textbook(case.problem, case.truth, own, u, self.deepest)
         return self._textbooks[i, float32]
 
     def _column(self, name: str, float32: bool) -> _Column:
@@ -102,24 +104,30 @@ class Judge:
             self._columns[key] = _Column(cases, float32)
         return self._columns[key]
 
-    def _line(self, answers: Sequence[Answer], name: str, float32: bool, kinks: Sequence[_AtKink]) -> Judged | None:
+    def _line(self, answers: Sequence[Answer], name: str, float32: bool) -> Judged | None:
         column = self._column(name, float32)
         at_once = column.judged(answers)
         if at_once is not None:
-            judged = Judged(name, len(column.cases), worst=at_once, decided=column.decided)
-            return self._off_at_kinks(judged, kinks)
+            return Judged(name, len(column.cases), worst=at_once, decided=column.decided)
         handed = [(case, answers[i], here) for i, case, here in column.cases if _handed(answers[i], here)]
         if not handed:
             return None
         judged = _one_by_one(name, handed, float32)
         everywhere = len(handed) == sum(answers[i].returned for i, _, _ in column.cases)
-        judged = replace(judged, decided=column.decided, everywhere=everywhere)
-        return judged if judged.wrong else self._off_at_kinks(judged, kinks)
+        return replace(judged, decided=column.decided, everywhere=everywhere)
 
-    def _at_kinks(self, answers: Sequence[Answer], float32: bool) -> list[_AtKink]:
-        """What came at each kink beside the subgradients closest to it, which all lines of a problem share."""
-        asked = [(self._kink(i, case, float32), answers[i].lines) for i, case in self.fixture.of("kink")]
-        return [_AtKink(kink, lines, kink.expected(lines)) for kink, lines in asked if lines]
+    def _at_kinks(self, answers: Sequence[Answer], float32: bool, wrong: Sequence[str]) -> list[_AtKink]:
+        """What came at each kink beside the subgradients closest to it, which all lines of a problem share.
+
+        wrong: the lines that are wrong elsewhere, which say nothing of the derivative that was chosen.
+        """
+        found = []
+        for i, case in self.fixture.of("kink"):
+            kink, lines = self._kink(i, case, float32), answers[i].lines
+            off = {local_name(n, self.deepest, case.problem.L) for n in wrong}
+            said_by = {n: v for n, v in lines.items() if n not in off}
+            found += [_AtKink(kink, lines, kink.expected(said_by))] if lines else []
+        return found
 
     def _off_at_kinks(self, judged: Judged, kinks: Sequence[_AtKink]) -> Judged:
         """A line that is right elsewhere, asked where pre-activations are exactly 0 at a kink."""
@@ -274,14 +282,15 @@ def _one_by_one(name: str, handed: Sequence[tuple[Case, Answer, str]], float32: 
     reason: Said | None = None
     for case, answer, here in handed:
         if here in answer.faults:
-            wrong, undecided, reason = wrong + 1, undecided + 1, reason or answer.faults[here]
+            wrong, reason = wrong + 1, reason or answer.faults[here]  # no array: that is decided whatever came before
             continue
         value = answer.lines[here]
         if not line_is_right(case, here, value, float32=float32):
             wrong += 1
             reason = reason or _form(case, answer, here)
             on_own = carried_forward(case, answer, here, float32=float32)
-            carried, undecided = carried + (on_own is True), undecided + (on_own is None)
+            of_shape = value.shape != case.truth[here].shape
+            carried, undecided = carried + (on_own is True), undecided + (on_own is None and not of_shape)
             found = _worst(case, here, value, float32)
             worst = found if worst is None or found[0] > worst[0] else worst
     return Judged(name, len(handed), wrong, carried, undecided, worst[1] if worst else None, reason)

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from manual import Working, work
+from manual import Working
 from manual.network import Equation
 from verify.bounds.bounded import Bounded
 from verify.bounds.budget import bounded_working, lines_of, on_every_line
@@ -133,4 +133,4 @@ class OwnLines:
             return v * (1 + _ROUNDINGS * self.u * signs.to(v.dtype))
 
         q = replace(p, W=tuple(map(moved, p.W)), b=tuple(map(moved, p.b)), x=moved(p.x))
-        return lines_of(work(q.W, q.b, q.x, q.t, q.f, q.pair, q.lam))
+        return lines_of(q.work())

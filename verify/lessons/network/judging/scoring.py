@@ -32,6 +32,7 @@ from verify.grading.marked import (
 )
 from verify.grading.record import LineRecord, said_record
 from verify.grading.sentence import Said, said
+from verify.lessons.network import spare_axis
 from verify.lessons.network.cases.fixtures import Fixture
 from verify.lessons.network.diagnosis import Diagnosis
 from verify.lessons.network.judging.carrying import blindness
@@ -57,7 +58,11 @@ def absent(assignment: Assignment, missing: Sequence[str]) -> list[LineRecord]:
 
 
 class Scoring:
-    """What the points of one submission depend on. lost: the share of the problems on which the program failed."""
+    """What the points of one submission depend on.
+
+    lost: the share of the problems on which the program failed. spare: the lines with an axis too many, whose numbers
+    were judged without it.
+    """
 
     def __init__(
         self,
@@ -66,9 +71,11 @@ class Scoring:
         diagnosis: Diagnosis,
         findings: Sequence[Finding],
         lost: float,
+        spare: Sequence[str] = (),
     ) -> None:
         self.fixture, self.answers, self.diagnosis, self.findings = fixture, answers, diagnosis, findings
         self.lost, self.assignment, self.L = lost, fixture.assignment, fixture.assignment.layers[1]
+        self.spare = frozenset(spare)
         self._worths = self._all_worths()
         self.share = self._share()
 
@@ -90,7 +97,7 @@ class Scoring:
     def price(self, finding: Finding) -> float:
         """What a named mistake costs: as much as one dW, unless the assignment says otherwise."""
         a, id = self.assignment, finding.mistake
-        of_step = finding not in self.diagnosis.findings and id != "inputs-mutated"
+        of_step = finding not in self.diagnosis.findings and id not in ("inputs-mutated", spare_axis.MISTAKE)
         free = (
             id == "softmax-overflow"
             or (id.startswith("epsilon") and a.epsilon == "allow")
@@ -167,7 +174,7 @@ class Scoring:
             return "wrong", None, j.reason
         if j.function != "gradients":
             return self._of_function(j)
-        if self.diagnosis.findings:
+        if self.diagnosis.findings or self._is_spare(j):
             return self._under_names(j)
         if j.carried == j.wrong:
             blind = blindness(self.fixture, self.answers, j.name)
@@ -187,6 +194,10 @@ class Scoring:
             return "blocked", "blocked", said("stood-still")
         return "wrong", None, why(j)
 
+    def _is_spare(self, j: Judged) -> bool:
+        """Whether an axis too many is all that is wrong with a line."""
+        return j.name in self.spare and j.carried == j.wrong == j.asked
+
     def _under_names(self, j: Judged) -> State:
         """The mistakes of the diagnosis reproduce every number: what is wrong otherwise follows from them."""
         if not self.diagnosis.blames(j.name) and self._is_void(j.name):
@@ -202,7 +213,7 @@ class Scoring:
             value = self.answers[i].lines.get(here) if here else None
             if value is None or here is None or value.shape != case.truth[here].shape:
                 continue
-            penalty = case.problem.lam * case.problem.W[int(here[2:]) - 1] if here.startswith("dW") else 0.0
+            penalty = case.problem.rate * case.problem.W[int(here[2:]) - 1] if here.startswith("dW") else 0.0
             if bool((value - penalty).any()):
                 return False
         return True
@@ -210,7 +221,11 @@ class Scoring:
     def _open(self, judged: Sequence[Judged]) -> frozenset[str]:
         """Where nothing names the error: what follows the first wrong layer, without a δ to be judged on."""
         layered = [(kind_and_layer(j.name), j) for j in judged if j.function == "gradients"]
-        wrong = [(l, j) for (kind, l), j in layered if l is not None and j.wrong and kind in ("dW", "db", "delta")]
+        wrong = [
+            (l, j)
+            for (kind, l), j in layered
+            if l is not None and j.wrong and kind in ("dW", "db", "delta") and not self._is_spare(j)
+        ]
         if self.diagnosis.findings or not wrong:
             return frozenset()
         first = max(l for l, _ in wrong)
@@ -229,6 +244,10 @@ class Scoring:
                 kind, l = kind_and_layer(m.judged.name)
                 found.setdefault((kind, l == self.L), m)
         return list(found.values())
+
+    def _explains(self, finding: Finding) -> bool:
+        """Whether it says why a line of `gradients` is wrong."""
+        return finding in self.diagnosis.findings or finding.mistake == spare_axis.MISTAKE
 
     # Records ---------------------------------------------------------------------------------------------------------
 
@@ -250,7 +269,7 @@ class Scoring:
             reason=reason.text if reason is not None else "",
             reason_said=said_record(reason) if reason is not None else None,
             place=str(place(j.name, columns=columns) if of_gradients else STEP),
-            equation=equation(j.name, self.L, a.output, a.loss, columns=columns)
+            equation=equation(j.name, self.L, a.output, a.loss, columns=columns, penalty=a.penalty)
             if of_gradients
             else f"new {j.name}(l) = {j.name}(l) − η ∂E/∂{j.name}(l)",
             worst=j.worst,
@@ -260,7 +279,7 @@ class Scoring:
         """Whether a line follows from earlier errors, and why; those of other functions hold no mistake by name."""
         if m.judged.function != "gradients":
             return m.carried, m.reason
-        return followed(m, self.diagnosis.findings, self.lost)
+        return followed(m, [f for f in self.findings if self._explains(f)], self.lost)
 
 
 def settled(judged: Sequence[Judged], lost: Collection[str]) -> list[Judged]:
