@@ -25,7 +25,7 @@ def test_each_mistake_has_its_page_and_no_other_page_is_there() -> None:
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_a_page_has_both_languages_and_a_case_or_a_line_of_python(name: str) -> None:
     page = _page(name)
-    assert re.search(r"[\u3400-\u9fff].*\n.*\n.*\| 错误 \|", page.partition("## 中文")[2].replace("\n\n", "\n"))
+    assert re.search(r"[\u3400-\u9fff]", page.partition("## 中文\n\n")[2].split("\n")[0]), "a sentence in Chinese"
     assert page.count("| wrong |") == page.count("| 错误 |") >= 1
     assert (CASE in page) != (name in mistakes.CODE), "worked in numbers, or a line of Python"
     if name in mistakes.CODE:
