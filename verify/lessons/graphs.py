@@ -22,7 +22,8 @@ _right: Local = lambda operation, operands: operation.local(*operands)
 # What people take for the derivatives of an operation: id, what they are told, and the wrong derivatives.
 _SLIPS: tuple[tuple[str, Operation, str, Callable[..., tuple[Any, ...]]], ...] = (
     ("graph-product-exchanged", TIMES,
-     "The derivative of a product by one factor is the other factor: here it is the factor itself.", lambda x, y: (x, y)),
+     "The derivative of a product by one factor is the other factor: here it is the factor itself.",
+     lambda x, y: (x, y)),
     ("graph-square", SQUARE, "The derivative of x² is 2x: here it is x.", lambda x: (x * 1.0,)),
     ("graph-reciprocal", RECIPROCAL, "The derivative of 1/x is −1/x²: here its sign is missing.",
      lambda x: (1 / x**2,)),
