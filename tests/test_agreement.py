@@ -59,6 +59,33 @@ def a_tiny_residual() -> Problem:
     return Problem((zero,), (zero[0] + 1e-121,), zero, zero, "relu", "swish", "squared-error")
 
 
+def an_output_on_its_target(output: str = "identity", loss: str = "l1") -> Problem:
+    """y = t exactly in one output: every number from −1 to 1 is a derivative of |y − t| there."""
+    x = torch.tensor([[1.0], [2.0]], dtype=torch.float64)
+    W, b = torch.tensor([[0.0, 0.5]], dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
+    return Problem((W,), (b,), x, torch.zeros(2, 2, dtype=torch.float64), "relu", output, loss)
+
+
+@pytest.mark.parametrize("output", ["identity", "tanh", "softsign"])
+def test_where_y_is_t_differences_reach_over_every_subgradient_and_no_further(output: str) -> None:
+    estimate = differences_witness(an_output_on_its_target(output))
+    bar = estimate.bars["delta1"][:, 0]
+    assert np.allclose(estimate.lines["delta1"][:, 0], 0, atol=1e-9)
+    assert np.all((bar >= 1) & (bar <= 1 + 1e-9))
+    assert not estimate.inconclusive
+    assert not judge(an_output_on_its_target(output)).disagreements
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.5])
+def test_where_the_pieces_of_huber_meet_the_derivative_is_one_number(apart: float) -> None:
+    p = an_output_on_its_target(loss="huber")
+    p = replace(p, t=torch.tensor([[1.0 + apart, 0.0], [-1.0, 0.0]], dtype=torch.float64))
+    estimate = differences_witness(p)
+    assert np.allclose(estimate.lines["delta1"][:, 0], [-1, 1], atol=1e-9)
+    assert float(estimate.bars["delta1"].max()) < 1e-9
+    assert not judge(p).disagreements
+
+
 @pytest.mark.parametrize("found", [one_unit_at_zero(), a_tiny_weight(), a_tiny_residual()], ids=["0", "W", "y"])
 def test_what_the_property_has_found(found: Problem) -> None:
     assert not judge(found).disagreements

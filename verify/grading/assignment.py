@@ -43,6 +43,13 @@ class ActivationConstants(msgspec.Struct, frozen=True):
     prelu: float = 0.25
 
 
+class LossConstants(msgspec.Struct, frozen=True):
+    """The constants of the losses that have one: κ of Huber's, ε of the smoothing of labels."""
+
+    huber: float = 1.0
+    smoothing: float = 0.1
+
+
 class Points(msgspec.Struct, frozen=True):
     """Points by function; `lines` weighs lines or kinds of lines, `mistakes` has the prices of named mistakes."""
 
@@ -78,6 +85,7 @@ class Assignment(Common, frozen=True):
     epsilon: str = "allow"
     forward_only: str = "allow"
     activation: ActivationConstants = ActivationConstants()
+    losses: LossConstants = LossConstants()
     points: Points = Points()
 
     @property
@@ -96,7 +104,7 @@ class Assignment(Common, frozen=True):
         for key in _OF_THE_COURSE:
             del values[key]
         # Assignments from before these keys keep their digest.
-        for key in ("forward_only", "packages", "adapter", "files", "penalty"):
+        for key in ("forward_only", "packages", "adapter", "files", "penalty", "losses"):
             if getattr(self, key) == getattr(_DEFAULT, key):
                 del values[key]
         for name in ("celu", "prelu"):
@@ -183,6 +191,10 @@ _CONSTANTS = checks.Table(
     },
     ActivationConstants,
 )
+_LOSS_CONSTANTS = checks.Table(
+    {"huber": checks.number(0, 100, open_below=True), "smoothing": checks.number(0, 0.9, open_below=True)},
+    LossConstants,
+)
 _FUNCTION_POINTS = checks.number(0, MAX_POINTS)
 _POINTS = checks.Table(
     {
@@ -231,6 +243,7 @@ KEYS: dict[str, checks.Check | checks.Table] = {
     "name": checks.title,
     "due": checks.moment,
     "activation": _CONSTANTS,
+    "losses": _LOSS_CONSTANTS,
     "points": _POINTS,
     "late": _LATE,
     "show": _SHOW,

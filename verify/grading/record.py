@@ -111,8 +111,20 @@ class HeatMap(msgspec.Struct, frozen=True, kw_only=True):
     share: list[list[Any]] = []  # log₁₀(error / budget); null where nothing is off; empty where the shapes differ
 
 
+class CallBefore(msgspec.Struct, frozen=True, kw_only=True):
+    """The call whose values a program still has in the next one; it answers this one as if nothing were kept."""
+
+    W: list
+    b: list
+    x: list
+    t: list
+    activation: str
+    lam: float
+    label: str
+
+
 class Counterexample(msgspec.Struct, frozen=True, kw_only=True):
-    """The smallest problem of the ladder that shows the error."""
+    """The smallest problem of the ladder that shows the error; of a mistake of state, with the call before it."""
 
     W: list
     b: list
@@ -131,6 +143,7 @@ class Counterexample(msgspec.Struct, frozen=True, kw_only=True):
     message_said: SaidRecord | None = None
     formulas: list[str] = []
     working: list[WorkingLine] = []
+    before: CallBefore | None = None
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):

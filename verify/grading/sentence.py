@@ -14,6 +14,8 @@ __all__ = ["TEXTS", "Said", "count", "listed", "said"]
 TEXTS = {
     # messages
     "correct": "All lines are right on {problems:problem}.",
+    "correct-but": "Every line counts as right on {problems:problem}. What differs costs no points here; the advice "
+                   "says what.",
     "missing": "Missing: {functions}.",
     "lines-missing": "Not handed over on every problem: {lines}. What came is right.",
     "gradients-missing": "The function gradients is missing; found {found}. It is called as "
@@ -43,6 +45,7 @@ TEXTS = {
     "raised": "{message}",
     "raised-at": "{what} ({place})",
     "raised-on": "{what} (on {problems:problem}, the first with {first})",
+    "raised-on-alike": "{what} (on {problems:problem}, with these numbers or others; the first with {first})",
     "network": "{layers:layer} of {units} units, {samples:sample}, {activation}",
     "network-of-one-layer": "1 layer of {units} units, {samples:sample}",
     "not-run": "it was not asked any more, for the program had ended",
@@ -66,6 +69,8 @@ TEXTS = {
     "undecided": "no problem decides it: rounding alone may move every entry by more than a thousandth of the largest",
     "follows": "follows from an earlier error; right on the values it was given",
     "stood-still": "it steps along gradients of 0, where a step that does nothing would be right too",
+    "follows-mistake": "the mistake above explains it",
+    "follows-mistake-charged": "the mistake above explains it and is charged here",
     "follows-charged": "follows from an earlier error; right on the values it was given; the mistake above is charged "
                        "here",
     "own-equation": "its own equation is wrong ({mistakes})",

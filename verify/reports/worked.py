@@ -51,6 +51,12 @@ def givens(case: Case) -> list[tuple[str, Markup]]:
     return [(name, matrix(value)) for name, value in words.givens(case)]
 
 
+def before(case: Counterexample | LessonCase) -> list[tuple[str, Markup]]:
+    """The same of the call that came first, where the mistake takes two."""
+    return [(name, Markup(escape(value)) if isinstance(value, str) else matrix(value))
+            for name, value in words.before(case)]  # fmt: skip
+
+
 def steps(case: Case, sizes: Mapping[str, int] | None = None) -> list[Step]:
     """The lines of a case in order. sizes: of a lesson, by their letters."""
     first = "" if isinstance(case, AnyExplainRecord) else words.first_differing(case)

@@ -132,6 +132,15 @@ class _Pass:
         for knot in joined.knots if joined else ():
             self.unsure |= any(v.contains(knot.at) and not _is(v, knot.at) for v in self.a[l].entries())
 
+    def _watch_residuals(self) -> None:
+        rho = self.p.pair.rho
+        joined = pieces(rho.name, self.p.constants) if rho is not None else None
+        if joined is None:
+            return
+        for row, t in zip(self.y.tolist(), self.t, strict=True):
+            apart = [y_k - t_k for y_k, t_k in zip(row, t, strict=True)]
+            self.unsure |= any(v.contains(k.at) and not _is(v, k.at) for v in apart for k in joined.knots)
+
     def _activate(self, l: int, at: Base | None) -> None:
         self._watch(l, self.p.activation)
         rows = [[self.f(variable(v)) for v in row] for row in self.a[l].tolist()]
@@ -145,6 +154,7 @@ class _Pass:
         scores = self.a[p.L].tolist()
         fixed = [[Jet(v, arb(0)) for v in row] for row in scores]
         self.y = arb_mat([[j.value for j in y(row)] for row in fixed])
+        self._watch_residuals()
         moved = [
             [loss([variable(v.value) if i == k else v for i, v in enumerate(row)], t) for k in range(len(row))]
             for row, t in zip(fixed, self.t, strict=True)

@@ -219,6 +219,11 @@ def mean_squared_error(y: Outputs) -> Loss:
     return lambda a, t: _squares(y(a), t) / len(t)
 
 
+def of_residuals(rho: Function) -> Callable[[Outputs], Loss]:
+    """Σ_k ρ(y_k − t_k)."""
+    return lambda y: lambda a, t: sum((rho(y_k - t_k) for y_k, t_k in zip(y(a), t, strict=True)), _jet(0))
+
+
 def _squares(y: Sequence[Jet], t: Sequence[Ball]) -> Jet:
     return sum((_square(y_k - t_k) for y_k, t_k in zip(y, t, strict=True)), _jet(0))
 
@@ -237,9 +242,16 @@ def output(name: str, c: Constants) -> Outputs:
 
 def loss(name: str, output_name: str, c: Constants) -> Loss:
     """E_n of the scores of one sample."""
+    if name == "smoothed-cross-entropy":
+        epsilon = arb(c.smoothing)
+        return lambda a, t: cross_entropy(a, [(1 - epsilon) * t_k + epsilon / len(t) for t_k in t])
     if name in _OF_SCORES:
         return _OF_SCORES[name]
-    return _OF_OUTPUTS[name](output(output_name, c))
+    made = _OF_OUTPUTS[name] if name in _OF_OUTPUTS else of_residuals(function(_RHOS[name], c))
+    return made(output(output_name, c))
+
+
+_RHOS = {"l1": "absolute", "huber": "huber"}
 
 
 _OF_SCORES: dict[str, Loss] = {"cross-entropy": cross_entropy, "binary-cross-entropy": binary_cross_entropy}

@@ -16,11 +16,11 @@ from verify.classroom.handout.lesson_making import Kit
 from verify.errors import BadInput
 from verify.grading.assignment import NUMBERED_LINES, Assignment
 from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment, PartsAssignment
-from verify.lessons.network.cases.terms import forward_formula
+from verify.lessons.network.cases.terms import forward_formula, loss_formula
 from verify.lessons.registry import lesson_of
 from verify.problems.headings import in_english, titles
 from verify.problems.lines import STEP, Place, place
-from verify.problems.written import LOSSES, PENALTIES
+from verify.problems.written import PENALTIES
 
 SELF_CHECK = Path(__file__).with_name("selfcheck.py")
 _TASK = re.compile(r"^TASK = \{.*?^\}  # fmt: skip$", re.MULTILINE | re.DOTALL)
@@ -133,7 +133,7 @@ def context(asked: Assignment) -> dict[str, Any]:
         "functions": _functions(asked, columns),
         "formulas": [forward_formula(name, asked.activation) for name in asked.activations],
         "output": forward_formula(asked.output, asked.activation) if asked.output != "softmax" else "",
-        "loss": f"{asked.loss}: {LOSSES[asked.loss].error}",
+        "loss": f"{asked.loss}: {loss_formula(asked.loss, asked.losses)}",
         "penalty": PENALTIES[asked.penalty].added,
         "lines": _lines(asked, columns),
         "decks": sorted({deck for kind in NUMBERED_LINES for deck in (place(f"{kind}1", columns=columns).deck,)}),

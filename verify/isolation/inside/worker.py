@@ -213,7 +213,8 @@ class _Program:
         arguments = self._arguments(call, payload)
         encoder = Encoder(self.bound, self.backend.leaf)
         structure = None
-        with self._spoken({"call": number, "outcome": "returned"}) as said:
+        unwarned = np.errstate(all="ignore") if call["extreme"] else contextlib.nullcontext()
+        with self._spoken({"call": number, "outcome": "returned"}) as said, unwarned:
             structure = encoder.encode(function(*arguments))
         if said["outcome"] != "returned":
             encoder.buffers, structure = [], None
@@ -298,7 +299,8 @@ def _message(error: BaseException) -> str:
         text = str(error)
     except BaseException:
         text = ""
-    return (f"{name}: {text}" if type(text) is str and text else name)[:_MAX_MESSAGE]
+    text = " ".join(text[:_MAX_MESSAGE].split()) if type(text) is str else ""  # a message is one line
+    return (f"{name}: {text}" if text else name)[:_MAX_MESSAGE]
 
 
 def _flush() -> None:

@@ -78,7 +78,8 @@ def plan(fixture: Fixture) -> list[Asked]:
 
 def calls(fixture: Fixture) -> list[Call]:
     """The plan with its arguments, as the submission's convention has them."""
-    return [Call(asked.function, arguments(fixture, asked)) for asked in plan(fixture)]
+    large = {i for i, _ in fixture.of("large")}
+    return [Call(asked.function, arguments(fixture, asked), asked.case in large) for asked in plan(fixture)]
 
 
 def arguments(fixture: Fixture, asked: Asked) -> tuple[Any, ...]:

@@ -52,6 +52,7 @@ _KINDS_OF_SLOT = {
 # Losses whose derivative cancels against the output's, δ(L) = y − t; and those that come through the output.
 ENTROPY = tuple(name for name, loss in LOSSES.items() if not loss.by_y)
 THROUGH = tuple(name for name, loss in LOSSES.items() if loss.by_y)
+SQUARES = tuple(name for name in THROUGH if "²" in LOSSES[name].error and name != "huber")
 # A mean over the outputs stands in them.
 MEANS = tuple(name for name, loss in LOSSES.items() if "1/K" in loss.error)
 SUMS = tuple(name for name in LOSSES if name not in MEANS)
@@ -102,7 +103,7 @@ class Variant:
 
 def error_by_output(net: Working) -> Any:
     """∂E_n/∂y, what δ(L) is before the output's derivative; y − t where the two cancel."""
-    return net.y - net.t if net.pair.by_y is None else net.pair.by_y(net.y, net.t)
+    return net.y - net.pair.goal(net.t) if net.pair.by_y is None else net.pair.by_y(net.y, net.t)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.mistakes import Variant, replaced
 from verify.lessons.network.walking import Online, agree
 
+Observed = tuple[Case, Answer]
+
 
 def same(first: Answer, again: Answer) -> bool:
     """Whether two answers to one problem are equal: deterministic programs repeat themselves to the last bit."""
@@ -153,6 +155,21 @@ def kept_calls(cases: Sequence[Case]) -> Iterator[list[int | None]]:
         start = start if case.problem.layers == cases[start].problem.layers else i
         run.append(None if start == i else start)
     yield run
+
+
+def follows_from(earlier: Observed, later: Observed, equations: Equations) -> bool:
+    """Whether the later of two calls is explained by the earlier one alone, which is as if nothing were kept.
+
+    Its gradients are piled on the earlier call's, or made with values of it.
+    """
+    cases, answers = (earlier[0], later[0]), (earlier[1], later[1])
+    alone = [_stale_lines(case, case, ("all",), equations) for case in cases]
+    if not agree(alone[0], answers[0]) or agree(alone[1], answers[1]) or not _like(*answers):
+        return False
+    return any(
+        agree(alone[1], _taken_apart(cases, answers, part, lambda _: (), for_good=True)[1])
+        for part in (_whole, _sums, _data)
+    ) or is_stale(cases, answers, [None, 0], equations)
 
 
 _KEPT = (

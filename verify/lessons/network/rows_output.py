@@ -10,7 +10,7 @@ from torch import Tensor
 
 from manual import SLIDES, Working, activation
 from verify.bounds.curves import bounded
-from verify.lessons.network.mistake import ENTROPY, MEANS, THROUGH, Equation, error_by_output, mistake
+from verify.lessons.network.mistake import ENTROPY, MEANS, SQUARES, THROUGH, Equation, error_by_output, mistake
 from verify.problems.choices import ACTIVATIONS
 
 
@@ -22,7 +22,7 @@ def _softmax_over_batch(net: Working, l: int) -> Tensor:
 
 
 def _delta(formula: Callable[[Working, int, Any, Any], Any]) -> Equation:
-    return lambda net, l: formula(net, l, net.y, net.t)
+    return lambda net, l: formula(net, l, net.y, net.pair.goal(net.t))
 
 
 def _softmax_squared(net: Working, l: int, y: Any, t: Any) -> Any:
@@ -69,6 +69,32 @@ def _error_alone(net: Working, l: int) -> Any:
     return error_by_output(net) * 1.0
 
 
+def _residual(net: Working, l: int) -> Any:
+    return _through(net, net.y - net.t)
+
+
+def _size_for_sign(net: Working, l: int) -> Any:
+    return _through(net, abs(net.y - net.t))
+
+
+def _sign_beyond(net: Working, l: int) -> Any:
+    """Huber's residual within ±κ, and its sign alone beyond."""
+    assert net.pair.rho is not None
+    apart, kappa = net.y - net.t, net.pair.rho.constants.huber
+    plain = apart if isinstance(apart, Tensor) else apart.value
+    return _through(net, torch.where(plain.abs() <= kappa, apart, torch.sign(apart)))
+
+
+def _to_labels(net: Working, l: int) -> Any:
+    return net.y - net.t
+
+
+def _to_other_classes(net: Working, l: int) -> Any:
+    """ε shared by the other classes alone: (1 − ε) t + ε (1 − t)/(K − 1)."""
+    K, shared = net.t.shape[1], 1 - net.pair.goal(net.t * 0.0) * float(net.t.shape[1])  # 1 − ε
+    return net.y - (shared * net.t + (1 - shared) * (1 - net.t) / float(max(1, K - 1)))
+
+
 def _outputs_summed(net: Working, l: int) -> Any:
     return float(net.t.shape[1]) * SLIDES.delta_output(net, l)
 
@@ -97,6 +123,7 @@ def _error_biases(net: Working, l: int) -> Any:
 
 
 SOFTMAX = ("softmax",)
+SMOOTHED = ("smoothed-cross-entropy",)
 _JACOBIAN = (
     "The softmax's Jacobian is missing in δ(L): ∂E/∂y = {by_y} has to go through it. With cross-entropy alone the two "
     "cancel to y − t."
@@ -120,15 +147,39 @@ OUTPUT = [
         "outputs-mean-missing", "δ(L) = K ({delta})", "δ(L) = {delta}",
         "δ(L) is K times the right one, K being the number of outputs: E is a mean over the outputs too.",
         ("delta_output", _outputs_summed, {"losses": MEANS}),
-        ("delta_output", lambda net, l: _through(net, net.y - net.t),
+        ("delta_output", _residual,
          {"losses": MEANS, "form": "half", "wrong": "δ(L) of ½ǁy − tǁ²",
           "says": "δ(L) is that of ½ǁy − tǁ². E has (1/K) ǁy − tǁ² here, so ∂E/∂y is {by_y}."}),
+    ),
+    mistake(
+        "smoothing-missing", "δ(L) = y − t", "δ(L) = {delta}",
+        "The labels are not smoothed: y − t stands where y − t′ belongs, t′ = (1 − ε) t + ε/K.",
+        ("delta_output", _to_labels, {"losses": SMOOTHED}),
+        ("delta_output", _to_other_classes,
+         {"losses": SMOOTHED, "form": "others", "wrong": "δ(L) = y − ((1 − ε) t + ε/(K − 1) (1 − t))",
+          "says": "The ε is shared by the other K − 1 classes alone. Here every class gets ε/K, the true one too."}),
+    ),
+    mistake(
+        "residual-for-sign", "δ(L) = (y − t) ⊙ σ′(a(L))", "δ(L) = {delta}",
+        "δ(L) has y − t, as under the squared error, where the derivative of |y − t| is its sign.",
+        ("delta_output", _residual, {"losses": ("l1",)}),
+        ("delta_output", _size_for_sign,
+         {"losses": ("l1",), "form": "size", "wrong": "δ(L) = |y − t| ⊙ σ′(a(L))",
+          "says": "δ(L) has |y − t| itself where its derivative belongs, the sign of y − t."}),
+    ),
+    mistake(
+        "huber-not-clipped", "δ(L) = (y − t) ⊙ σ′(a(L))", "δ(L) = {delta}",
+        "δ(L) has y − t throughout. Beyond ±κ the Huber loss is a line, and ∂E/∂y stays at ±κ.",
+        ("delta_output", _residual, {"losses": ("huber",)}),
+        ("delta_output", _sign_beyond,
+         {"losses": ("huber",), "form": "sign", "wrong": "δ(L) = sign(y − t) ⊙ σ′(a(L)) beyond ±κ",
+          "says": "Beyond ±κ δ(L) has the sign of y − t, without the factor κ: the line's slope is κ."}),
     ),
     mistake(
         "target-missing", "δ(L) = y", "δ(L) = {delta}",
         "The target is missing: y stands where y − t belongs.",
         ("delta_output", _delta(lambda net, l, y, t: y * 1.0), {"losses": ENTROPY}),
-        ("delta_output", _without_target, {"losses": THROUGH, "wrong": "δ(L) of t = 0"}),
+        ("delta_output", _without_target, {"losses": SQUARES, "wrong": "δ(L) of t = 0"}),
     ),
     mistake(
         "output-derivative-extra", "δ(L) = (y − t) ⊙ σ′(a(L))", "δ(L) = {delta}",
@@ -175,6 +226,14 @@ OUTPUT = [
         "softmax-over-batch", "softmax over the samples", "softmax over the outputs of each sample",
         "The softmax is normalised over the samples (axis 0). The outputs of each sample must sum to 1: axis 1.",
         ("output", _softmax_over_batch, {"outputs": SOFTMAX}),
+    ),
+    mistake(
+        "output-not-softmax", "y = σ(a(L))", "y = softmax(a(L))",
+        "The logistic function stands in the softmax's place. The outputs of each sample must sum to 1.",
+        ("output", lambda net, l: logistic(net.a[l]), {"outputs": SOFTMAX}),
+        ("output", lambda net, l: net.a[l] * 1.0,
+         {"outputs": SOFTMAX, "form": "a(L)", "wrong": "y = a(L)",
+          "says": "The softmax is missing: y is a(L) itself. The outputs of each sample must sum to 1."}),
     ),
     mistake(
         "squared-error-for-cross-entropy", "δ(L) of ½ǁy − tǁ²", "δ(L) = {delta}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -99,14 +100,21 @@ def advice(drawn: Fixture, answers: Sequence[Answer], float32: bool) -> list[Sai
 
 
 def raised_on(failed: Sequence[tuple[Case, Answer]]) -> list[Said]:
-    """What was raised, each message once, with on how many problems and on which of them first."""
-    groups: dict[str, tuple[Said, list[Case]]] = {}
+    """What was raised, with on how many problems and on which of them first; once, whatever numbers are in it."""
+    groups: dict[tuple[str, str], list[tuple[Case, Said]]] = {}
     for case, answer in failed:
         what = raised(answer)
-        groups.setdefault(what.text, (what, []))[1].append(case)
-    return [
-        said("raised-on", what=what, problems=len(cases), first=described(cases[0])) for what, cases in groups.values()
-    ][:5]
+        groups.setdefault((answer.place, _NUMBER.sub("0", what.text)), []).append((case, what))
+    return [_raised_alike(group) for group in groups.values()][:5]
+
+
+_NUMBER = re.compile(r"\d+")
+
+
+def _raised_alike(group: Sequence[tuple[Case, Said]]) -> Said:
+    case, what = group[0]
+    key = "raised-on" if len({one.text for _, one in group}) == 1 else "raised-on-alike"
+    return said(key, what=what, problems=len(group), first=described(case))
 
 
 def described(case: Case) -> Said:

@@ -19,10 +19,10 @@ _KNOWN = {
     "factor-1/N": "Every entry of your {line} is 1/N times the expected one, N being the size of the batch.",
     "factor-K": "Every entry of your {line} is K times the expected one, K being the number of outputs.",
     "factor-1/K": "Every entry of your {line} is 1/K times the expected one, K being the number of outputs.",
-    "parts-data": "Your {line} is {data} times the data's part plus {decay} times {λ}W; the first factor should be 1.",
-    "parts-decay": "Your {line} is {data} times the data's part plus {decay} times {λ}W; the second factor should be "
-                   "1.",
-    "parts": "Your {line} is {data} times the data's part plus {decay} times {λ}W; both factors should be 1.",
+    "parts-data": "In your {line} the factor of the data's part is {data}, where 1 is right; {λ}W is right.",
+    "parts-decay": "In your {line} the factor of {λ}W is {decay}, where 1 is right; the data's part is right.",
+    "parts": "In your {line} the data's part has the factor {data} and {λ}W the factor {decay}, where both are 1.",
+    "parameter": "Your {line} is {parameter} itself, on every problem.",
     # conditions
     "with-more-samples": "with more than one sample (N > 1)",
     "with-one-sample": "with one sample (N = 1)",
@@ -54,6 +54,8 @@ _KNOWN = {
     "logarithm-plus": "E has ln(y + ε) with ε = {epsilon}.",
     "logarithm-max": "E has ln(max(y, ε)) with ε = {epsilon}.",
     "logarithm-clip": "E has ln(clip(y, ε, 1 − ε)) with ε = {epsilon}.",
+    "biases-at-output": "The output layer's b(L) alone is missing.",
+    "biases-below": "The hidden layers' b(l) alone are missing.",
     "stepped-each-sample": "W is stepped after each sample.",
     "stepped-in-the-step": "That is in the step, after each sample.",
     "arguments-rounded": "The arguments are rounded on the way in.",
@@ -67,6 +69,9 @@ _KNOWN = {
     "rounded-delta": "It is δ of every layer that is rounded.",
     "rounded-W-back": "It is W(l+1) in δ(l+1) W(l+1)ᵀ that is rounded.",
     "rounded-carried": "It is δ(l+1) W(l+1)ᵀ that is rounded.",
+    "single-forward": "It is the product z(l−1) W(l) that is computed in float32.",
+    "single-dW": "It is the product z(l−1)ᵀ δ(l) that is computed in float32.",
+    "single-back": "It is the product δ(l+1) W(l+1)ᵀ that is computed in float32.",
     "rounded-y": "It is y that is rounded.",
     "rounded-z": "It is z of every hidden layer that is rounded.",
 }  # fmt: skip

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace as changed
 from functools import partial
+from itertools import pairwise
 
 import torch
 from msgspec.structs import replace
 from torch import Tensor
 
+from manual import SLIDES
 from verify.grading.answers import Answer, columns_name
-from verify.grading.record import Counterexample, WorkingLine, said_record
+from verify.grading.record import CallBefore, Counterexample, WorkingLine, said_record
 from verify.grading.values import as_lists, handed
 from verify.lessons.network.cases.fixtures import Case, Fixture, shows
 from verify.lessons.network.cases.terms import formulas, working_line
 from verify.lessons.network.diagnosis import Diagnosis, line_is_right
+from verify.lessons.network.order import follows_from
 from verify.problems.lines import kind_and_layer, names
 
 MOST_NUMBERS = 2000  # of all lines: a larger case is shown only where no other shows the error
@@ -30,6 +33,9 @@ def counterexample(
 
     None where nothing that came back is wrong: what was not handed over differs from nothing.
     """
+    calls = _two_calls(fixture, answers, diagnosis)
+    if calls is not None:
+        return calls
     wrong = [
         (case, answers[i], line)
         for i, case in _in_order(fixture)
@@ -40,6 +46,47 @@ def counterexample(
     shown = [w for w in wrong if _shows_first(fixture, w[0], diagnosis)] or wrong
     case, answer, line = min(shown, key=lambda w: _hard_to_redo(w[0]))
     return _shown(*_alive(case, answer), line, columns=fixture.assignment.convention == "columns")
+
+
+_OF_TWO_CALLS = ("gradients-accumulated", "cache-stale")
+
+
+def _two_calls(fixture: Fixture, answers: Sequence[Answer], diagnosis: Diagnosis | None) -> Counterexample | None:
+    """Of a mistake of state the smallest call that the call before it explains, with that one; None where none is."""
+    if diagnosis is None or not any(f.mistake in _OF_TWO_CALLS for f in diagnosis.findings):
+        return None
+    a = fixture.assignment
+    equations = diagnosis.hypothesis.equations if diagnosis.hypothesis is not None else SLIDES
+    asked = [(case, _graded(answers[i], a.biases)) for i, case in enumerate(fixture.cases)]
+    pairs = [
+        (earlier, later, line)
+        for earlier, later in pairwise(asked)
+        if earlier[1].returned
+        and (line := _wrong_line(*later, a.biases)) is not None
+        and follows_from(earlier, later, equations)
+    ]
+    if not pairs:
+        return None
+    (before, _), (case, answer), line = min(pairs, key=lambda pair: (*_hard_to_redo(pair[1][0]), _size(pair[1][0])))
+    columns = a.convention == "columns"
+    return replace(_shown(case, answer, line, columns=columns), before=_before(before, columns))
+
+
+def _graded(answer: Answer, biases: bool) -> Answer:
+    return answer if biases else changed(answer, lines={n: v for n, v in answer.lines.items() if n[:2] != "db"})
+
+
+def _size(case: Case) -> int:
+    return case.problem.parameters + case.problem.x.numel()
+
+
+def _before(case: Case, columns: bool) -> CallBefore:
+    p = case.problem
+    turn = partial(as_lists, columns=columns)
+    return CallBefore(
+        W=[turn(w) for w in p.W], b=[turn(v) for v in p.b], x=turn(p.x), t=turn(p.t), activation=p.activation,
+        lam=p.lam, label=p.label,
+    )  # fmt: skip
 
 
 def _in_order(fixture: Fixture) -> list[tuple[int, Case]]:

@@ -87,7 +87,9 @@ def square_of(assignment: Assignment) -> int:
 def constants(assignment: Assignment) -> Constants:
     """The assignment's constants as the manual network takes them."""
     a = assignment.activation
-    return Constants(a.leaky_relu, a.elu, a.swish, a.celu, a.prelu)
+    return Constants(
+        a.leaky_relu, a.elu, a.swish, a.celu, a.prelu, assignment.losses.huber, assignment.losses.smoothing
+    )
 
 
 # Parts of a problem --------------------------------------------------------------------------------------------------
@@ -163,6 +165,12 @@ def curve_on(p: Problem, l: int) -> Curve | None:
     return curve(p.activation if l < p.L else p.output, p.constants)
 
 
+def loss_curve(p: Problem) -> Curve | None:
+    """The curve of ρ, in y − t, of a loss whose derivative jumps somewhere; None for the others."""
+    found = curve(p.pair.rho.name, p.constants) if p.pair.rho is not None else None
+    return found if found is not None and any(knot.jump for knot in found.knots) else None
+
+
 # What a problem must be ----------------------------------------------------------------------------------------------
 
 
@@ -170,7 +178,9 @@ def clear_of_kinks(p: Problem, distance: float, net: Working | None = None) -> b
     """Whether every pre-activation that meets a kink keeps that distance from it."""
     net = worked(p) if net is None else net
     curves = {l: curve_on(p, l) for l in net.a}
-    return all(float(c.from_knots(net.a[l]).min()) >= distance for l, c in curves.items() if c is not None)
+    loss = loss_curve(p)
+    clear = loss is None or float(loss.from_knots(net.y - net.t).min()) >= distance
+    return clear and all(float(c.from_knots(net.a[l]).min()) >= distance for l, c in curves.items() if c is not None)
 
 
 def bounded_scores(net: Working) -> bool:
@@ -325,19 +335,23 @@ def _steep_weights(p: Problem, size: float, rng: np.random.Generator) -> Problem
 def at_kinks(assignment: Assignment, shape: Shape, rng: np.random.Generator, label: str) -> Problem | None:
     """One unit in each layer with a kink at 0 has no weights and no bias: its pre-activation is 0, whatever the order.
 
-    None where no function of the assignment has a kink.
+    Where the loss has a kink at y = t, such a unit of the output has y for its target. None where no function of the
+    assignment has a kink.
     """
     p = general(assignment, shape, rng, label)
-    kinked = [l for l in range(1, p.L + 1) if jump(p, l) > 0]
+    kinked = [l for l in range(1, p.L + 1) if jump(p, l) > 0 or (l == p.L and meets_target(p))]
     if not kinked:
         return None
     for _ in range(_TRIES):
-        W, b = [w.clone() for w in p.W], [v.clone() for v in p.b]
+        W, b, t = [w.clone() for w in p.W], [v.clone() for v in p.b], p.t.clone()
         for l in kinked:
             unit = int(rng.integers(W[l - 1].shape[1]))
             W[l - 1][:, unit], b[l - 1][unit] = 0.0, 0.0
-        made = replace(p, W=tuple(W), b=tuple(b))
-        if all(_at_or_off_knots(made, l, a) for l, a in worked(made).a.items()):
+            if l == p.L and meets_target(p):
+                t[:, unit] = p.pair.y(torch.zeros_like(t))[:, unit]
+        made = replace(p, W=tuple(W), b=tuple(b), t=t)
+        net = worked(made)
+        if all(_at_or_off_knots(made, l, a) for l, a in net.a.items()) and _at_or_off_targets(made, net):
             return made
         p = general(assignment, shape, rng, label)
     return None
@@ -348,6 +362,19 @@ def _at_or_off_knots(p: Problem, l: int, a: Tensor) -> bool:
     c = curve_on(p, l)
     away = a.abs() if c is None else torch.minimum(a.abs(), c.from_knots(a))
     return bool(((a == 0) | (away >= 1e-6)).all())
+
+
+def meets_target(p: Problem) -> bool:
+    """Whether problems at kinks have a y that is exactly t: under a loss that bends there, and an output that does not.
+
+    Where both do, what either may choose multiplies; the output's own kink is asked for alone.
+    """
+    return loss_curve(p) is not None and jump(p, p.L) == 0
+
+
+def _at_or_off_targets(p: Problem, net: Working) -> bool:
+    away = (net.y - net.t).abs()
+    return loss_curve(p) is None or bool(((away == 0) | (away >= 1e-6)).all())
 
 
 def jump(p: Problem, l: int) -> float:

@@ -43,6 +43,7 @@ def _assignment(job: ExplainJob) -> Assignment:
     return Assignment(
         convention=given.convention, activations=(activation,), output=output, loss=loss, biases=given.biases,
         l2=given.l2, penalty=given.penalty, activation=given.activation,
+        losses=given.losses,
     )  # fmt: skip
 
 

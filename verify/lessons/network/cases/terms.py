@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from manual import SLIDES, Working
+from manual.outputs import GOALS
 from manual.penalties import PENALTIES
 from verify.grading.answers import columns_name
 from verify.grading.record import WorkingLine
@@ -86,8 +87,12 @@ def formulas(net: Working) -> list[str]:
     return [
         *said,
         "softmax(v)ₖ = exp(vₖ) / Σⱼ exp(vⱼ)" if g == "softmax" else f"output {g}: {_of_activation(g, net)}",
-        f"{net.pair.loss}: {LOSSES[net.pair.loss].error}, y the network's output",
+        f"{net.pair.loss}: {_of_loss(net)}, y the network's output",
     ]
+
+
+def _of_loss(net: Working) -> str:
+    return loss_formula(net.pair.loss, net.pair.constants)
 
 
 def _of_activation(name: str, net: Working) -> str:
@@ -110,6 +115,14 @@ def _formulas_of(name: str, constants: Any) -> tuple[str, ...]:
     for letter, number in numbers.items():
         texts = tuple(text.replace(letter, f"{number:g}") for text in texts)
     return texts
+
+
+def loss_formula(name: str, constants: Any) -> str:
+    """A loss by its formula, with its constant's number. constants: of `Constants`, or an assignment's."""
+    formula = LOSSES[name].error
+    if name in GOALS:
+        return formula.replace("ε", f"{constants.smoothing:g}")
+    return formula.replace("κ", f"{constants.huber:g}") if name == "huber" else formula
 
 
 Parts = list[str | float | Tensor]
@@ -137,21 +150,42 @@ def _penalty(net: Working) -> str:
 
 
 def _total_error(net: Working, l: int, columns: bool) -> Parts:
-    before, after, factor = ("", "²", _FACTORS[net.pair.loss](net)) if net.pair.by_y else ("ln ", "", "")
+    squares = sum(float(torch.sum(W**2)) for W in net.W.values())
+    added = [f" + {_times(net, 0.5)}", net.lam, " · ", squares] if net.lam else []
+    factor, before, after = _WRITTEN[net.pair.loss][0](net) if net.pair.loss in _WRITTEN else ("", "ln ", "")
     sign = "" if net.pair.by_y else "−"
+    if net.pair.loss in GOALS:
+        return [f"{_mean(net)}(", *_weighted_logarithms(net), ")", *added]
     inner: Parts = []
     for size in _sizes(net):
         inner += [sign + before if not inner else f" {sign or '+'} {before}", size, after]
-    squares = sum(float(torch.sum(W**2)) for W in net.W.values())
-    added = [f" + {_times(net, 0.5)}", net.lam, " · ", squares] if net.lam else []
     return [f"{_mean(net)}{factor}(", *inner, ")", *added]
 
 
-# What stands before the sum of the squares.
-_FACTORS: dict[str, Callable[[Working], str]] = {
-    "squared-error": lambda net: "½ ",
-    "mean-squared-error": lambda net: f"(1/{net.t.shape[1]}) ",
-}
+# Of the losses that come through the output: what stands before the sum in E and before and after each of its numbers;
+# what stands before and after y − t in δ(L).
+_Around = Callable[[Working], tuple[str, ...]]
+_WRITTEN: dict[str, tuple[_Around, _Around]] = {
+    "squared-error": (lambda net: ("½ ", "", "²"), lambda net: ("(", ") ⊙ ")),
+    "mean-squared-error": (
+        lambda net: (f"(1/{net.t.shape[1]}) ", "", "²"), lambda net: (f"(2/{net.t.shape[1]}) (", ") ⊙ ")
+    ),
+    "l1": (lambda net: ("", "", ""), lambda net: ("sign(", ") ⊙ ")),
+    "huber": (lambda net: ("", "", ""), lambda net: ("clip(", f", −{_kappa(net)}, {_kappa(net)}) ⊙ ")),
+}  # fmt: skip
+
+
+def _weighted_logarithms(net: Working) -> Parts:
+    """−t′ ln y of every class."""
+    parts: Parts = []
+    for goal, y in zip(net.pair.goal(net.t).flatten().tolist(), net.y.flatten().tolist(), strict=True):
+        parts += [" − " if parts else "−", goal, " ln ", y]
+    return parts
+
+
+def _kappa(net: Working) -> str:
+    assert net.pair.rho is not None
+    return f"{net.pair.rho.constants.huber:g}"
 
 
 def _times(net: Working, half: float) -> str:
@@ -164,7 +198,9 @@ def _times(net: Working, half: float) -> str:
 
 
 def _sizes(net: Working) -> list[float]:
-    """What the loss adds up: |y − t| to be squared; or, of a target that is 0 or 1, the y or 1 − y to take ln of."""
+    """What the loss adds up: |y − t| to be squared; ρ(y − t); the y or 1 − y to take ln of, of a target of 0 or 1."""
+    if net.pair.rho is not None:
+        return net.pair.rho.f(net.y - net.t).flatten().tolist()
     if net.pair.by_y is not None:
         return (net.y - net.t).abs().flatten().tolist()
     if net.pair.loss == "cross-entropy":
@@ -177,18 +213,12 @@ def _delta(net: Working, l: int, columns: bool) -> Parts:
         back = _product(net.delta[l + 1], net.W[l + 1].T, columns)
         return ["(", *back, ") ⊙ ", SLIDES.slope(net, l)]
     if net.pair.by_y is None:
-        return [net.y, " − ", net.t]
+        return [net.y, " − ", net.pair.goal(net.t)]
     if net.pair.g is None:
         e = net.pair.by_y(net.y, net.t)
         return [net.y, " ⊙ (", e, " − ", torch.sum(e * net.y, dim=1, keepdim=True), ")"]
-    return [f"{_BEFORE[net.pair.loss](net)}(", net.y, " − ", net.t, ") ⊙ ", net.pair.g.derivative(net.a[l])]
-
-
-# What stands before y − t in ∂E_n/∂y.
-_BEFORE: dict[str, Callable[[Working], str]] = {
-    "squared-error": lambda net: "",
-    "mean-squared-error": lambda net: f"(2/{net.t.shape[1]}) ",
-}
+    before, after = _WRITTEN[net.pair.loss][1](net)
+    return [before, net.y, " − ", net.t, after, net.pair.g.derivative(net.a[l])]
 
 
 def _weight_gradient(net: Working, l: int, columns: bool) -> Parts:

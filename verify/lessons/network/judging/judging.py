@@ -282,14 +282,15 @@ def _one_by_one(name: str, handed: Sequence[tuple[Case, Answer, str]], float32: 
     reason: Said | None = None
     for case, answer, here in handed:
         if here in answer.faults:
-            wrong, undecided, reason = wrong + 1, undecided + 1, reason or answer.faults[here]
+            wrong, reason = wrong + 1, reason or answer.faults[here]  # no array: that is decided whatever came before
             continue
         value = answer.lines[here]
         if not line_is_right(case, here, value, float32=float32):
             wrong += 1
             reason = reason or _form(case, answer, here)
             on_own = carried_forward(case, answer, here, float32=float32)
-            carried, undecided = carried + (on_own is True), undecided + (on_own is None)
+            of_shape = value.shape != case.truth[here].shape
+            carried, undecided = carried + (on_own is True), undecided + (on_own is None and not of_shape)
             found = _worst(case, here, value, float32)
             worst = found if worst is None or found[0] > worst[0] else worst
     return Judged(name, len(handed), wrong, carried, undecided, worst[1] if worst else None, reason)

@@ -18,10 +18,11 @@ from torch import Tensor
 from manual import SLIDES, Activation, Equations, Working, activation
 from verify.bounds.bounded import Bounded
 from verify.grading.sentence import Said, said
-from verify.lessons.network.cases.drawing import jump
+from verify.lessons.network.cases.drawing import jump, meets_target
 from verify.lessons.network.cases.fixtures import Case
 from verify.problems.lines import kind_and_layer
 
+_OF_LOSS = (-1.0, 1.0)  # the derivative of |y − t| on either side of 0
 _BESIDE = 1e-300  # close enough to 0 for any derivative
 
 
@@ -38,8 +39,16 @@ class Kink:
         return low, high
 
     def range_at(self, l: int) -> tuple[float, float]:
-        """f′(0−) and f′(0+) of the function on a(l)."""
-        return _sides(_function(self.case, l))
+        """f′(0−) and f′(0+) of the function on a(l); of the loss, of ρ in y − t."""
+        return _OF_LOSS if self._at_target(l) else _sides(_function(self.case, l))
+
+    def letters(self, l: int) -> str:
+        """What is exactly 0 in layer l."""
+        return "y − t" if self._at_target(l) else f"a({l})"
+
+    def _at_target(self, l: int) -> bool:
+        p = self.case.problem
+        return l == p.L and meets_target(p)
 
     def expected(self, lines: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
         """Line -> the subgradient that comes closest to what was handed over, and how far one may be from it."""
@@ -59,14 +68,14 @@ class Kink:
     @property
     def _layers(self) -> list[int]:
         p = self.case.problem
-        return [l for l in range(1, p.L + 1) if jump(p, l) > 0]
+        return [l for l in range(1, p.L + 1) if jump(p, l) > 0 or self._at_target(l)]
 
 
 def layers_at(name: str, kink: Kink) -> Said:
     """Why a line is wrong at a kink, in a sentence."""
     l = kind_and_layer(name)[1] or kink.case.problem.L
     low, high = kink.range_at(l)
-    return said("kink", line=f"a({l})", low=low, high=high, gradient=name)
+    return said("kink", line=kink.letters(l), low=low, high=high, gradient=name)
 
 
 def _share(
@@ -110,11 +119,20 @@ def _with_derivative(case: Case, share: float) -> Equations:
         a = a.value if isinstance(a, Bounded) else a
         return a == 0, torch.full_like(a, low + share * (high - low))
 
+    def at_target(net: Working) -> tuple[Tensor, Any]:
+        """Where y is t, and δ(L) there: ρ′ is a number of its own times the output's derivative."""
+        assert net.pair.g is not None
+        y, t = (v.value if isinstance(v, Bounded) else v for v in (net.y, net.t))
+        low, high = _OF_LOSS
+        return y == t, net.pair.g.derivative(net.a[net.L]) * (low + share * (high - low))
+
     def slope(net: Working, l: int) -> Any:
         return torch.where(*at_zero(net, l), SLIDES.slope(net, l))
 
     def delta_output(net: Working, l: int) -> Any:
         right = SLIDES.delta_output(net, l)
+        if meets_target(case.problem):
+            return torch.where(*at_target(net), right)
         if jump(case.problem, l) == 0:
             return right
         at, derivative = at_zero(net, l)
