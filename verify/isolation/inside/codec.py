@@ -62,7 +62,7 @@ class Encoder:
     def encode(self, value: Any, depth: int = 0) -> dict[str, Any]:
         """The structure of a value; its arrays' bytes are appended to `buffers`."""
         kind = type(value)
-        if kind is np.ndarray:
+        if kind is np.ndarray and value.dtype != object:
             return self._array(value, "array")
         if self._has_too_many_parts(value, kind, depth):
             return _unusable("a structure with too many parts")
