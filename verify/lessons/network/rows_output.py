@@ -228,6 +228,14 @@ OUTPUT = [
         ("output", _softmax_over_batch, {"outputs": SOFTMAX}),
     ),
     mistake(
+        "output-not-softmax", "y = σ(a(L))", "y = softmax(a(L))",
+        "The logistic function stands in the softmax's place. The outputs of each sample must sum to 1.",
+        ("output", lambda net, l: logistic(net.a[l]), {"outputs": SOFTMAX}),
+        ("output", lambda net, l: net.a[l] * 1.0,
+         {"outputs": SOFTMAX, "form": "a(L)", "wrong": "y = a(L)",
+          "says": "The softmax is missing: y is a(L) itself. The outputs of each sample must sum to 1."}),
+    ),
+    mistake(
         "squared-error-for-cross-entropy", "δ(L) of ½ǁy − tǁ²", "δ(L) = {delta}",
         "δ(L) belongs to the squared error. The loss here is the cross-entropy, for which δ(L) = y − t.",
         ("delta_output", _delta(_softmax_squared), {"losses": ("cross-entropy",)}),
