@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from verify.said import Value, saying
+from verify.language import by_key, listing
+from verify.said import Value, filled
 
 PERSON = {
     "what-is-wrong": "What is wrong",
@@ -156,9 +157,8 @@ MAIN = {
 
 TEXTS = {**PERSON, **CLASS, **MAIN}
 
-_said = saying(TEXTS)
-
 
 def say(key: str, **values: Value) -> str:
-    """The text of that key with its values. KeyError for a key that is none."""
-    return _said(key, **values).text if values else TEXTS[key]
+    """The text of that key with its values, in the language that is spoken. KeyError for a key that is none."""
+    template = by_key("page", key) or TEXTS[key]
+    return filled(template, values, listing()) if values else template
