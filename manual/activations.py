@@ -22,7 +22,7 @@ from torch import Tensor
 class Constants:
     """The constants of the activations that have one: γ of leaky ReLU, PReLU and ELU, β of swish, α of CELU.
 
-    And κ of the Huber loss.
+    And of losses: κ of Huber's, ε of the smoothing of labels.
     """
 
     leaky_relu: float = 0.01
@@ -31,6 +31,7 @@ class Constants:
     celu: float = 1.0
     prelu: float = 0.25
     huber: float = 1.0
+    smoothing: float = 0.1
 
 
 @dataclass(frozen=True)

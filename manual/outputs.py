@@ -4,14 +4,15 @@ Softmax with cross-entropy (deck 000 "误差反向传播-整体代价函数"), s
 with any activation at the output (deck 001 "正式开始推导", deck 003 "残差与优化目标"). In no deck, but in many courses:
 the mean of the squares over the outputs (torch's MSELoss), and both squared errors behind a softmax, whose whole
 Jacobian stands in δ(L) then; and the losses of |y − t|, L1 and Huber's (P. J. Huber, "Robust Estimation of a Location
-Parameter", Ann. Math. Stat. 35, 1964).
+Parameter", Ann. Math. Stat. 35, 1964); and the cross-entropy to smoothed labels (C. Szegedy et al., "Rethinking the
+Inception Architecture for Computer Vision", CVPR 2016).
 Losses are taken from the scores a(L), not from y, so that scores of ±10⁴ neither overflow nor meet ln 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ class Pair:
 
     g: an output that works entry by entry, where its derivative stands in δ(L). by_y: ∂E_n/∂y (N, K) of y and t, where
     δ(L) is that through the output; None where the two cancel and δ(L) = y − t. rho: ρ of a loss E_n = Σ_k ρ(y_k − t_k)
-    that is put together from pieces.
+    that is put together from pieces. goal: what the loss makes of t (N, K) before it compares y with it.
     """
 
     output: str
@@ -36,6 +37,8 @@ class Pair:
     g: Activation | None = None
     by_y: Callable[[Tensor, Tensor], Tensor] | None = None
     rho: Activation | None = None
+    goal: Callable[[Tensor], Tensor] = lambda t: t
+    constants: Constants = Constants()
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,12 @@ def of_residuals(rho: Activation) -> Loss:
     )
 
 
+def smoothed(constants: Constants) -> Callable[[Tensor], Tensor]:
+    """t′ = (1 − ε) t + ε/K of t (N, K): a little of the target goes to every class."""
+    epsilon = constants.smoothing
+    return lambda t: (1 - epsilon) * t + epsilon / t.shape[1]  # (N, K)
+
+
 def output_error(a: Tensor, y: Tensor, t: Tensor) -> Tensor:
     """δ(L) = y − t, deck 000 "求导 $\\delta^{(3)}$ -3": softmax with cross-entropy, and sigmoid with its own."""
     return y - t  # (N, K)
@@ -134,6 +143,8 @@ LOSSES: dict[str, Loss] = {
     "squared-error": Loss(squared_error, residual),
     "mean-squared-error": Loss(mean_squared_error, mean_residual),
 }
+# The cross-entropy is to another target than t.
+GOALS: dict[str, Callable[[Constants], Callable[[Tensor], Tensor]]] = {"smoothed-cross-entropy": smoothed}
 RHOS: dict[str, Callable[[Constants], Activation]] = {"l1": lambda c: ABSOLUTE, "huber": huber}
 # The outputs that each loss goes with.
 _ANY = (*ACTIVATIONS, "softmax")
@@ -144,8 +155,16 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "mean-squared-error": _ANY,
     "l1": ACTIVATIONS,
     "huber": ACTIVATIONS,
+    "smoothed-cross-entropy": ("softmax",),
 }
 PAIRS: tuple[tuple[str, str], ...] = tuple((output, loss) for loss, outputs in OUTPUTS.items() for output in outputs)
+
+
+def to_goal(p: Pair, goal: Callable[[Tensor], Tensor]) -> Pair:
+    """The pair with the goal in place of t: E_n = Σ_k −t′_k ln y_k, δ(L) = y − t′."""
+    return replace(
+        p, error=lambda a, y, t: p.error(a, y, goal(t)), delta=lambda a, y, t: p.delta(a, y, goal(t)), goal=goal
+    )  # fmt: skip
 
 
 def pair(output: str, loss: str, constants: Constants = Constants()) -> Pair:
@@ -153,10 +172,15 @@ def pair(output: str, loss: str, constants: Constants = Constants()) -> Pair:
     if (output, loss) not in PAIRS:
         pairs = "; ".join(f"{', '.join(outputs)} with {name}" for name, outputs in OUTPUTS.items())
         raise ValueError(f"output {output!r} with loss {loss!r} is no pair; pairs are {pairs}")
+    if loss in GOALS:
+        made = Pair(output, loss, softmax, cross_entropy, output_error, constants=constants)
+        return to_goal(made, GOALS[loss](constants))
     found = of_residuals(RHOS[loss](constants)) if loss in RHOS else LOSSES[loss]
     if found.by_y is None:
         return Pair(output, loss, softmax if output == "softmax" else sigmoid, found.error, output_error)
     if output == "softmax":
         return Pair(output, loss, softmax, found.error, through_softmax(found.by_y), None, found.by_y)
     g = activation(output, constants)
-    return Pair(output, loss, g.f, found.error, through_activation(g, found.by_y), g, found.by_y, found.rho)
+    return Pair(
+        output, loss, g.f, found.error, through_activation(g, found.by_y), g, found.by_y, found.rho, constants=constants
+    )

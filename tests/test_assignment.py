@@ -53,6 +53,7 @@ prelu      = 0.25
 
 [losses]
 huber = 1.0
+smoothing = 0.1
 
 [points]
 gradients = 10
@@ -129,7 +130,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     late = {per_day = 0.1, most = 0.5, grace = 15}
     show = {before = "states", after = "hints"}
     activation = {leaky_relu = 0.2, elu = 0.5, swish = 2, celu = 3, prelu = 0.5}
-    losses = {huber = 2}
+    losses = {huber = 2, smoothing = 0.2}
     [points]
     gradients = 4
     forward = 1.5
@@ -171,7 +172,11 @@ def test_pairs_that_go_together(output: str, loss: str) -> None:
 @pytest.mark.parametrize(
     ("output", "loss", "fitting"),
     [
-        ("softmax", "binary-cross-entropy", "softmax takes loss cross-entropy or squared-error or mean-squared-error"),
+        (
+            "softmax",
+            "binary-cross-entropy",
+            "softmax takes loss cross-entropy or squared-error or mean-squared-error or smoothed-cross-entropy",
+        ),
         ("softmax", "l1", "loss l1 takes output relu, leaky_relu"),
         ("sigmoid", "cross-entropy", "sigmoid takes loss binary-cross-entropy or squared-error"),
         ("tanh", "binary-cross-entropy", "tanh takes loss squared-error"),
@@ -213,6 +218,7 @@ BAD = [
     ("loss = 'l3'", '"l3"', "squared-error"),
     ("losses = {huber = 0}", "huber = 0", "greater than 0"),
     ("losses = {hubert = 1}", "hubert", "huber"),
+    ("losses = {smoothing = 1}", "smoothing = 1", "at most 0.9"),
     ("penalty = 'lam/N'", '"lam/N"', "lam/2, lam, lam/(2N)"),
     ("penalty = 2", "penalty = 2", "lam/2, lam, lam/(2N)"),
     ("layers = [3, 1]", "layers = [3, 1]", "from <= to"),

@@ -106,6 +106,10 @@ SLOTS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "OUTPUT": "sigmoid(scores)", "ERROR": "2 * (y - t) / K", "DELTA": "error * y * (1 - y)",
         "LOSS": "np.mean((y - t) ** 2, axis=-1)",
     },
+    ("softmax", "smoothed-cross-entropy"): {
+        "OUTPUT": "softmax(scores)", "ERROR": "y - (0.9 * t + 0.1 / K)", "DELTA": "error",
+        "LOSS": "(0.9 * t + 0.1 / K) * (np.log(np.exp(top).sum(axis=-1, keepdims=True)) - top)",
+    },
     ("identity", "l1"): {
         "OUTPUT": "scores", "ERROR": "np.sign(y - t)", "DELTA": "error", "LOSS": "np.abs(y - t)"
     },
@@ -145,6 +149,7 @@ MEAN, SQUARED, BEHIND = (
 )
 CROSS = ("softmax", "cross-entropy")
 L1, TANH_L1, HUBER = ("identity", "l1"), ("tanh", "l1"), ("identity", "huber")
+SMOOTHED = ("softmax", "smoothed-cross-entropy")
 JACOBIAN = "np.array([(np.diag(v) - np.outer(v, v)) @ e for v, e in zip(y, error)])"
 RIGHT = (
     *((pair, style, penalty) for pair, style, penalty in zip(
@@ -156,6 +161,9 @@ OTHER_FORMS = (
     (SQUARED, "samples", {
         "DELTA": "np.array([y[k] * (1 - y[k]) * error[k] - sum(y[k] * y[j] * error[j] for j in range(K) if j != k) "
                  "for k in range(K)])"}),
+    (SMOOTHED, "rows", {"ERROR": "y - t + 0.1 * (t - 1 / K)"}),
+    (SMOOTHED, "samples", {"ERROR": "y - np.where(t == 1, 0.9 + 0.1 / K, 0.1 / K)"}),
+    (SMOOTHED, "samples", {"ERROR": "-(0.9 * t + 0.1 / K) / y", "DELTA": "(np.diag(y) - np.outer(y, y)) @ error"}),
     (L1, "rows", {"ERROR": "(y >= t) * 2.0 - 1"}),
     (TANH_L1, "samples", {"ERROR": "(y > t).astype(float) - (y < t)"}),
     (HUBER, "samples", {"ERROR": "np.where(abs(y - t) < 1, y - t, np.sign(y - t))"}),
@@ -180,6 +188,12 @@ PLANTED = (
     ),
     Planted("mean-missing", CROSS, {"delta / N +": "delta +", "axis=0) / N": "axis=0)"}, "columns", "lam/(2N)"),
     Planted("l2-halved", CROSS, {"DECAY": "lam * W[l]"}, "rows", "lam"),
+    Planted("smoothing-missing", SMOOTHED, {"ERROR": "y - t"}),
+    Planted("smoothing-missing", SMOOTHED, {"ERROR": "y - np.where(t == 1, 0.9, 0.1 / (K - 1))"}, "samples"),
+    Planted("output-sign", SMOOTHED, {"DELTA": "-error"}, "columns"),
+    Planted("l2-doubled", SMOOTHED, {"DECAY": "2 * lam * W[l]"}, "samples"),
+    Planted("softmax-derivative-again", SMOOTHED, {"DELTA": "error * y * (1 - y)"}),
+    Planted("", SMOOTHED, {"ERROR": "y - (0.8 * t + 0.2 / K)"}, "columns"),
     Planted("residual-for-sign", L1, {"ERROR": "y - t"}, "samples"),
     Planted("residual-for-sign", TANH_L1, {"ERROR": "abs(y - t)"}, "columns"),
     Planted("output-sign", L1, {"ERROR": "np.sign(t - y)"}),
@@ -263,3 +277,18 @@ def test_no_other_number_is(at_target: str) -> None:
     assert any(
         "where y − t is exactly 0 the derivative may be any number from -1 to 1" in n.reason for n in record.lines
     )
+
+
+def test_the_smoothing_is_the_assignment_s() -> None:
+    form = {"ERROR": "y - (0.75 * t + 0.25 / K)", "LOSS": "-(0.75 * t + 0.25 / K) * np.log(y)"}
+    asked = {"losses": {"smoothing": 0.25}}
+    assert graded(SMOOTHED, "rows", "lam/2", form, **asked).state == "correct"
+    shown = graded(SMOOTHED, "rows", "lam/2", {"ERROR": "y - t"}, **asked)
+    assert [d.mistake for d in shown.diagnosis] == ["smoothing-missing"]
+    assert shown.diagnosis[0].right == "δ(L) = y − t′"
+    assert shown.counterexample is not None
+    assert any("t′ = (1 − 0.25) t + 0.25/K" in text for text in shown.counterexample.formulas)
+    top = next(
+        line for line in shown.counterexample.working if line.name.startswith("delta") and " ⊙ " not in line.equation
+    )
+    assert top.equation.endswith("= y − t′")

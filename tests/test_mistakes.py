@@ -26,7 +26,8 @@ OF_STATE = {
     "step-sign", "step-repeated", "step-without-weights", "step-gradients-exchanged", "inputs-mutated", "cache-stale",
     "gradients-accumulated", "precision-float32", "integer-arrays", "softmax-overflow", "activation-clipped",
     "activation-ignored", "constant-of-another-library", "probability-clipped", "epsilon-in-denominator",
-    "epsilon-in-log", "gradient-clipped", "bias-axis-kept", "reversed-lists", "arrays-the-other-way-round",
+    "epsilon-in-log", "gradient-clipped", "bias-axis-kept", "reversed-lists", "gradients-exchanged",
+    "weight-gradients-transposed", "forward-biases-missing", "arrays-the-other-way-round",
     "layers-hard-coded",
 }  # fmt: skip
 

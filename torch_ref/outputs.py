@@ -28,6 +28,8 @@ def loss_of(output: str, loss: str, constants: dict[str, float]) -> Loss:
     """(scores (N, K), t (N, K)) -> E_n (N,), of torch.nn's losses without their reduction. ValueError for no pair."""
     if (output, loss) == ("softmax", "cross-entropy"):
         return nn.CrossEntropyLoss(reduction="none")  # takes the probabilities of the classes: one-hot t
+    if (output, loss) == ("softmax", "smoothed-cross-entropy"):
+        return nn.CrossEntropyLoss(reduction="none", label_smoothing=constants["smoothing"])
     if (output, loss) == ("sigmoid", "binary-cross-entropy"):
         entropy = nn.BCEWithLogitsLoss(reduction="none")
         return lambda scores, t: torch.sum(entropy(scores, t), dim=1)

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
 from manual import ACTIVATIONS, Constants
-from verify.problems.choices import LOSSES, PAIRS
+from verify.problems.choices import LOSSES, ONE_OF_MANY, PAIRS
 from verify.problems.problem import Problem
 from verify.problems.written import PENALTIES
 
@@ -70,7 +70,7 @@ def problems(
 
 def targets(samples: int, units: int, loss: str) -> st.SearchStrategy[Tensor]:
     """t (N, K): one-hot, 0 or 1, or within every output's range."""
-    if loss == "cross-entropy":
+    if loss in ONE_OF_MANY:
         classes = st.lists(st.integers(0, units - 1), min_size=samples, max_size=samples)
         return classes.map(lambda found: torch.eye(units, dtype=torch.float64, device="cpu")[found])
     return tensors((samples, units), st.sampled_from((0.0, 1.0)) if loss == "binary-cross-entropy" else reachable)

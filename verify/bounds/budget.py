@@ -7,6 +7,7 @@ little, and not from what they might: `shared_budgets`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
@@ -18,7 +19,7 @@ from torch import Tensor
 from manual import SLIDES, Equations, Pair, Working, activation, pair, work
 from manual.activations import softplus
 from manual.network import Equation
-from manual.outputs import Loss, of_residuals, through_activation, through_softmax
+from manual.outputs import GOALS, Loss, of_residuals, output_error, through_activation, through_softmax, to_goal
 from verify.bounds.bounded import Bounded, Terms, gamma_n, unit_roundoff
 from verify.bounds.curves import bounded
 from verify.problems.lines import kind_and_layer
@@ -167,7 +168,18 @@ def bounded_pair(problem: Problem) -> Pair:
     y: Stand = _softmax if p.output == "softmax" else bounded(activation("sigmoid", problem.constants)).f
     if p.by_y is not None:
         return Pair(p.output, p.loss, y, p.error, _with_mean_inside(_through_softmax(p.by_y)), None, p.by_y)
-    return Pair(p.output, p.loss, y, _entropy(p), _with_mean_inside(p.delta))
+    made = Pair(p.output, p.loss, y, _entropy(p), _with_mean_inside(output_error))
+    return made if p.loss not in GOALS else to_goal(made, _goal(p))
+
+
+def _goal(p: Pair) -> Stand:
+    """t′ = (1 − ε) t + ε/K, also as t − ε (t − 1/K) and the like."""
+
+    def goal(t: Bounded) -> Bounded:
+        found: Any = p.goal(t)  # type: ignore[arg-type]
+        return Bounded(found.value, found.error + _FORM * t.u * (t.value.abs() + found.value.abs()), t.u)
+
+    return goal
 
 
 def _with_mean_inside(delta: Stand) -> Stand:
@@ -235,6 +247,7 @@ def _cross_entropy(a: Bounded, t: Bounded) -> Bounded:
     weight, largest = t.value.abs(), torch.amax(a.value.abs(), dim=1, keepdim=True)
     value = t.value * (torch.logsumexp(a.value, dim=1, keepdim=True) - a.value)
     moved = 2 * weight * torch.amax(a.error, dim=1, keepdim=True)
+    moved = moved + t.error * (2 * largest + math.log(a.shape[1]) + 2 * torch.amax(a.error, dim=1, keepdim=True))
     terms = weight * (2 * largest + 2 + a.shape[1] / 8) + value.abs()
     return _term(a.through(value, moved, terms), 2 * weight * largest)
 

@@ -276,11 +276,11 @@ def _chain(y: Any, t: Any) -> Any:
 
 
 def _through_one_minus_output(net: Working, l: int) -> Any:
-    return _chain(_accurate(net, l), net.t)
+    return _chain(_accurate(net, l), net.pair.goal(net.t))
 
 
 def _through_difference(net: Working, l: int) -> Any:
-    return _chain(net.y, net.t)
+    return _chain(net.y, net.pair.goal(net.t))
 
 
 def _accurate(net: Working, l: int) -> Any:
@@ -296,7 +296,7 @@ def _accurate(net: Working, l: int) -> Any:
 def _through_jacobian(net: Working, l: int) -> Any:
     """δ = (diag(y) − yyᵀ) c with c = −t/y, every term rounded by itself; products of small y underflow in float32."""
     y: Any = net.y
-    c: Any = -(net.t / y)
+    c: Any = -(net.pair.goal(net.t) / y)
     delta = (y * c - y * torch.sum(y * c, dim=1, keepdim=True)).rounded(3)
     lost = torch.sum(c.value.abs() + 2 * c.error, dim=1, keepdim=True) * delta._tiny()
     return Bounded(delta.value, delta.error + lost, delta.u)
@@ -306,7 +306,7 @@ def _logarithm_of_difference(net: Working, l: int) -> Any:
     """E from ln y of a y that is 1 − 1/(1 + eᵃ) or ½(1 + tanh(a/2)), for which a small y is off by u/y."""
     y: Any = net.y
     E: Any = SLIDES.total_error(net, l)
-    t: Any = net.t
+    t: Any = net.pair.goal(net.t)
     logarithm: Any = torch.log(y)
     lost = torch.sum(logarithm.error * t.value.abs()) / net.N
     return Bounded(E.value, E.error + lost, E.u)
@@ -315,7 +315,7 @@ def _logarithm_of_difference(net: Working, l: int) -> Any:
 FORMS: tuple[Form, ...] = (
     Form(
         "jacobian",
-        ("cross-entropy",),
+        ("cross-entropy", "smoothed-cross-entropy"),
         "δ(L) is taken through the whole Jacobian of the softmax, from −t/y.",
         "y − t is the same number in fewer roundings.",
         {"delta_output": _through_jacobian},

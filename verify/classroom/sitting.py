@@ -23,6 +23,7 @@ from verify.grading.lesson_assignment import PartsAssignment
 from verify.grading.record import GradeRecord, PartsRecord, SaidRecord, encode, without_run
 from verify.grading.sentence import said
 from verify.grading.shown import level, shown_as
+from verify.language import speaking
 from verify.lessons.registry import decoded, encoded
 from verify.submissions import confined
 from verify.submissions.confined import Several, Unread
@@ -51,6 +52,7 @@ class Sitting:
 
     sandbox: as `verify.isolation.choose` takes it. version: of the grader, as `version` says it of the one who asks.
     secret: whether the seed stays with the class: records then have none, and the digest of it.
+    language: of the pages; records have none.
     html: whether pages for a browser are written.
     """
 
@@ -60,6 +62,7 @@ class Sitting:
     device: str = "cpu"
     version: str = ""
     secret: bool = False
+    language: str = "en"
     html: bool = True
 
     @property
@@ -213,8 +216,9 @@ def finished(record: GradeRecord, sitting: Sitting) -> Graded:
     record.digests = {**record.digests, **sitting.digests()}
     record.seed = sitting.shown_seed
     shown = level(sitting.assignment)
-    html = html_page(record, shown) if sitting.html else b""
-    return Graded(encode(record), page(record, shown), _starved(record, sitting.assignment), html)
+    with speaking(sitting.language):
+        html = html_page(record, shown) if sitting.html else b""
+        return Graded(encode(record), page(record, shown), _starved(record, sitting.assignment), html)
 
 
 def page(record: GradeRecord, level: str) -> bytes:
@@ -251,6 +255,6 @@ def version(device: str = "cpu") -> str:
     root = Path(__file__).parents[2]
     for path in sorted(path for package in _SOURCES for path in (root / package).rglob("*")):
         inside = path.relative_to(root)
-        if path.suffix in (".py", ".j2") and _NOT_GRADING.isdisjoint(inside.parts):
+        if path.suffix in (".py", ".j2", ".po") and _NOT_GRADING.isdisjoint(inside.parts):
             state.update(f"{inside.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()} ".encode())
     return state.hexdigest()

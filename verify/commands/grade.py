@@ -28,6 +28,7 @@ from verify.classroom.sitting import Sitting
 from verify.commands.command_line import OneLineCommand, allow, check_writable, given, whole, write_text
 from verify.commands.pytest_run import run
 from verify.errors import Interrupted
+from verify.language import language
 from verify.lessons.registry import read_any
 from verify.submissions.reading import Entry
 from verify.submissions.submission import shown
@@ -159,7 +160,7 @@ def _sitting(job: GradeJob, asked: AnyAssignment, gradebook: Gradebook) -> Sitti
     """What the class is graded by: the seed that is given, or the assignment's, or the gradebook's own."""
     given = job.seed if job.seed is not None else asked.seed if isinstance(asked.seed, int) else None
     seed = gradebook.seed() if given is None else given
-    return Sitting(asked, seed, job.sandbox, job.device, secret=given is None)
+    return Sitting(asked, seed, job.sandbox, job.device, secret=given is None, language=language())
 
 
 @contextmanager

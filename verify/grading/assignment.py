@@ -44,9 +44,10 @@ class ActivationConstants(msgspec.Struct, frozen=True):
 
 
 class LossConstants(msgspec.Struct, frozen=True):
-    """The constants of the losses that have one: κ of Huber's."""
+    """The constants of the losses that have one: κ of Huber's, ε of the smoothing of labels."""
 
     huber: float = 1.0
+    smoothing: float = 0.1
 
 
 class Points(msgspec.Struct, frozen=True):
@@ -190,7 +191,10 @@ _CONSTANTS = checks.Table(
     },
     ActivationConstants,
 )
-_LOSS_CONSTANTS = checks.Table({"huber": checks.number(0, 100, open_below=True)}, LossConstants)
+_LOSS_CONSTANTS = checks.Table(
+    {"huber": checks.number(0, 100, open_below=True), "smoothing": checks.number(0, 0.9, open_below=True)},
+    LossConstants,
+)
 _FUNCTION_POINTS = checks.number(0, MAX_POINTS)
 _POINTS = checks.Table(
     {

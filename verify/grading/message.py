@@ -53,7 +53,8 @@ def tell_result(record: GradeRecord, run: Run, missing: Sequence[str], failures:
 
 def _message(record: GradeRecord, missing: Sequence[str], failures: Sequence[Said]) -> Iterator[Said]:
     if record.state == "correct":
-        yield said("correct", problems=record.problems)
+        differs = any(line.state == "wrong" for line in record.lines)
+        yield said("correct-but" if differs else "correct", problems=record.problems)
         return
     if record.state == "undecided":
         open_ = ", ".join(line.name for line in record.lines if line.state == "undecided")

@@ -14,6 +14,8 @@ __all__ = ["TEXTS", "Said", "count", "listed", "said"]
 TEXTS = {
     # messages
     "correct": "All lines are right on {problems:problem}.",
+    "correct-but": "Every line counts as right on {problems:problem}. What differs costs no points here; the advice "
+                   "says what.",
     "missing": "Missing: {functions}.",
     "lines-missing": "Not handed over on every problem: {lines}. What came is right.",
     "gradients-missing": "The function gradients is missing; found {found}. It is called as "

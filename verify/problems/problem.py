@@ -12,6 +12,7 @@ from manual import Activation, Constants, Equations, Pair, Working, activation, 
 from manual.network import SLIDES
 from manual.penalties import PENALTIES, Penalty
 from verify.errors import BadInput
+from verify.problems.choices import ONE_OF_MANY
 from verify.problems.job import check_lam, check_names, check_penalty
 
 
@@ -78,6 +79,11 @@ class Problem:
         return pair(self.output, self.loss, self.constants)
 
     @property
+    def goal(self) -> Tensor:
+        """What the loss compares y with: t, or what it makes of t."""
+        return self.pair.goal(self.t)
+
+    @property
     def form(self) -> Penalty:
         """The penalty by hand."""
         return PENALTIES[self.penalty]
@@ -123,13 +129,13 @@ def _check_tensors(p: Problem) -> None:
 
 
 def _check_targets(p: Problem) -> None:
-    if p.loss != "cross-entropy" or type(p.t) is not Tensor:  # torch's fake tensors have no values to look at
+    if p.loss not in ONE_OF_MANY or type(p.t) is not Tensor:  # torch's fake tensors have no values to look at
         return
     sums = p.t.to(torch.float64).sum(dim=1)
     off = ~((sums - 1).abs() <= (p.t.shape[1] + 2) * torch.finfo(p.dtype).eps / 2)  # what normalising may round off
     if bool(off.any()):
         n = int(torch.argmax(off.to(torch.int8)))
         raise BadInput(
-            f"t of sample {n + 1} adds up to {float(sums[n]):.17g}: with cross-entropy allowed is 1, as for a one-hot "
+            f"t of sample {n + 1} adds up to {float(sums[n]):.17g}: with {p.loss} allowed is 1, as for a one-hot "
             "target or a distribution"
         )

@@ -13,16 +13,17 @@ from dataclasses import dataclass
 class Loss:
     """A loss: E_n, and ∂E_n/∂y.
 
-    by_y is "" where the derivative of the output cancels against that of the loss, and δ(L) = y − t.
+    by_y is "" where the derivative of the output cancels against that of the loss, and δ(L) = y − `goal`.
     """
 
     error: str
     by_y: str = ""
+    goal: str = "t"
 
     def delta(self, output: str, y: str = "y", a: str = "a(L)") -> str:
         """δ(L) with that output, its letters for y and a(L) put in."""
         if not self.by_y:
-            return f"{y} − t"
+            return f"{y} − {self.goal}"
         if output == "softmax":
             return f"{y} ⊙ (e − Σₖ eₖ {_entry(y)}), e = {bare(self.by_y).replace('y', y)}"
         return f"{self.by_y.replace('y', y)} ⊙ σ′({a})"
@@ -44,6 +45,7 @@ LOSSES = {
     "mean-squared-error": Loss("Eₙ = (1/K) Σₖ (yₖ − tₖ)²", "(2/K) (y − t)"),
     "l1": Loss("Eₙ = Σₖ |yₖ − tₖ|", "sign(y − t)"),
     "huber": Loss("Eₙ = Σₖ ρ(yₖ − tₖ), ρ(r) = ½ r² where |r| ≤ κ, else κ (|r| − κ/2)", "clip(y − t, −κ, κ)"),
+    "smoothed-cross-entropy": Loss("Eₙ = −Σₖ t′ₖ ln yₖ, t′ = (1 − ε) t + ε/K", goal="t′"),
 }
 
 

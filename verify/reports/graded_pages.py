@@ -13,8 +13,11 @@ from markupsafe import Markup
 
 from verify import plain
 from verify.grading.record import GradeRecord, PartsRecord
+from verify.language import language, tr
 from verify.reports import graded_terminal, person
 from verify.reports import graded_words as words
+from verify.reports.notebook import framed
+from verify.reports.spoken import spoken
 
 _OUTPUT_LINES = 40
 _MARKDOWN_WIDTH = 100
@@ -22,14 +25,21 @@ _MARKDOWN_WIDTH = 100
 
 def as_html(record: GradeRecord) -> str:
     """The report as one HTML file: nothing to load, nothing that runs."""
+    record = spoken(record)
     if isinstance(record, PartsRecord) and record.parts:
         parts = [(part, _inside(as_html(part.graded))) for part in record.parts]
         return HTML.get_template("parts.html.j2").render(person.context(record) | {"parts": parts})
     return HTML.get_template("person.html.j2").render(person.context(record))
 
 
+def in_notebook(record: GradeRecord) -> str:
+    """The page as a notebook shows it below a cell."""
+    return framed(as_html(record))
+
+
 def as_markdown(record: GradeRecord) -> str:
     """The report as GitHub's Markdown."""
+    record = spoken(record)
     if isinstance(record, PartsRecord) and record.parts:
         pages = [Markup(_below(as_markdown(part.graded))) for part in record.parts]
         return MARKDOWN.get_template("parts.md.j2").render(record=record, words=words, pages=pages)
@@ -91,6 +101,7 @@ def _environment(finalize: Any, *, autoescape: bool) -> Environment:
         loader=PackageLoader("verify.reports"), undefined=StrictUndefined, autoescape=autoescape, finalize=finalize,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
+    found.globals |= {"tr": tr, "language": language}
     found.filters |= {"code": code, "fenced": fenced}
     return found
 

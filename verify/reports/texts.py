@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from verify.said import Value, saying
+from verify.language import by_key, listing
+from verify.said import Value, filled
 
 PERSON = {
     "what-is-wrong": "What is wrong",
@@ -127,11 +128,37 @@ CLASS = {
     "state-withheld": "It was handed in; the assignment shows no result yet.",
 }  # fmt: skip
 
-TEXTS = {**PERSON, **CLASS}
+MAIN = {
+    "histogram": "entries by error / budget",
+    "histogram-note": "The small pictures count a line's entries: grey for those that are equal to the last bit, "
+                      "then one bar for all below 10⁻⁶ of their budget, one per decade from there up to the whole "
+                      "budget, and a red one beyond it.",
+    "histogram-says": "{exact:entry} equal, {within} within the budget, {beyond} beyond it",
+    "sweep-grid": "One square per problem: a row per activation, a column per λ, and within it one place per shape, in "
+                  "the order of the list below.",
+    "activation": "activation",
+    "no-problem": "no problem",
+    "limits": "How small an error would have been seen",
+    "limits-note": "The smallest relative error in one entry that is flagged: green this run (median entry), grey "
+                   "other checkers with their own defaults, on a network of 253 parameters (scripts/benchmark.py "
+                   "--table smallest, docs/BENCHMARK.md). Shorter is better.",
+    "limits-axis": "smallest relative error seen",
+    "limits-says": "Smallest relative error that is seen: {listed}.",
+    "curve": "Why no fixed step will do",
+    "curve-note": "A plain difference quotient of E by an entry of W(1), median of three entries: a large step cuts "
+                  "off too much, a small one loses digits in the subtraction. The green line is what the witness by "
+                  "differences would have seen here: it chooses each step, and bounds both parts.",
+    "curve-ours": "finite-differences here",
+    "curve-step": "step h",
+    "curve-error": "relative error",
+    "curve-best": "{method}: at best {error}, at h = {step}",
+    "curve-says": "Relative error over step size. {best}.",
+}  # fmt: skip
 
-_said = saying(TEXTS)
+TEXTS = {**PERSON, **CLASS, **MAIN}
 
 
 def say(key: str, **values: Value) -> str:
-    """The text of that key with its values. KeyError for a key that is none."""
-    return _said(key, **values).text if values else TEXTS[key]
+    """The text of that key with its values, in the language that is spoken. KeyError for a key that is none."""
+    template = by_key("page", key) or TEXTS[key]
+    return filled(template, values, listing()) if values else template

@@ -32,7 +32,7 @@ from verify.bounds.curves import curve
 from verify.errors import BadInput
 from verify.problems.problem import Problem
 from verify.witnesses.columns import Base, Function, above, base_of, blocks, errors, pairs, penalty
-from verify.witnesses.differences import MEMORY, Estimate, parameters
+from verify.witnesses.differences import MEMORY, Estimate, of_goal, parameters
 from verify.witnesses.growth import Disc, discs, growth, of_sizes, spectral, steepest
 
 STEP = 2.0**-200
@@ -172,7 +172,14 @@ _LOSSES = {
     "binary-cross-entropy": binary_cross_entropy,
     "squared-error": squared_error,
     "mean-squared-error": mean_squared_error,
+    "smoothed-cross-entropy": cross_entropy,  # of the smoothed labels
 }
+
+
+def _loss_of(p: Problem) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """E_n of complex scores, y, and the t that the problem has."""
+    found = _LOSSES[p.loss]
+    return lambda a, y, t: found(a, y, p.pair.goal(t))
 
 
 def _output_of(p: Problem) -> Function:
@@ -214,7 +221,12 @@ def complex_step(problem: Problem, memory: int = MEMORY) -> dict[str, Estimate]:
         value = _layer(base, l, memory)
         up = growth(base, l)
         rounded = torch.minimum(gamma_n(_roundings(base, l), _U) * terms[l], _in_norm(base, l, terms[base.problem.L]))
-        bar = rounded + torch.amin(torch.stack([_truncated(d) for d in discs(base, l, up)]), dim=0) + _LOST
+        bar = (
+            rounded
+            + of_goal(base, l, up)
+            + torch.amin(torch.stack([_truncated(d) for d in discs(base, l, up)]), dim=0)
+            + _LOST
+        )
         delta = Estimate(value, bar, torch.zeros_like(value, dtype=torch.bool))
         found[f"delta{l}"] = delta
         found[f"dW{l}"], found[f"db{l}"] = parameters(base, l, delta, decay[l - 1])
@@ -232,7 +244,7 @@ def _layer(base: Base, l: int, memory: int) -> Tensor:
     for block in blocks(base, l, len(n), 2, memory):  # a complex number is two
         moved = torch.complex(a[block], torch.full_like(a[block], STEP)).unsqueeze(0)
         scores = above(base, l, n[block], j[block], moved, lambda z, l: f(z))[-1]
-        value[block] = errors(base, n[block], scores, y, _LOSSES[p.loss])[0].imag / STEP
+        value[block] = errors(base, n[block], scores, y, _loss_of(p))[0].imag / STEP
     return value.reshape(base.a[l].shape)
 
 
@@ -289,7 +301,7 @@ def _truncated(disc: Disc) -> Tensor:
 def _loss_terms(base: Base) -> Tensor:
     """The sizes of the terms of ∂E_n/∂a(L), (N, K)."""
     p = base.problem
-    a, t = base.a[p.L], p.t.abs()
+    a, t = base.a[p.L], p.goal.abs()
     if p.pair.by_y is not None:
         if p.pair.g is None:
             y = torch.softmax(a, dim=1)

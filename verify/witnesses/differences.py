@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from manual.outputs import GOALS
 from verify.bounds import roundings
 from verify.bounds.bounded import gamma_n
 from verify.bounds.curves import Curve, curve
@@ -82,7 +83,7 @@ def _layer(base: Base, l: int, memory: int) -> Estimate:
     """∂E_n/∂a(l) for every sample and unit."""
     n, j = pairs(base, l)
     up = growth(base, l)
-    noise = _noise(base, l)
+    noise, lost = _noise(base, l), of_goal(base, l, up)
     C = _truncation(base, l, up)
     step, undecided = (v[n, j] for v in _steps(base, l, up, C, noise))
     choice = choices(base, l)
@@ -95,7 +96,7 @@ def _layer(base: Base, l: int, memory: int) -> Estimate:
             at = left[block]
             given = n[at], j[at], step[at], noise[n[at]]
             value[at], bar[at], crossed = _estimate(base, l, *given, choice)
-            bar[at] += C[n[at], j[at]] * step[at] ** 6
+            bar[at] += C[n[at], j[at]] * step[at] ** 6 + lost[n[at], j[at]]
             again.append(at[crossed])
         left = torch.cat(again)
         short = step[left] <= _SHORTEST_STEP
@@ -206,6 +207,15 @@ def _truncation(base: Base, l: int, up: Growth) -> Tensor:
     return torch.amin(torch.stack([truncated(d.steep, d.radius) for d in discs(base, l, up)]), dim=0)
 
 
+def of_goal(base: Base, l: int, up: Growth) -> Tensor:
+    """What ∂E_n/∂a(l) is off by where the loss makes another target of t and rounds that, (N, M)."""
+    p = base.problem
+    if p.loss not in GOALS:
+        return torch.zeros_like(base.a[l])
+    steep = torch.amin(torch.stack([d.steep for d in discs(base, l, up)]), dim=0)
+    return 4 * _U * steep
+
+
 def _noise(base: Base, l: int) -> Tensor:
     """What one evaluation of E_n after a move in layer l can round off, (N,): nothing of the base, which cancels.
 
@@ -253,8 +263,8 @@ def _loss_noise(base: Base, error: Tensor, moved: float) -> Tensor:
         off, own = residual + shift, 1 if p.pair.rho is None else 4
         terms = steepest(p, residual, shift) * (y_error + 2 * _U * off + own * _U * off)
         return torch.sum(terms, dim=1) * (1 + gamma_n(K + 2, _U))
-    if p.loss == "cross-entropy":
-        weight = torch.clamp(torch.sum(p.t.abs(), dim=1), min=1)
+    if p.output == "softmax":
+        weight = torch.clamp(torch.sum(p.goal.abs(), dim=1), min=1)
         lipschitz, terms = 2 * torch.amax(error, dim=1) * weight, 2 * torch.amax(size, dim=1) * weight
     else:
         lipschitz, terms = torch.sum(error, dim=1), torch.sum(size, dim=1)

@@ -123,10 +123,11 @@ def _output_width(p: Problem) -> float:
 def _steepest(base: Base, width: float) -> Tensor:
     """A bound on each |∂E_n/∂a_k(L)|, (N, K), where every score has moved by at most `width` in the complex plane."""
     p, a = base.problem, base.a[base.problem.L]
-    if p.loss == "cross-entropy":
-        weight = torch.sum(p.t.abs(), dim=1, keepdim=True)
+    if p.output == "softmax" and p.pair.by_y is None:
+        goal = p.goal.abs()
+        weight = torch.sum(goal, dim=1, keepdim=True)
         largest = torch.clamp(torch.softmax(a, dim=1) * math.exp(2 * width), max=1)
-        return weight * SOFTMAX_STRIP.first * largest + p.t.abs()
+        return weight * SOFTMAX_STRIP.first * largest + goal
     if p.loss == "binary-cross-entropy":
         return p.t.abs() + (1 - p.t).abs()
     if p.output == "softmax":

@@ -242,6 +242,9 @@ def output(name: str, c: Constants) -> Outputs:
 
 def loss(name: str, output_name: str, c: Constants) -> Loss:
     """E_n of the scores of one sample."""
+    if name == "smoothed-cross-entropy":
+        epsilon = arb(c.smoothing)
+        return lambda a, t: cross_entropy(a, [(1 - epsilon) * t_k + epsilon / len(t) for t_k in t])
     if name in _OF_SCORES:
         return _OF_SCORES[name]
     made = _OF_OUTPUTS[name] if name in _OF_OUTPUTS else of_residuals(function(_RHOS[name], c))

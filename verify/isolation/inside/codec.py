@@ -62,6 +62,8 @@ class Encoder:
     def encode(self, value: Any, depth: int = 0) -> dict[str, Any]:
         """The structure of a value; its arrays' bytes are appended to `buffers`."""
         kind = type(value)
+        if kind is np.ndarray and value.dtype != object:
+            return self._array(value, "array")
         if self._has_too_many_parts(value, kind, depth):
             return _unusable("a structure with too many parts")
         # issubclass looks at the bases that the type really has; what `__class__` claims does not count.
@@ -121,13 +123,19 @@ class Encoder:
         return self.encode(np.ndarray.tolist(array), depth + 1)
 
     def _array(self, array: np.ndarray, name: str) -> dict[str, Any]:
-        if not _DTYPE.fullmatch(array.dtype.str):
+        dtype, shape = array.dtype.str, array.shape
+        if not _is_plain(dtype):
             return _unusable(f"array of dtype {array.dtype.name}")
-        if self.size + array.nbytes > self.most or array.ndim > MAX_DIMENSIONS or _extent(array.shape) > self.most:
+        if self.size + array.nbytes > self.most or len(shape) > MAX_DIMENSIONS or _extent(shape) > self.most:
             return _unusable("array of too many entries")
         self.size += array.nbytes
         self.buffers.append(np.ndarray.tobytes(array))
-        return {name: [array.dtype.str, list(array.shape)]}
+        return {name: [dtype, list(shape)]}
+
+
+@functools.lru_cache(maxsize=256)
+def _is_plain(dtype: str) -> bool:
+    return _DTYPE.fullmatch(dtype) is not None
 
 
 def _unusable(name: str) -> dict[str, Any]:
@@ -223,16 +231,16 @@ class Decoder:
     def _array(self, content: Any) -> np.ndarray:
         if type(content) is not list or len(content) != 2 or type(content[0]) is not str:
             raise Malformed("an array that no worker writes")
-        dtype, shape = _dtype(content[0]), content[1]
+        (dtype, native), shape = _dtype(content[0]), content[1]
         count, extent = _counted(shape)
         end = self.place + count * dtype.itemsize
         if end > len(self.payload) or extent > max(len(self.payload), 1 << 20):
             raise Malformed("an array larger than its bytes")
         if count == 0:
-            return np.empty(shape, dtype.newbyteorder("="))
+            return np.empty(shape, native)
         flat = np.frombuffer(self.payload, dtype, count, self.place)
         self.place = end
-        return flat.astype(dtype.newbyteorder("=")).reshape(shape)
+        return flat.astype(native).reshape(shape)
 
 
 def _counted(shape: Any) -> tuple[int, int]:
@@ -249,10 +257,45 @@ def _counted(shape: Any) -> tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=256)
-def _dtype(text: str) -> np.dtype:
+def _dtype(text: str) -> tuple[np.dtype, np.dtype]:
+    """A dtype as it was written, and in the machine's byte order."""
     if not _DTYPE.fullmatch(text):
         raise Malformed("an array's dtype")
     try:
-        return np.dtype(text)
+        dtype = np.dtype(text)
     except TypeError:
         raise Malformed("an array's dtype") from None
+    return dtype, dtype.newbyteorder("=")
+
+
+# Unchanged -----------------------------------------------------------------------------------------------------------
+
+
+class Written:
+    """The bytes that values were decoded from, to see whether they would still be written down in the same.
+
+    convert: as an Encoder takes it.
+    """
+
+    def __init__(self, payload: bytes, convert: Callable[[Any], Any] | None = None) -> None:
+        self.payload = payload
+        self.convert = convert
+        self.place = 0
+
+    def are(self, values: list[Any], structures: list[Any]) -> bool:
+        """Whether these values, in this order, have these structures and all of the bytes."""
+        return all(map(self._is, values, structures)) and self.place == len(self.payload)
+
+    def _is(self, value: Any, structure: dict[str, Any]) -> bool:
+        [(name, content)] = structure.items()
+        if name == "array" and type(value) is np.ndarray:
+            same = [value.dtype.str, list(value.shape)] == content
+            return same and self._goes_on(np.ndarray.tobytes(value))
+        if name == "list" and type(value) is list:
+            return len(value) == len(content) and all(map(self._is, value, content))
+        encoder = Encoder(len(self.payload) + 1, self.convert)
+        return encoder.encode(value) == structure and self._goes_on(b"".join(encoder.buffers))
+
+    def _goes_on(self, data: bytes) -> bool:
+        before, self.place = self.place, self.place + len(data)
+        return self.payload[before : self.place] == data

@@ -16,6 +16,7 @@ from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.findings import finding
 from verify.lessons.network.right import is_finite
 from verify.lessons.network.texts import said
+from verify.problems.lines import gradient_names
 from verify.problems.problem import Problem
 from verify.said import Said
 
@@ -134,9 +135,37 @@ def _turned_gradients(case: Case, answer: Answer, lift: Callable[[Tensor], Tenso
 
 
 def views(asked: Sequence[Observed]) -> Iterator[tuple[str, list[Observed]]]:
-    """The answers as they would be in another arrangement of the lists, with the mistake's id."""
+    """The answers as they would be in another arrangement of the lists and arrays, with the mistake's id."""
     if any(c.problem.L > 1 for c, _ in asked):
         yield "reversed-lists", [(c, _reversed(answer, c.problem.L)) for c, answer in asked]
+    for id, arrange in (("gradients-exchanged", _exchanged), ("weight-gradients-transposed", _transposed)):
+        view = [(c, arrange(answer)) for c, answer in asked]
+        if not all(_fits(c, answer) for c, answer in asked) and all(_fits(c, answer) for c, answer in view):
+            yield id, view
+
+
+def _exchanged(answer: Answer) -> Answer:
+    """dW and db in each other's place."""
+    other = {"dW": "db", "db": "dW"}
+    return replace(answer, lines={other.get(n[:2], n[:2]) + n[2:]: value for n, value in answer.lines.items()})
+
+
+def _transposed(answer: Answer) -> Answer:
+    turned = {n: v.T if n.startswith("dW") and v.dim() == 2 else v for n, v in answer.lines.items()}
+    return replace(answer, lines=turned)
+
+
+def _fits(case: Case, answer: Answer) -> bool:
+    """Whether every gradient that came has the shape of what it is the gradient of."""
+    return all(
+        n not in answer.lines or answer.lines[n].shape == case.truth[n].shape for n in gradient_names(case.problem.L)
+    )
+
+
+def without_forward_biases(asked: Sequence[Observed], missing: Callable[[int, int], bool]) -> list[Observed]:
+    """The problems as a program sees them that leaves biases out: b = 0 where missing(l, L) holds."""
+    without = lambda p: replace(p, b=tuple(v * 0 if missing(l, p.L) else v for l, v in enumerate(p.b, 1)))
+    return [(Case(without(c.problem), c.role), answer) for c, answer in asked]
 
 
 def _reversed(answer: Answer, L: int) -> Answer:

@@ -7,7 +7,7 @@ equation in which it is made; of the verdict one thing: what a mistake explains 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from manual import SLIDES
@@ -16,7 +16,7 @@ from verify.bounds.forms import parameter_of, step_of
 from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
 from verify.grading.machinery.posing import GRADED
-from verify.lessons.network.arranged import arranged, fails, views
+from verify.lessons.network.arranged import arranged, fails, views, without_forward_biases
 from verify.lessons.network.cases.fixtures import Case, Fixture
 from verify.lessons.network.decoding import Decoder, Observed
 from verify.lessons.network.findings import Diagnosis, finding, findings_of, lines_of_mistake
@@ -38,6 +38,14 @@ from verify.lessons.network.texts import said
 from verify.lessons.network.usual import usual_cuts
 from verify.lessons.network.walking import stepped_each_sample
 from verify.lessons.network.whole_norm import norm_of_all
+from verify.said import Said
+
+_MISSING_BIASES: tuple[tuple[tuple[Said, ...], Callable[[int, int], bool]], ...] = (
+    ((), lambda l, L: True),
+    ((said("biases-at-output"),), lambda l, L: l == L),
+    ((said("biases-below"),), lambda l, L: l < L),
+)
+_FEW = 3  # problems that rule an explanation out before all are asked
 
 __all__ = ["Diagnosis", "diagnose", "finding", "line_is_right", "lines_of_mistake"]
 
@@ -67,7 +75,7 @@ def _named(a: Assignment, asked: Sequence[Observed]) -> Diagnosis | None:
     found = _scaled(a, observed) or _decoded(a, observed) or _throughout(a, observed)
     if found is not None or decoder(a, observed).nearly_right():
         return found
-    return _in_another_view(a, asked) or _stale(a, cases, came) or _walking(a, observed)
+    return _in_another_view(a, asked) or _stale(a, cases, came) or _walking(a, observed) or _unbiased(a, observed)
 
 
 def usable(asked: Iterable[Observed]) -> list[Observed]:
@@ -79,6 +87,21 @@ def _without_biases(answer: Answer) -> Answer:
     """Where the assignment has no biases, what came as db is not looked at."""
     lines = {n: v for n, v in answer.lines.items() if not n.startswith("db")}
     return replace(answer, lines=lines, faults={n: v for n, v in answer.faults.items() if not n.startswith("db")})
+
+
+def _unbiased(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None:
+    """The right gradients of the same network without biases, where these are not 0."""
+    if not a.biases:
+        return None
+    for form, missing in _MISSING_BIASES:
+        shows = lambda p, missing=missing: any(bool(v.any()) and missing(l, p.L) for l, v in enumerate(p.b, 1))
+        few = [(c, answer) for c, answer in observed if shows(c.problem)][:_FEW]
+        right = lambda rows, missing=missing: all(
+            gradients_are_right(c, answer, True) for c, answer in without_forward_biases(rows, missing)
+        )
+        if few and right(few) and right(observed):
+            return Diagnosis((finding("forward-biases-missing", a.layers[1], form=form),))
+    return None
 
 
 def _of_error(a: Assignment, asked: Sequence[Observed]) -> Diagnosis:

@@ -285,7 +285,7 @@ def _without_infinite(drawn: Fixture, answers: list[Answer]) -> list[Answer]:
         i: name
         for i, case in drawn.of(*JUDGED)
         for name in gradient_names(case.problem.L)
-        if name in answers[i].lines and not np.isfinite(answers[i].lines[name].numpy()).all()
+        if name in answers[i].lines and not np.isfinite(answers[i].arrays[name]).all()
     }
     if len(bad) == sum(answers[i].returned for i, _ in drawn.of(*JUDGED)):
         return answers

@@ -30,7 +30,7 @@ def epsilon_in_log(rows: Sequence[tuple[Case, Tensor]]) -> tuple[float, str] | N
 
 
 def _is_log(case: Case, E: Tensor, inside) -> bool:
-    net, t = case.working, case.problem.t
+    net, t = case.working, case.problem.goal
     y = net.y
     terms = t * torch.log(inside(y))
     if case.problem.loss == "binary-cross-entropy":

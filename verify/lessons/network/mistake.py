@@ -103,7 +103,7 @@ class Variant:
 
 def error_by_output(net: Working) -> Any:
     """∂E_n/∂y, what δ(L) is before the output's derivative; y − t where the two cancel."""
-    return net.y - net.t if net.pair.by_y is None else net.pair.by_y(net.y, net.t)
+    return net.y - net.pair.goal(net.t) if net.pair.by_y is None else net.pair.by_y(net.y, net.t)
 
 
 @dataclass(frozen=True)

@@ -342,7 +342,7 @@ def _clipped_outputs(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughout
     found = [
         float(y[k])
         for case, d in read
-        for y in [d + case.problem.t[0]]
+        for y in [d + case.problem.goal[0]]
         for k in range(len(y))
         if float(case.truth["y"][0, k]) < 0.5 * float(y[k]) and float(y[k]) < 0.1
     ]
@@ -356,7 +356,7 @@ def _softmax_epsilons(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughou
     for shifted in (True, False):
         found = []
         for case, d in read:
-            a, total = case.truth[f"a{case.problem.L}"][0], float((d + case.problem.t[0]).sum())
+            a, total = case.truth[f"a{case.problem.L}"][0], float((d + case.problem.goal[0]).sum())
             size = float(torch.exp(a - a.max()).sum() if shifted else torch.exp(a).sum())
             if 0 < total < 1 - 1e-12 and size > 0:
                 found.append(((1 - total), size * (1 / total - 1)))

@@ -22,7 +22,7 @@ def _softmax_over_batch(net: Working, l: int) -> Tensor:
 
 
 def _delta(formula: Callable[[Working, int, Any, Any], Any]) -> Equation:
-    return lambda net, l: formula(net, l, net.y, net.t)
+    return lambda net, l: formula(net, l, net.y, net.pair.goal(net.t))
 
 
 def _softmax_squared(net: Working, l: int, y: Any, t: Any) -> Any:
@@ -85,6 +85,16 @@ def _sign_beyond(net: Working, l: int) -> Any:
     return _through(net, torch.where(plain.abs() <= kappa, apart, torch.sign(apart)))
 
 
+def _to_labels(net: Working, l: int) -> Any:
+    return net.y - net.t
+
+
+def _to_other_classes(net: Working, l: int) -> Any:
+    """ε shared by the other classes alone: (1 − ε) t + ε (1 − t)/(K − 1)."""
+    K, shared = net.t.shape[1], 1 - net.pair.goal(net.t * 0.0) * float(net.t.shape[1])  # 1 − ε
+    return net.y - (shared * net.t + (1 - shared) * (1 - net.t) / float(max(1, K - 1)))
+
+
 def _outputs_summed(net: Working, l: int) -> Any:
     return float(net.t.shape[1]) * SLIDES.delta_output(net, l)
 
@@ -113,6 +123,7 @@ def _error_biases(net: Working, l: int) -> Any:
 
 
 SOFTMAX = ("softmax",)
+SMOOTHED = ("smoothed-cross-entropy",)
 _JACOBIAN = (
     "The softmax's Jacobian is missing in δ(L): ∂E/∂y = {by_y} has to go through it. With cross-entropy alone the two "
     "cancel to y − t."
@@ -139,6 +150,14 @@ OUTPUT = [
         ("delta_output", _residual,
          {"losses": MEANS, "form": "half", "wrong": "δ(L) of ½ǁy − tǁ²",
           "says": "δ(L) is that of ½ǁy − tǁ². E has (1/K) ǁy − tǁ² here, so ∂E/∂y is {by_y}."}),
+    ),
+    mistake(
+        "smoothing-missing", "δ(L) = y − t", "δ(L) = {delta}",
+        "The labels are not smoothed: y − t stands where y − t′ belongs, t′ = (1 − ε) t + ε/K.",
+        ("delta_output", _to_labels, {"losses": SMOOTHED}),
+        ("delta_output", _to_other_classes,
+         {"losses": SMOOTHED, "form": "others", "wrong": "δ(L) = y − ((1 − ε) t + ε/(K − 1) (1 − t))",
+          "says": "The ε is shared by the other K − 1 classes alone. Here every class gets ε/K, the true one too."}),
     ),
     mistake(
         "residual-for-sign", "δ(L) = (y − t) ⊙ σ′(a(L))", "δ(L) = {delta}",
@@ -207,6 +226,14 @@ OUTPUT = [
         "softmax-over-batch", "softmax over the samples", "softmax over the outputs of each sample",
         "The softmax is normalised over the samples (axis 0). The outputs of each sample must sum to 1: axis 1.",
         ("output", _softmax_over_batch, {"outputs": SOFTMAX}),
+    ),
+    mistake(
+        "output-not-softmax", "y = σ(a(L))", "y = softmax(a(L))",
+        "The logistic function stands in the softmax's place. The outputs of each sample must sum to 1.",
+        ("output", lambda net, l: logistic(net.a[l]), {"outputs": SOFTMAX}),
+        ("output", lambda net, l: net.a[l] * 1.0,
+         {"outputs": SOFTMAX, "form": "a(L)", "wrong": "y = a(L)",
+          "says": "The softmax is missing: y is a(L) itself. The outputs of each sample must sum to 1."}),
     ),
     mistake(
         "squared-error-for-cross-entropy", "δ(L) of ½ǁy − tǁ²", "δ(L) = {delta}",

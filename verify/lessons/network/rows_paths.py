@@ -59,7 +59,7 @@ def _error_of_output(net: Working, l: int) -> Any:
     """∂E_n/∂y in place of δ(L)."""
     if l != net.L - 1:
         return SLIDES.carried(net, l)
-    by_y = -(net.t / net.y) if net.pair.loss == "cross-entropy" else (net.y - net.t) / (net.y * (1 - net.y))
+    by_y = -(net.pair.goal(net.t) / net.y) if net.pair.output == "softmax" else (net.y - net.t) / (net.y * (1 - net.y))
     return by_y @ net.W[net.L].T
 
 

@@ -54,6 +54,8 @@ _KNOWN = {
     "logarithm-plus": "E has ln(y + ε) with ε = {epsilon}.",
     "logarithm-max": "E has ln(max(y, ε)) with ε = {epsilon}.",
     "logarithm-clip": "E has ln(clip(y, ε, 1 − ε)) with ε = {epsilon}.",
+    "biases-at-output": "The output layer's b(L) alone is missing.",
+    "biases-below": "The hidden layers' b(l) alone are missing.",
     "stepped-each-sample": "W is stepped after each sample.",
     "stepped-in-the-step": "That is in the step, after each sample.",
     "arguments-rounded": "The arguments are rounded on the way in.",

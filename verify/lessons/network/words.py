@@ -21,8 +21,12 @@ _PRODUCT = re.compile(rf"(?<![A-Za-zδ∂/])({_FACTOR}) ({_FACTOR})")
 # A letter that stands for an array; "a" before a word is the article.
 _LETTER = re.compile(r"(?<![A-Za-zα-ω′])(a(?! [A-Za-zδ0-9])|z)(?![A-Za-z])")
 _OUTPUT = re.compile(r"(?<![A-Za-zα-ω])y(?![A-Za-z])")
-_TURNED = {"row": "column", "column": "row", "axis 0": "axis 1", "axis 1": "axis 0"}
-_WORDS = re.compile(r"axis [01]|\b(?:row|column)(?=s?\b)")
+_TURNED = {
+    "row": "column", "column": "row", "axis 0": "axis 1", "axis 1": "axis 0",
+    "行": "列", "列": "行", "轴 0": "轴 1", "轴 1": "轴 0",
+}  # fmt: skip
+# In Chinese a list is no column, and what runs is no row.
+_WORDS = re.compile(r"axis [01]|\b(?:row|column)(?=s?\b)|轴 [01]|(?<!进)(?<!运)(?<!执)行|列(?!表)")
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,9 @@ def square_of(assignment: Assignment) -> int:
 def constants(assignment: Assignment) -> Constants:
     """The assignment's constants as the manual network takes them."""
     a = assignment.activation
-    return Constants(a.leaky_relu, a.elu, a.swish, a.celu, a.prelu, assignment.losses.huber)
+    return Constants(
+        a.leaky_relu, a.elu, a.swish, a.celu, a.prelu, assignment.losses.huber, assignment.losses.smoothing
+    )
 
 
 # Parts of a problem --------------------------------------------------------------------------------------------------

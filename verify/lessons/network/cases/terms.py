@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from manual import SLIDES, Working
+from manual.outputs import GOALS
 from manual.penalties import PENALTIES
 from verify.grading.answers import columns_name
 from verify.grading.record import WorkingLine
@@ -91,7 +92,7 @@ def formulas(net: Working) -> list[str]:
 
 
 def _of_loss(net: Working) -> str:
-    return loss_formula(net.pair.loss, net.pair.rho.constants if net.pair.rho is not None else None)
+    return loss_formula(net.pair.loss, net.pair.constants)
 
 
 def _of_activation(name: str, net: Working) -> str:
@@ -119,6 +120,8 @@ def _formulas_of(name: str, constants: Any) -> tuple[str, ...]:
 def loss_formula(name: str, constants: Any) -> str:
     """A loss by its formula, with its constant's number. constants: of `Constants`, or an assignment's."""
     formula = LOSSES[name].error
+    if name in GOALS:
+        return formula.replace("ε", f"{constants.smoothing:g}")
     return formula.replace("κ", f"{constants.huber:g}") if name == "huber" else formula
 
 
@@ -151,6 +154,8 @@ def _total_error(net: Working, l: int, columns: bool) -> Parts:
     added = [f" + {_times(net, 0.5)}", net.lam, " · ", squares] if net.lam else []
     factor, before, after = _WRITTEN[net.pair.loss][0](net) if net.pair.loss in _WRITTEN else ("", "ln ", "")
     sign = "" if net.pair.by_y else "−"
+    if net.pair.loss in GOALS:
+        return [f"{_mean(net)}(", *_weighted_logarithms(net), ")", *added]
     inner: Parts = []
     for size in _sizes(net):
         inner += [sign + before if not inner else f" {sign or '+'} {before}", size, after]
@@ -168,6 +173,14 @@ _WRITTEN: dict[str, tuple[_Around, _Around]] = {
     "l1": (lambda net: ("", "", ""), lambda net: ("sign(", ") ⊙ ")),
     "huber": (lambda net: ("", "", ""), lambda net: ("clip(", f", −{_kappa(net)}, {_kappa(net)}) ⊙ ")),
 }  # fmt: skip
+
+
+def _weighted_logarithms(net: Working) -> Parts:
+    """−t′ ln y of every class."""
+    parts: Parts = []
+    for goal, y in zip(net.pair.goal(net.t).flatten().tolist(), net.y.flatten().tolist(), strict=True):
+        parts += [" − " if parts else "−", goal, " ln ", y]
+    return parts
 
 
 def _kappa(net: Working) -> str:
@@ -200,7 +213,7 @@ def _delta(net: Working, l: int, columns: bool) -> Parts:
         back = _product(net.delta[l + 1], net.W[l + 1].T, columns)
         return ["(", *back, ") ⊙ ", SLIDES.slope(net, l)]
     if net.pair.by_y is None:
-        return [net.y, " − ", net.t]
+        return [net.y, " − ", net.pair.goal(net.t)]
     if net.pair.g is None:
         e = net.pair.by_y(net.y, net.t)
         return [net.y, " ⊙ (", e, " − ", torch.sum(e * net.y, dim=1, keepdim=True), ")"]

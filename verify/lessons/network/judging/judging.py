@@ -5,6 +5,7 @@ The verdict rests on the budgets alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -221,10 +222,14 @@ class _Column:
 
     def present(self, answers: Sequence[Answer]) -> bool:
         """Whether every case has the line in its right shape."""
-        return bool(self.cases) and all(
-            here in answers[i].lines and answers[i].lines[here].shape == case.truth[here].shape
-            for i, case, here in self.cases
+        held = [answers[i].arrays.get(here) for i, _, here in self.cases]
+        return bool(held) and all(
+            v is not None and v.shape == shape for v, shape in zip(held, self._shapes, strict=True)
         )
+
+    @cached_property
+    def _shapes(self) -> Sequence[tuple[int, ...]]:
+        return [tuple(case.truth[here].shape) for _, case, here in self.cases]
 
     def is_off(self, answers: Sequence[Answer]) -> bool:
         """Whether the line came on every problem that returned, and is beyond its budget on one of them."""
@@ -237,7 +242,7 @@ class _Column:
         """The entry closest to its budget, where all are within; None where they are not, or not all there."""
         if not self.present(answers):
             return None
-        yours = _end_to_end([answers[i].lines[here] for i, _, here in self.cases])
+        yours = np.concatenate([answers[i].arrays[here].ravel() for i, _, here in self.cases])
         with np.errstate(invalid="ignore"):
             error = np.abs(yours - self.truth)
         if not bool((error <= self.allowed).all()):
@@ -254,10 +259,9 @@ class _Column:
         )
 
     def _place(self, at: int) -> tuple[Case, list[int]]:
-        for _, case, here in self.cases:
-            size = case.truth[here].numel()
+        for (_, case, _), shape in zip(self.cases, self._shapes, strict=True):
+            size = math.prod(shape)
             if at < size:
-                shape = tuple(case.truth[here].shape)
                 return case, [int(k) for k in np.unravel_index(at, shape)] if shape else []
             at -= size
         raise AssertionError("the index lies within the cases")

@@ -208,15 +208,17 @@ class Scoring:
         """Whether the data's part of a gradient is 0 on every problem: nothing was computed there."""
         if name[:2] not in ("dW", "db"):
             return False
+        computed = False
         for i, case in self.fixture.of(*GRADED):
             here = local_name(name, self.L, case.problem.L)
             value = self.answers[i].lines.get(here) if here else None
             if value is None or here is None or value.shape != case.truth[here].shape:
                 continue
+            computed = True
             penalty = case.problem.rate * case.problem.W[int(here[2:]) - 1] if here.startswith("dW") else 0.0
             if bool((value - penalty).any()):
                 return False
-        return True
+        return computed
 
     def _open(self, judged: Sequence[Judged]) -> frozenset[str]:
         """Where nothing names the error: what follows the first wrong layer, without a δ to be judged on."""
