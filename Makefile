@@ -59,6 +59,6 @@ clean:
 
 # What some tests need beyond .[test]: without it they skip, and say so.
 .venv/full.stamp: .venv/stamp
-	@echo 'Installing the extras cluster and bench'
-	@$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e '.[cluster,bench]'
+	@echo 'Installing the extras cluster, bench and browser'
+	@$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e '.[cluster,bench,browser]'
 	@touch $@

@@ -20,13 +20,18 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Constants:
-    """The constants of the activations that have one: γ of leaky ReLU, PReLU and ELU, β of swish, α of CELU."""
+    """The constants of the activations that have one: γ of leaky ReLU, PReLU and ELU, β of swish, α of CELU.
+
+    And of losses: κ of Huber's, ε of the smoothing of labels.
+    """
 
     leaky_relu: float = 0.01
     elu: float = 1.0
     swish: float = 1.0
     celu: float = 1.0
     prelu: float = 0.25
+    huber: float = 1.0
+    smoothing: float = 0.1
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from manual.activations import Activation
 from manual.outputs import Pair
+from manual.penalties import PENALTIES, Penalty
 
 Equation = Callable[["Working", int], Tensor]
 
@@ -35,6 +36,7 @@ class Working:
     pair: Pair
     lam: float
     equations: Equations
+    penalty: Penalty = PENALTIES["lam/2"]
     a: dict[int, Tensor] = field(default_factory=dict)  # a(l) (N, out)
     z: dict[int, Tensor] = field(default_factory=dict)  # z(l) (N, out); z(0) = x
     y: Tensor = field(init=False)  # (N, K)
@@ -75,11 +77,12 @@ def output(net: Working, l: int) -> Tensor:
 def total_error(net: Working, l: int) -> Tensor:
     """E = (1/N) Σ_n E_n + (λ/2) Σ_l ǁW(l)ǁ², deck 000 "误差反向传播-整体代价函数", with the Frobenius norm.
 
+    The penalty may be another one (`manual.penalties`).
     ǁWǁ² column by column: a sum of 10⁵ squares in one go may round each of them 10⁵ times, and float32 has 10⁷ steps.
     """
     E_n = net.pair.error(net.a[l], net.y, net.t)  # (N,)
-    penalty = sum(torch.sum(torch.sum(W**2, dim=0)) for W in net.W.values())  # ()
-    return torch.sum(E_n) / net.N + net.lam / 2 * penalty  # ()
+    squares = sum(torch.sum(torch.sum(W**2, dim=0)) for W in net.W.values())  # ()
+    return torch.sum(E_n) / net.N + net.penalty.of(net.lam / 2 * squares, net.N)  # ()
 
 
 # Backward ------------------------------------------------------------------------------------------------------------
@@ -106,8 +109,8 @@ def mean(net: Working, total: Tensor) -> Tensor:
 
 
 def decay(net: Working, l: int) -> Tensor:
-    """λ W(l), deck 000 "难点在于偏导怎么计算?": the derivative of (λ/2) ǁW(l)ǁ²."""
-    return net.lam * net.W[l]  # (in, out)
+    """λ W(l), deck 000 "难点在于偏导怎么计算?": the derivative of (λ/2) ǁW(l)ǁ², or that of another penalty."""
+    return net.penalty.of(net.lam * net.W[l], net.N)  # (in, out)
 
 
 def weight_gradient(net: Working, l: int) -> Tensor:
@@ -196,6 +199,7 @@ def work(
     pair: Pair,
     lam: float,
     equations: Equations = SLIDES,
+    penalty: Penalty = PENALTIES["lam/2"],
 ) -> Working:
     """The whole working of a problem, forward then backward.
 
@@ -208,7 +212,7 @@ def work(
             raise ValueError(
                 f"{name} requires gradients, and the manual network works without autograd: pass {name}.detach()"
             )
-    net = Working(dict(enumerate(W, 1)), dict(enumerate(b, 1)), x, t, f, pair, lam, equations)
+    net = Working(dict(enumerate(W, 1)), dict(enumerate(b, 1)), x, t, f, pair, lam, equations, penalty)
     return backward(forward(net))
 
 

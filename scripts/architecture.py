@@ -18,7 +18,7 @@ PACKAGES = ("manual", "torch_ref", "verify")
 
 
 def room(module: str) -> str:
-    """The folder that a module belongs to: verify.grading.judging -> grading; of verify itself, its name."""
+    """The folder that a module belongs to: verify.grading.record -> grading; of verify itself, its name."""
     parts = module.split(".")
     if parts[0] != "verify":
         return parts[0]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from verify.benchmarks.against import against_table
+from verify.benchmarks.against import check as check_checkout
 from verify.benchmarks.tables import BACKWARD, EVERY, GRADING, LEARNING, Settings, Table, run
 from verify.commands.command_line import OneLineCommand, check_picture, check_writable, whole, write_text
 from verify.errors import BadInput
@@ -36,6 +38,9 @@ Quick = Annotated[bool, typer.Option("--quick", help="small networks, few repeti
 Share = Annotated[
     str, typer.Option("--share", metavar="K/N", help="of --verdicts and --budget the K-th of N shares, to run in parts")
 ]
+Against = Annotated[
+    Path | None, typer.Option("--against", metavar="PATH", help="run another checkout's commands in turn with these")
+]
 Seed = Annotated[int, typer.Option(parser=whole, metavar="N", help="of weights and batches")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="the record; - for standard output")]
 PictureFile = Annotated[
@@ -56,17 +61,22 @@ def benchmark(
     quick: Quick = False,
     seed: Seed = 0,
     share: Share = "1/1",
+    against: Against = None,
     json: JsonFile = None,
     picture: PictureFile = None,
 ) -> int:
     for option, path in (("--json", json), ("--picture", picture)):
         check_writable(option, path)
     check_picture(picture)
+    if against is not None:
+        check_checkout(against)
     asked = [*(table or []), *(["budget"] if budget else []), *(["diagnosis", "checkers"] if diagnosis else [])]
     asked += [*(GRADING if grading else ()), *(["verdicts"] if verdicts else []), *(["names"] if names else [])]
     asked += [*(BACKWARD if backward else ()), *(LEARNING if learning else ())]
     settings = Settings(quick=quick, seed=seed, share=_share(share), progress=_progress())
-    tables = run(asked, settings)
+    tables = run(asked, settings) if asked or against is None else []
+    if against is not None:
+        tables.append(against_table(settings, against))
     _write(tables, settings, json, picture)
     return 1 if any(goal.proof and not goal.reached for t in tables for goal in t.goals) else 0
 

@@ -29,10 +29,10 @@ from tests.hostile_kinds import HOSTILE, KINDS, LIMITS, Kind, Place, program
 from verify import isolation
 from verify.errors import BadInput
 from verify.grading.assignment import Assignment
-from verify.grading.grade import Examination, calls, examination, grade, grade_submission
 from verify.grading.record import encode
 from verify.isolation import Call, Calls, IsolationError, Run, Sandbox, choose, run, servers
 from verify.isolation.inside import syscalls
+from verify.lessons.network.grade import Examination, calls, examination, grade, grade_submission
 from verify.reports.graded_pages import as_markdown
 from verify.submissions.reading import read_submission
 from verify.submissions.submission import Submission

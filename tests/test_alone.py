@@ -68,7 +68,7 @@ def test_they_are_run_again_after_all_others(tmp_path: Path, monkeypatch: pytest
 
 def test_the_record_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a run that ends as it did the first time."""
-    from verify.grading import grade as grading
+    from verify.lessons.network import grade as grading
 
     ended = Run("timeout", (), message="did not finish within 10 s, on import", seconds=10.0, cpu=0.1)
     monkeypatch.setattr(grading, "run_isolated", lambda *_, **__: ended)

@@ -28,6 +28,7 @@ outputs     = [2, 6]
 batch       = [1, 8]
 biases      = true
 l2          = true
+penalty     = "lam/2"
 precision   = "float64"
 seed        = "secret"
 epsilon     = "allow"
@@ -49,6 +50,10 @@ elu        = 1.0
 swish      = 1.0
 celu       = 1.0
 prelu      = 0.25
+
+[losses]
+huber = 1.0
+smoothing = 0.1
 
 [points]
 gradients = 10
@@ -109,6 +114,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     batch = [4, 16]
     biases = false
     l2 = false
+    penalty = "lam"
     precision = "float32"
     seed = 7
     epsilon = "wrong"
@@ -124,6 +130,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     late = {per_day = 0.1, most = 0.5, grace = 15}
     show = {before = "states", after = "hints"}
     activation = {leaky_relu = 0.2, elu = 0.5, swish = 2, celu = 3, prelu = 0.5}
+    losses = {huber = 2, smoothing = 0.2}
     [points]
     gradients = 4
     forward = 1.5
@@ -151,6 +158,11 @@ def test_a_byte_order_mark_and_windows_lines_are_taken(tmp_path: Path) -> None:
         ("sigmoid", "squared-error"),
         ("identity", "squared-error"),
         ("gelu_tanh", "squared-error"),
+        ("softmax", "squared-error"),
+        ("softmax", "mean-squared-error"),
+        ("relu6", "mean-squared-error"),
+        ("identity", "l1"),
+        ("tanh", "huber"),
     ],
 )
 def test_pairs_that_go_together(output: str, loss: str) -> None:
@@ -160,7 +172,12 @@ def test_pairs_that_go_together(output: str, loss: str) -> None:
 @pytest.mark.parametrize(
     ("output", "loss", "fitting"),
     [
-        ("softmax", "squared-error", "softmax takes loss cross-entropy"),
+        (
+            "softmax",
+            "binary-cross-entropy",
+            "softmax takes loss cross-entropy or squared-error or mean-squared-error or smoothed-cross-entropy",
+        ),
+        ("softmax", "l1", "loss l1 takes output relu, leaky_relu"),
         ("sigmoid", "cross-entropy", "sigmoid takes loss binary-cross-entropy or squared-error"),
         ("tanh", "binary-cross-entropy", "tanh takes loss squared-error"),
     ],
@@ -198,7 +215,12 @@ BAD = [
     ("activations = ['rlu']", "rlu", "leaky_relu"),
     ("activations = [['relu']]", "activations", "list"),
     ("output = 'softmin'", '"softmin"', "softmax, relu"),
-    ("loss = 'l1'", '"l1"', "squared-error"),
+    ("loss = 'l3'", '"l3"', "squared-error"),
+    ("losses = {huber = 0}", "huber = 0", "greater than 0"),
+    ("losses = {hubert = 1}", "hubert", "huber"),
+    ("losses = {smoothing = 1}", "smoothing = 1", "at most 0.9"),
+    ("penalty = 'lam/N'", '"lam/N"', "lam/2, lam, lam/(2N)"),
+    ("penalty = 2", "penalty = 2", "lam/2, lam, lam/(2N)"),
     ("layers = [3, 1]", "layers = [3, 1]", "from <= to"),
     ("layers = [0, 1]", "layers = [0, 1]", "1 <= from"),
     ("layers = [1, 2, 3]", "layers = [1, 2, 3]", "[from, to]"),

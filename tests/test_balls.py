@@ -15,9 +15,10 @@ from manual import ACTIVATIONS, SLIDES, Constants, work
 from tests import exact
 from verify.benchmarks.orders import WAYS
 from verify.bounds.budget import budgets, lines_of
+from verify.problems.choices import LOSSES
 from verify.problems.lines import gradient_names, names
 from verify.problems.problem import Problem
-from verify.problems.samples import LOSSES, Shape, sample, seeded, sweep
+from verify.problems.samples import Shape, sample, seeded, sweep
 from verify.witnesses.against import Witness, autograd_witness, exact_witness, manual_witness, rounding
 from verify.witnesses.balls import Balls, Enclosure, balls
 from verify.witnesses.columns import base_of
@@ -39,7 +40,7 @@ def exactly(line: Enclosure) -> np.ndarray:
 
 
 def of(activation: str, loss: str = "cross-entropy", **changes: object) -> Problem:
-    given = {"output": OUTPUTS[loss], "loss": loss, "lam": 0.1, **changes}
+    given = {"output": OUTPUTS.get(loss, "tanh"), "loss": loss, "lam": 0.1, **changes}
     return sample(seeded(3), SMALL, activation=activation, **given)
 
 
@@ -201,6 +202,32 @@ def test_no_witness_is_further_off_than_it_says(problem: Problem) -> None:
     own = {name: v.numpy() for name, v in budgets(problem).items()}
     for witness in (manual_witness(problem), autograd_witness(problem)):
         assert beyond(found, dict(witness.lines), own) == []
+    there = balls(problem, at=base_of(problem))
+    assert beyond(there, *estimated(differences(problem))) == []
+    if unavailable(problem) is None:
+        assert beyond(there, *estimated(complex_step(problem))) == []
+
+
+@pytest.mark.parametrize(
+    ("output", "loss"),
+    [
+        ("softmax", "squared-error"),
+        ("softmax", "mean-squared-error"),
+        ("tanh", "mean-squared-error"),
+        ("gelu", "l1"),
+        ("sigmoid", "huber"),
+        ("identity", "huber"),
+        ("softmax", "smoothed-cross-entropy"),
+    ],
+)
+@pytest.mark.parametrize("penalty", ["lam", "lam/(2N)"])
+def test_losses_and_penalties_of_no_deck_are_enclosed(output: str, loss: str, penalty: str) -> None:
+    problem = of("swish", loss, output=output, penalty=penalty, gain=3.0)
+    enclosed, found = exact_witness(problem)
+    assert not any(line.open.any() or line.hull.any() for line in found.lines.values())
+    assert [
+        o for o in offsets(problem, [manual_witness(problem), autograd_witness(problem)], enclosed, found) if o.off
+    ] == []
     there = balls(problem, at=base_of(problem))
     assert beyond(there, *estimated(differences(problem))) == []
     if unavailable(problem) is None:

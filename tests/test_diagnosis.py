@@ -9,8 +9,8 @@ import pytest
 from tests import students
 from verify.benchmarks.trusted import run_trusted
 from verify.grading.assignment import Assignment, assignment_from
-from verify.grading.grade import Examination, examination, grade
 from verify.grading.record import GradeRecord
+from verify.lessons.network.grade import Examination, examination, grade
 
 RIGHT = """
 import numpy as np

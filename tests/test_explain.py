@@ -13,9 +13,9 @@ from rich.console import Console
 
 from verify.commands import compare
 from verify.errors import BadInput
-from verify.grading.explain import explain
 from verify.grading.explain_record import ExplainJob, ExplainRecord
 from verify.grading.record import WorkingLine
+from verify.lessons.network.cases.explain import explain
 from verify.problems.lines import names
 from verify.reports import explanation
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.classes import write_class
-from verify.commands.grade_job import assignment_beside
+from verify.classroom.grade_job import assignment_beside
 from verify.errors import BadInput
 from verify.submissions.finding import Handed, find
 from verify.submissions.people import Person, person

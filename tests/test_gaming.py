@@ -12,8 +12,8 @@ import pytest
 
 from verify.benchmarks.trusted import run_trusted
 from verify.grading.assignment import assignment_from
-from verify.grading.grade import Examination, examination, grade
 from verify.grading.record import GradeRecord
+from verify.lessons.network.grade import Examination, examination, grade
 
 PROGRAM = """
 import numpy as np

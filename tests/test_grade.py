@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import verify.classroom.sitting
-import verify.grading.grade
+import verify.lessons.network.grade
 from tests.classes import CLASS, HERE, RIGHT, grade_class, records, write_class
 from verify.classroom.gradebook import HISTORY, row_of
 from verify.commands import grade as grade_command
@@ -73,7 +73,7 @@ def test_the_summary_in_a_file_and_other_formats(tmp_path: Path, light: None) ->
 
 
 def test_a_grader_error_is_exit_3(tmp_path: Path, light: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify.grading.grade, "grade_submission", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(verify.lessons.network.grade, "grade_submission", lambda *_, **__: 1 / 0)
     result = grade(write_class(tmp_path / "class", {"alice.py": RIGHT}), "--out", tmp_path / "out")
     assert result.exit_code == 3
     assert "The grader failed at alice.py" in result.stdout
@@ -149,7 +149,7 @@ def test_a_folder_that_may_not_be_written_to(tmp_path: Path, monkeypatch: pytest
 
 @pytest.fixture(scope="module")
 def examination():
-    return verify.grading.grade.examination(Assignment())
+    return verify.lessons.network.grade.examination(Assignment())
 
 
 @pytest.fixture

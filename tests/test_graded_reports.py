@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.console import Console
 
+from verify import plain
 from verify.grading.record import (
     Counterexample,
     FindingRecord,
@@ -22,7 +23,7 @@ from verify.grading.record import (
     decode,
     encode,
 )
-from verify.reports import graded_pages, graded_terminal, numbers, plain
+from verify.reports import graded_pages, graded_terminal, numbers
 from verify.reports import graded_words as words
 
 PLACE = 'deck 000 "综上,误差反向传播求导及调整步骤"'

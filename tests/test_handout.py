@@ -18,7 +18,7 @@ from tests.classes import NO_MEAN, NO_SLOPE, RIGHT
 from verify.classroom.handout.making import make
 from verify.commands import handout
 from verify.errors import BadInput
-from verify.grading.assignment import Assignment, assignment_from
+from verify.grading.assignment import assignment_from
 from verify.problems.headings import headings
 
 LOSS = """
@@ -229,8 +229,3 @@ def test_files_are_listed_and_other_forms_have_no_handout(tmp_path: Path) -> Non
     assert "Beside your program lie, to be read: `data/a.csv`." in (tmp_path / "STUDENT.md").read_text(encoding="utf-8")
     with pytest.raises(BadInput, match="adapter = dict: has no hand-out"):
         make(tmp_path, assignment_from({"adapter": "dict"}, "t"))
-
-
-def test_a_lesson_without_a_handout_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="lesson = other: has no hand-out; allowed is network"):
-        make(tmp_path, Assignment(lesson="other"))

@@ -60,12 +60,12 @@ def test_every_key_is_there_with_its_default() -> None:
     a = Assignment()
     nested = {
         f"{table}.{key}"
-        for table in ("activation", "late", "show")
+        for table in ("activation", "losses", "late", "show")
         for key in type(getattr(a, table)).__struct_fields__
     }
     named = {"lines": "NAME", "mistakes": "ID"}
     nested |= {f"points.{key}" + (f".{named[key]}" if key in named else "") for key in type(a.points).__struct_fields__}
-    plain = set(type(a).__struct_fields__) - {"activation", "points", "late", "show"}
+    plain = set(type(a).__struct_fields__) - {"activation", "losses", "points", "late", "show"}
     assert said.keys() == plain | nested
     for key in plain:
         assert assignment_from({key: _toml(said[key])}, "page") == a, key

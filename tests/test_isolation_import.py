@@ -21,7 +21,7 @@ for name in ("pthread_sigmask", "SIGKILL", "SIGXCPU", "SIGALRM", "pidfd_send_sig
 """
 MODULES = [
     "verify.isolation",
-    "verify.grading.grade",
+    "verify.lessons.network.grade",
     "verify.classroom.classroom",
     "verify.classroom.gradebook",
     "verify.commands.one_submission",

@@ -84,6 +84,20 @@ def test_structures_come_back_as_they_are() -> None:
     ]
 
 
+def test_arrays_of_objects_are_the_lists_that_they_hold() -> None:
+    ragged = np.empty(2, dtype=object)
+    ragged[0], ragged[1] = np.eye(2), np.ones((1, 3))
+    back = round_trip(ragged)
+    assert type(back) is list
+    assert [v.tolist() for v in back] == [np.eye(2).tolist(), [[1.0, 1.0, 1.0]]]
+    numbers = round_trip(np.array([[1, 2.5], [np.float32(3), True]], dtype=object))
+    assert (numbers.dtype, numbers.tolist()) == (np.dtype(float), [[1.0, 2.5], [3.0, 1.0]])
+    assert round_trip(np.array([object(), 1.0], dtype=object)) == [Unusable("object"), 1.0]
+    within = np.empty(1, dtype=object)
+    within[0] = within
+    assert "too many parts" in str(round_trip(within))
+
+
 def test_an_answer_over_its_bound_is_not_encoded() -> None:
     structure, payload = encoded([np.zeros(10), np.zeros(100), np.zeros(1)], most=100)
     assert len(payload) == 88

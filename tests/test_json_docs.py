@@ -10,12 +10,12 @@ import msgspec
 import pytest
 
 from verify.classroom.class_record import ClassRecord
-from verify.grading.explain_record import ExplainRecord
-from verify.grading.record import GradeRecord, LessonRecord
+from verify.grading.explain_record import ExplainRecord, LessonExplainRecord
+from verify.grading.record import GradeRecord, LessonRecord, PartsRecord
 from verify.witnesses.record import CompareRecord
 
 PAGE = (Path(__file__).parent.parent / "docs" / "JSON.md").read_text(encoding="utf-8")
-RECORDS = (CompareRecord, GradeRecord, LessonRecord, ExplainRecord, ClassRecord)
+RECORDS = (CompareRecord, GradeRecord, LessonRecord, PartsRecord, ExplainRecord, LessonExplainRecord, ClassRecord)
 
 
 def inside(kind: Any) -> Iterator[tuple[type, str]]:

@@ -13,12 +13,13 @@ from manual import ACTIVATIONS, PAIRS, SLIDES, work
 from verify.commands import main_job
 from verify.commands.main_job import available_device, judge, main_problem, run
 from verify.errors import BadInput
-from verify.grading.assignment import ACTIVATIONS as ALLOWED_ACTIVATIONS
-from verify.grading.assignment import LOSSES, OUTPUTS
+from verify.problems.choices import ACTIVATIONS as ALLOWED_ACTIVATIONS
+from verify.problems.choices import LOSSES, OUTPUTS
 from verify.problems.job import Job, check_names, layers_of
 from verify.problems.lines import names
 from verify.problems.problem import Problem
 from verify.problems.samples import LAMBDAS, SHAPES, Shape, sample, seeded, sweep
+from verify.problems.written import PENALTIES
 from verify.reports import html, markdown, words
 from verify.witnesses.against import autograd_witness
 from verify.witnesses.record import CompareRecord, WitnessPart
@@ -77,7 +78,10 @@ def test_the_first_images_and_weights_do_not_depend_on_the_dtype() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize(("output", "loss"), [("sigmoid", "binary-cross-entropy"), ("tanh", "squared-error")])
+@pytest.mark.parametrize(
+    ("output", "loss"),
+    [("sigmoid", "binary-cross-entropy"), ("tanh", "squared-error"), ("softmax", "mean-squared-error")],
+)
 def test_other_losses_and_dtypes(output: str, loss: str, dtype: str) -> None:
     job = msgspec.structs.replace(SMALL, output=output, loss=loss, dtype=dtype, activation="gelu")
     record = run(job)
@@ -152,7 +156,8 @@ def test_the_sweep_covers_what_it_promises() -> None:
     assert {1} <= {p.L for p in problems}
     assert any(set(p.layers) == {1} for p in problems)
     assert any(p.loss == "squared-error" and p.layers[-1] > 1 for p in problems)
-    assert len({p.output for p in problems if p.loss == "squared-error"}) == len(ACTIVATIONS)
+    assert {p.output for p in problems if p.loss == "squared-error"} == set(OUTPUTS)
+    assert {p.penalty for p in problems if p.lam > 0} == set(PENALTIES)
 
 
 def test_the_sweep_is_the_seed_s() -> None:

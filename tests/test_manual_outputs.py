@@ -58,13 +58,28 @@ def test_one_output_under_softmax_is_certain() -> None:
     assert softmax(a).tolist() == [[1.0], [1.0]]
 
 
-def test_every_activation_may_stand_at_the_output_of_squared_error() -> None:
-    assert {output for output, loss in PAIRS if loss == "squared-error"} == set(ACTIVATIONS)
+@pytest.mark.parametrize("loss", ["squared-error", "mean-squared-error"])
+def test_every_activation_and_the_softmax_may_stand_at_the_output_of_squared_error(loss: str) -> None:
+    assert {output for output, other in PAIRS if other == loss} == {*ACTIVATIONS, "softmax"}
+
+
+def test_the_mean_squared_error_is_over_the_outputs() -> None:
+    y, t = torch.tensor([[3.0, 1.0, 0.0, 0.0]]), torch.tensor([[1.0, 1.0, 0.0, 2.0]])
+    p = pair("identity", "mean-squared-error")
+    assert p.error(y, y, t).tolist() == [2.0]
+    assert p.delta(y, y, t).tolist() == [[1.0, 0.0, 0.0, -1.0]]
+
+
+def test_the_squared_error_behind_a_softmax_goes_through_the_whole_jacobian() -> None:
+    """y = (¼, ¾), t = (0, 1): e = (¼, −¼), and y ⊙ (e − Σ e y) = ¼ (¼ + ⅛), −¾ (¼ − ⅛)."""
+    a, t = torch.log(torch.tensor([[1.0, 3.0]], dtype=torch.float64)), torch.tensor([[0.0, 1.0]], dtype=torch.float64)
+    p = pair("softmax", "squared-error")
+    assert p.delta(a, p.y(a), t).tolist() == [pytest.approx([0.09375, -0.09375])]
 
 
 @pytest.mark.parametrize(
     ("output", "loss"),
-    [("softmax", "squared-error"), ("sigmoid", "cross-entropy"), ("tanh", "binary-cross-entropy"), ("relu", "hinge")],
+    [("softmax", "hinges"), ("sigmoid", "cross-entropy"), ("tanh", "binary-cross-entropy"), ("relu", "squared")],
 )
 def test_what_is_no_pair_says_what_is(output: str, loss: str) -> None:
     with pytest.raises(ValueError, match=f"output '{output}' with loss '{loss}' is no pair; pairs are softmax with"):

@@ -8,7 +8,8 @@ import torch
 
 from manual import ACTIVATIONS
 from verify.grading.assignment import ActivationConstants, Assignment
-from verify.grading.fixtures import GRADED, Fixture, fixture, mistaken, shows
+from verify.grading.machinery.posing import GRADED
+from verify.lessons.network.cases.fixtures import Fixture, fixture, mistaken, shows
 from verify.lessons.network.mistakes import CATALOGUE, SLOTS, Variant, rank, variants
 from verify.problems.lines import gradient_names
 
@@ -25,7 +26,9 @@ OF_STATE = {
     "step-sign", "step-repeated", "step-without-weights", "step-gradients-exchanged", "inputs-mutated", "cache-stale",
     "gradients-accumulated", "precision-float32", "integer-arrays", "softmax-overflow", "activation-clipped",
     "activation-ignored", "constant-of-another-library", "probability-clipped", "epsilon-in-denominator",
-    "epsilon-in-log", "gradient-clipped", "reversed-lists", "arrays-the-other-way-round", "layers-hard-coded",
+    "epsilon-in-log", "gradient-clipped", "bias-axis-kept", "reversed-lists", "gradients-exchanged",
+    "weight-gradients-transposed", "forward-biases-missing", "arrays-the-other-way-round",
+    "layers-hard-coded",
 }  # fmt: skip
 
 

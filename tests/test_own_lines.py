@@ -16,11 +16,11 @@ from verify.bounds.budget import FLOAT32, FLOAT64
 from verify.bounds.forms import DECIDED
 from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
-from verify.grading.fixtures import Case, Fixture
-from verify.grading.grade import Examination, calls
-from verify.grading.own_lines import OwnLines
 from verify.grading.record import GradeRecord
 from verify.isolation import Calls
+from verify.lessons.network.cases.fixtures import Case, Fixture
+from verify.lessons.network.grade import Examination, calls
+from verify.lessons.network.judging.own_lines import OwnLines
 from verify.problems.problem import Problem
 
 LAYERS, UNITS, OUTPUTS = 20, 16, 4

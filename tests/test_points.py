@@ -15,10 +15,10 @@ from torch import Tensor
 from manual import work
 from verify.bounds.budget import lines_of
 from verify.grading.assignment import assignment_from
-from verify.grading.fixtures import Case
-from verify.grading.grade import Examination, examination, grade, plan
 from verify.grading.record import GradeRecord
 from verify.isolation import Outcome, Reply, Run
+from verify.lessons.network.cases.fixtures import Case
+from verify.lessons.network.grade import Examination, examination, grade, plan
 from verify.lessons.network.mistakes import CATALOGUE, Variant, equations_with
 
 TABLES: tuple[dict[str, Any], ...] = (

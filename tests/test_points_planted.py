@@ -18,11 +18,11 @@ from tests.test_points import (
     lines_with,
     score,
 )
-from verify.grading import grade as grading
-from verify.grading import scoring
-from verify.grading.fixtures import Case
 from verify.grading.record import GradeRecord
+from verify.lessons.network import grade as grading
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.diagnosis import Diagnosis, finding
+from verify.lessons.network.judging import scoring
 from verify.lessons.network.mistakes import CATALOGUE
 
 # Errors without a name, in one line of the output layer or of the layer below it.

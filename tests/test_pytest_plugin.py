@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 # Imported here, they stay: what an inner run imports first, pytester takes out again, and the next one loads it anew.
-import verify.grading.grade
+import verify.lessons.network.grade
 import verify.reports.graded_terminal  # noqa: F401
 from tests.test_compare_submission import RIGHT, SMALL, WRONG
 from verify.classroom.sitting import failed

@@ -12,9 +12,9 @@ from tests.classes import RIGHT
 from verify.benchmarks.trusted import run_trusted
 from verify.classroom.exports import gradescope
 from verify.grading.assignment import Assignment, assignment_from
-from verify.grading.fixtures import Case
-from verify.grading.grade import Examination, examination, grade
 from verify.grading.record import GradeRecord, LineRecord
+from verify.lessons.network.cases.fixtures import Case
+from verify.lessons.network.grade import Examination, examination, grade
 from verify.reports import graded_pages, graded_words
 
 RELU = '"relu": (a > 0) * 1.0'
@@ -75,6 +75,43 @@ def test_what_is_clipped_shows(exam: Examination, source: str) -> None:
     assert record.state == "wrong"
     found = {f.mistake for f in record.diagnosis}
     assert found <= {"activation-clipped", "gradient-clipped", "probability-clipped"}
+
+
+def test_a_usual_limit_is_tried_where_none_can_be_read_off(exam: Examination) -> None:
+    record = graded(changed("np.tanh(a)", "np.tanh(np.clip(a, -8, 8))"), exam)
+    assert [(f.mistake, f.number) for f in record.diagnosis] == [("activation-clipped", 8.0)]
+
+
+SOFTPLUS = changed(
+    '"tanh": np.tanh(a)', '"softplus": np.where(a > TURN, a, np.log1p(np.exp(np.minimum(a, TURN))))'
+).replace('"tanh": 1 - z**2', '"softplus": SLOPE')
+SLOPES = {"its own": "1 / (1 + np.exp(-a))", "1 there": "np.where(a > TURN, 1.0, 1 / (1 + np.exp(-a)))"}
+
+
+@pytest.mark.parametrize("slope", SLOPES.values(), ids=SLOPES)
+@pytest.mark.parametrize("turn", ["20", "14"])
+def test_softplus_that_goes_straight_is_wrong_and_named(turn: str, slope: str) -> None:
+    source = SOFTPLUS.replace("SLOPE", slope).replace("TURN", turn)
+    record = graded(source, _of_task('activations = ["softplus", "relu"]'))
+    assert record.state == "wrong"
+    assert [f.mistake for f in record.diagnosis] == ["activation-clipped"]
+    assert "between a = 12 and a = 22" in " ".join(record.diagnosis[0].says.split())
+
+
+@pytest.mark.parametrize("limit", ["6", "9"])
+def test_without_biases_a_clip_is_named_where_its_slope_is_not_clipped(limit: str) -> None:
+    source = changed('"relu": np.maximum(a, 0)', f'"relu": np.clip(a, 0, {limit})')
+    record = graded(source, _of_task('activations = ["relu"]\nbiases = false'))
+    assert [(f.mistake, f.number) for f in record.diagnosis] == [("activation-clipped", float(limit))]
+
+
+def test_the_smallest_case_of_a_clip_can_be_followed_by_hand(exam: Examination) -> None:
+    case = graded(CLIPPED["the logistic function's argument at 10"], exam).counterexample
+    assert case is not None
+    shown = next(c for c in exam.fixture.cases if c.problem.label == case.label)
+    assert shown.problem.layers == (1, 1, 2)
+    assert all(bool(((v == 0) | (v.abs() >= 1e-6)).all()) for v in shown.truth.values())
+    assert all(bool((w == w.round()).all()) for w in shown.problem.W)
 
 
 @cache

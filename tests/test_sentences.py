@@ -16,11 +16,11 @@ from verify.benchmarks.trusted import run_trusted
 from verify.bounds import forms
 from verify.grading import sentence
 from verify.grading.assignment import Assignment, assignment_from
-from verify.grading.grade import examination, grade
 from verify.grading.record import GradeRecord, SaidRecord, Task, decode, encode, said_record, task_of
 from verify.isolation import texts as isolation
 from verify.lessons.network import texts
 from verify.lessons.network.english import COMMON, LESSON, english
+from verify.lessons.network.grade import examination, grade
 from verify.lessons.network.words import Words
 from verify.said import Said, Value, filled
 

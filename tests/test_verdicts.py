@@ -17,8 +17,8 @@ from verify.benchmarks.programs.tasks import BY_NAME
 from verify.benchmarks.programs.wrong import mutants
 from verify.benchmarks.trusted import run_trusted
 from verify.benchmarks.verdicts import graded, judged_right, judged_wrong
-from verify.grading.grade import Examination, examination, grade
-from verify.grading.grade import _answers as gradient_answers
+from verify.lessons.network.grade import Examination, examination, grade
+from verify.lessons.network.grade import _answers as gradient_answers
 
 # How many programs, of assignments whose problems are drawn and judged in a second.
 TASKS = {

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from verify.grading import wide
 from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment, Points
-from verify.grading.grade import Examination, examination, grade_submission
 from verify.grading.record import GradeRecord
 from verify.isolation import choose
+from verify.lessons.network.grade import Examination, examination, grade_submission
+from verify.lessons.network.judging import wide
 from verify.problems.lines import gradient_names
 from verify.submissions.submission import Submission
 

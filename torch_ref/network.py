@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from torch_ref.activations import activation_module
 from torch_ref.outputs import loss_of, output_module
+from torch_ref.penalties import penalty
 
 
 def linear(W: Tensor, b: Tensor) -> nn.Linear:
@@ -61,10 +62,12 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.scores(x)[0][len(self.layers)]
 
-    def total_error(self, scores: Tensor, t: Tensor, lam: float) -> Tensor:
-        """E = (1/N) Σ E_n + (λ/2) Σ ǁW(l)ǁ², biases left out: deck 000 "误差反向传播-整体代价函数"."""
-        penalty = torch.stack([torch.sum(torch.sum(W**2, dim=0)) for W in self.weights]).sum()  # by columns, as by hand
-        return torch.mean(self.loss(scores, t)) + lam / 2 * penalty
+    def total_error(self, scores: Tensor, t: Tensor, lam: float, form: str = "lam/2") -> Tensor:
+        """E = (1/N) Σ E_n + (λ/2) Σ ǁW(l)ǁ², biases left out: deck 000 "误差反向传播-整体代价函数".
+
+        form: another penalty, by its name in `torch_ref.penalties`.
+        """
+        return torch.mean(self.loss(scores, t)) + penalty(form, self.weights, lam, len(t))
 
 
 def lines(
@@ -78,6 +81,7 @@ def lines(
     loss: str,
     lam: float,
     constants: dict[str, float],
+    penalty: str = "lam/2",
 ) -> dict[str, Tensor]:
     """Every line of the working by its slide name (a1, z1, …, y, E, delta1, dW1, db1, …), from modules and autograd.
 
@@ -85,7 +89,7 @@ def lines(
     """
     net = Network(W, b, activation, output, loss, constants)
     a, z = net.scores(x)
-    E = net.total_error(a[len(a)], t, lam)
+    E = net.total_error(a[len(a)], t, lam, penalty)
     gradients = torch.autograd.grad(E, [*a.values(), *net.weights, *net.biases])
     found = {f"a{l}": v.detach() for l, v in a.items()} | {f"z{l}": v.detach() for l, v in z.items()}
     found |= {"y": net.sigma(a[len(a)].detach()), "E": E.detach()}

@@ -17,14 +17,27 @@ def output_module(output: str, constants: dict[str, float]) -> nn.Module:
     return nn.Softmax(dim=1) if output == "softmax" else activation_module(output, constants)
 
 
+# The squared errors by what is made of the squares (N, K): half of their sum, or their mean.
+_SQUARES: dict[str, Callable[[Tensor], Tensor]] = {
+    "squared-error": lambda squares: torch.sum(squares, dim=1) / 2,
+    "mean-squared-error": lambda squares: torch.mean(squares, dim=1),
+}
+
+
 def loss_of(output: str, loss: str, constants: dict[str, float]) -> Loss:
     """(scores (N, K), t (N, K)) -> E_n (N,), of torch.nn's losses without their reduction. ValueError for no pair."""
     if (output, loss) == ("softmax", "cross-entropy"):
         return nn.CrossEntropyLoss(reduction="none")  # takes the probabilities of the classes: one-hot t
+    if (output, loss) == ("softmax", "smoothed-cross-entropy"):
+        return nn.CrossEntropyLoss(reduction="none", label_smoothing=constants["smoothing"])
     if (output, loss) == ("sigmoid", "binary-cross-entropy"):
         entropy = nn.BCEWithLogitsLoss(reduction="none")
         return lambda scores, t: torch.sum(entropy(scores, t), dim=1)
-    if loss == "squared-error":
-        y, square = activation_module(output, constants), nn.MSELoss(reduction="none")
-        return lambda scores, t: torch.sum(square(y(scores), t), dim=1) / 2
+    if loss in _SQUARES:
+        y, square, over = output_module(output, constants), nn.MSELoss(reduction="none"), _SQUARES[loss]
+        return lambda scores, t: over(square(y(scores), t))
+    if loss in ("l1", "huber"):
+        y = activation_module(output, constants)
+        size = nn.L1Loss(reduction="none") if loss == "l1" else nn.HuberLoss(reduction="none", delta=constants["huber"])
+        return lambda scores, t: torch.sum(size(y(scores), t), dim=1)
     raise ValueError(f"output {output!r} with loss {loss!r} is no pair")

@@ -37,22 +37,23 @@ class Said:
         return replace(self, template=turn(self.template), values=values)
 
 
-def filled(template: str, values: Mapping[str, Value]) -> str:
-    """A template with its values put in; a place without a value stays as it is."""
+def filled(template: str, values: Mapping[str, Value], listing: Callable[[Sequence[str]], str] | None = None) -> str:
+    """A template with its values put in; a place without a value stays as it is. listing: how names are listed."""
 
     def put(place: re.Match[str]) -> str:
-        return _written(values[place[1]], place[2] or "") if place[1] in values else place[0]
+        form = place[2] or ""
+        return _written(values[place[1]], form, listing or listed) if place[1] in values else place[0]
 
     return _PLACE.sub(put, template)
 
 
-def _written(value: Value, form: str) -> str:
+def _written(value: Value, form: str, listing: Callable[[Sequence[str]], str]) -> str:
     if isinstance(value, Said):
         return value.text
     if isinstance(value, str):
         return value
     if isinstance(value, Sequence):
-        return listed(value)
+        return listing(value)
     if form and form[0].isalpha() and isinstance(value, int):
         return count(value, form)
     return format(value, form or ("" if isinstance(value, int) else ".6g"))

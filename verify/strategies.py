@@ -15,10 +15,11 @@ from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
 from manual import ACTIVATIONS, Constants
+from verify.problems.choices import LOSSES, ONE_OF_MANY, PAIRS
 from verify.problems.problem import Problem
+from verify.problems.written import PENALTIES
 
 LAMBDAS = (0.0, 1.0, 0.5, 0.001, 1e-6)
-LOSSES = ("cross-entropy", "binary-cross-entropy", "squared-error")
 SCALES = (1.0, 0.1, 10.0, 1e-3)
 
 whole = st.integers(-3, 3).map(float)
@@ -52,8 +53,7 @@ def problems(
 ) -> Problem:
     """Any network of those activations and losses: its weights are multiplied by one of the scales."""
     loss = draw(st.sampled_from(losses))
-    fixed = {"cross-entropy": "softmax", "binary-cross-entropy": "sigmoid"}
-    output = fixed[loss] if loss in fixed else draw(st.sampled_from(ACTIVATIONS))
+    output = draw(st.sampled_from(PAIRS[loss]))
     layers = draw(st.lists(st.integers(1, widest), min_size=depth[0] + 1, max_size=depth[1] + 1))
     samples = draw(st.integers(1, most_samples))
     scale = draw(st.sampled_from(scales))
@@ -62,12 +62,15 @@ def problems(
     x = draw(tensors((samples, layers[0])))
     t = draw(targets(samples, layers[-1], loss))
     lam = draw(st.sampled_from(LAMBDAS))
-    return Problem(W, b, x, t, draw(st.sampled_from(activations)), output, loss, lam, draw(constants))
+    penalty = draw(st.sampled_from(tuple(PENALTIES)))
+    return Problem(
+        W, b, x, t, draw(st.sampled_from(activations)), output, loss, lam, draw(constants), penalty=penalty
+    )  # fmt: skip
 
 
 def targets(samples: int, units: int, loss: str) -> st.SearchStrategy[Tensor]:
     """t (N, K): one-hot, 0 or 1, or within every output's range."""
-    if loss == "cross-entropy":
+    if loss in ONE_OF_MANY:
         classes = st.lists(st.integers(0, units - 1), min_size=samples, max_size=samples)
         return classes.map(lambda found: torch.eye(units, dtype=torch.float64, device="cpu")[found])
     return tensors((samples, units), st.sampled_from((0.0, 1.0)) if loss == "binary-cross-entropy" else reachable)

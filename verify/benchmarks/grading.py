@@ -31,14 +31,20 @@ _KILLS = 20
 def _class(count: int, programs: dict[str, str] | None = None) -> Iterator[tuple[Path, Path]]:
     """A folder with that many right submissions, no two the same, and where to grade them into."""
     with TemporaryDirectory(prefix="benchmark-") as root:
-        folder = Path(root, "class")
-        folder.mkdir()
-        right = _RIGHT.read_text()
-        for at in range(count):
-            (folder / f"student{at:04d}.py").write_text(f"{right}\n# handed in by student {at}\n")
+        folder = right_ones(count, Path(root))
         for name, source in (programs or {}).items():
             (folder / name).write_text(source)
         yield folder, Path(root, "out")
+
+
+def right_ones(count: int, root: Path) -> Path:
+    """A folder in `root` with that many right submissions, no two the same."""
+    folder = root / "class"
+    folder.mkdir()
+    right = _RIGHT.read_text()
+    for at in range(count):
+        (folder / f"student{at:04d}.py").write_text(f"{right}\n# handed in by student {at}\n")
+    return folder
 
 
 @contextlib.contextmanager

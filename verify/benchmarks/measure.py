@@ -14,8 +14,10 @@ from torch import Generator
 
 from manual import ACTIVATIONS
 from verify.bounds.comparison import Comparison, Verdict
+from verify.problems.choices import LOSSES, PAIRS
 from verify.problems.problem import Problem
-from verify.problems.samples import CPU, LAMBDAS, LOSSES, Shape, sample, seeded
+from verify.problems.samples import CPU, LAMBDAS, Shape, sample, seeded
+from verify.problems.written import PENALTIES
 from verify.witnesses.against import autograd_witness, detection_limit, manual_witness, set_against, shared_rounding
 
 WIDE = (1e-6, 1e6)
@@ -67,14 +69,27 @@ def measure_budget(
 def random_problem(generator: Generator, scales: tuple[float, float]) -> Problem:
     """One to four layers of 1 to 12 units, 1 to 8 samples, any activation, loss and λ, weights of a random scale."""
     pick = lambda low, high: int(torch.randint(low, high + 1, (), generator=generator, device=CPU))
-    loss = LOSSES[pick(0, 2)]
-    output = {"cross-entropy": "softmax", "binary-cross-entropy": "sigmoid"}.get(loss) or ACTIVATIONS[pick(0, 10)]
+    loss = LOSSES[pick(0, len(LOSSES) - 1)]
+    outputs = PAIRS[loss]
+    output = outputs[pick(0, len(outputs) - 1)]
     shape = Shape("random", tuple(pick(1, 12) for _ in range(pick(2, 5))), pick(1, 8))
     low, high = (torch.log10(torch.tensor(v, dtype=torch.float64, device=CPU)) for v in scales)
     gain = float(10 ** (low + (high - low) * torch.rand((), generator=generator, dtype=torch.float64, device=CPU)))
-    activation, lam = ACTIVATIONS[pick(0, 10)], LAMBDAS[pick(0, 4)]
-    label = f"{activation}, {output} with {loss}, λ = {lam:g}, {shape.layers}, N = {shape.batch}, weights × {gain:.1e}"
-    return sample(generator, shape, activation=activation, output=output, loss=loss, lam=lam, gain=gain, label=label)
+    activation, lam = ACTIVATIONS[pick(0, len(ACTIVATIONS) - 1)], LAMBDAS[pick(0, 4)]
+    penalty = tuple(PENALTIES)[pick(0, 2)]
+    asked = f"{activation}, {output} with {loss}, λ = {lam:g} ({penalty})"
+    label = f"{asked}, {shape.layers}, N = {shape.batch}, weights × {gain:.1e}"
+    return sample(
+        generator,
+        shape,
+        activation=activation,
+        output=output,
+        loss=loss,
+        lam=lam,
+        gain=gain,
+        label=label,
+        penalty=penalty,
+    )
 
 
 def _add(found: Measurement, problem: Problem) -> None:

@@ -23,9 +23,9 @@ from verify.benchmarks.tables import Goal, Settings, Table, at_least, at_most, n
 from verify.benchmarks.trusted import run_trusted
 from verify.errors import BadInput
 from verify.grading.assignment import Assignment
-from verify.grading.fixtures import GRADED
-from verify.grading.grade import Examination, examination, grade
+from verify.grading.machinery.posing import GRADED
 from verify.grading.record import GradeRecord
+from verify.lessons.network.grade import Examination, examination, grade
 
 # Programs of each kind: all of them, and where that takes long, as many; quick is a glance.
 _COUNTS = {"correct": 1000, "single": 400, "pair": 100, "triple": 80, "near-miss": 110, "outside": 70}

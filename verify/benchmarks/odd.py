@@ -21,10 +21,10 @@ from verify.benchmarks.tables import Settings, Table, none_of
 from verify.errors import BadInput
 from verify.grading.answers import gradients_answer
 from verify.grading.assignment import Assignment
-from verify.grading.fixtures import Case
-from verify.grading.grade import Examination, calls, examination, grade
 from verify.isolation import Calls, Outcome, Reply, Run
 from verify.isolation.inside.codec import Decoder, Encoder
+from verify.lessons.network.cases.fixtures import Case
+from verify.lessons.network.grade import Examination, calls, examination, grade
 from verify.reports import graded_pages
 from verify.submissions.finding import find
 from verify.submissions.reading import Entry, read_entry

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from manual import step, work
+from manual import step
 from verify.benchmarks.networks import LARGE, SMALL, name_of, network, parameters_of
 from verify.benchmarks.tables import Settings, Table, at_most, number
 from verify.benchmarks.timing import interleaved, median_ratio
@@ -41,7 +41,7 @@ def manual_step(problem: Problem) -> Callable[[], object]:
     p = problem
 
     def one() -> object:
-        net = work(p.W, p.b, p.x, p.t, p.f, p.pair, p.lam)
+        net = p.work()
         layers = range(1, p.L + 1)
         return net.E, step(p.W, p.b, [net.dW[l] for l in layers], [net.db[l] for l in layers], _ETA)
 

@@ -18,8 +18,8 @@ from verify.benchmarks.programs.tasks import TASKS, Task
 from verify.benchmarks.programs.wrong import Mutant, mutants
 from verify.benchmarks.tables import Goal, Settings, Table, at_least, none_of
 from verify.benchmarks.trusted import run_trusted
-from verify.grading.grade import Examination, examination, grade
 from verify.grading.record import GradeRecord
+from verify.lessons.network.grade import Examination, examination, grade
 
 LIGHT = tuple(task for task in TASKS if not task.heavy)
 HEAVY = tuple(task for task in TASKS if task.heavy)

@@ -13,8 +13,8 @@ from typing import Any
 
 from verify.benchmarks.tables import Settings, Table, at_most, number
 from verify.grading.assignment import Assignment
-from verify.grading.grade import examination, grade_submission
 from verify.isolation import choose, servers, start
+from verify.lessons.network.grade import examination, grade_submission
 from verify.submissions import confined
 from verify.submissions.reading import Entry, read_entry
 

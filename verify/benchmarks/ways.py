@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor
 
 from manual import Activation, Pair, Working, work
-from manual.outputs import squared_error_delta
+from manual.outputs import through_activation
 from verify.benchmarks.measure import random_problem
 from verify.benchmarks.orders import WAYS
 from verify.benchmarks.textbook import ACTIVATION_FORMS, LOSSES, SOFTMAXES, forms_of
@@ -57,7 +57,7 @@ def programs() -> tuple[Written, ...]:
 
 def _ordered() -> Iterator[Written]:
     for way in WAYS:
-        run = lambda p, way=way: work(p.W, p.b, p.x, p.t, p.f, p.pair, p.lam, way.into())
+        run = lambda p, way=way: p.work(way.into())
         yield Written(way.line, way.name, lambda p: True, run)
 
 
@@ -94,7 +94,7 @@ def _exponent(softmax: str) -> Callable[[Problem, Mapping[str, Tensor]], float]:
 
 
 def _with_pair(p: Problem, pair: Pair) -> Working:
-    return work(p.W, p.b, p.x, p.t, p.f, pair, p.lam)
+    return work(p.W, p.b, p.x, p.t, p.f, pair, p.lam, penalty=p.form)
 
 
 def _with_activation(p: Problem, name: str, which: str, form: Callable[..., Tensor]) -> Working:
@@ -107,12 +107,12 @@ def _with_activation(p: Problem, name: str, which: str, form: Callable[..., Tens
         return replace(f, f=held) if which == "f" else replace(f, derivative=held)
 
     pair = p.pair
-    if pair.g is not None:
+    if pair.g is not None and pair.by_y is not None:
         g = changed(pair.g)
-        pair = replace(pair, y=g.f, delta=squared_error_delta(g), g=g)
+        pair = replace(pair, y=g.f, delta=through_activation(g, pair.by_y), g=g)
     elif pair.output == name and which == "f":
         pair = replace(pair, y=lambda a: form(a, p.constants))
-    return work(p.W, p.b, p.x, p.t, changed(p.f), pair, p.lam)
+    return work(p.W, p.b, p.x, p.t, changed(p.f), pair, p.lam, penalty=p.form)
 
 
 def measure_ways(
@@ -190,7 +190,7 @@ def judge(found: Tally, problem: Problem, written: list[Written], *, exact: bool
 
 def _exact(p: Problem) -> Working:
     q = p.to(dtype=torch.float64)
-    return work(q.W, q.b, q.x, q.t, q.f, q.pair, q.lam)
+    return q.work()
 
 
 def _allowed(p: Problem) -> Mapping[str, Tensor]:

@@ -7,6 +7,7 @@ little, and not from what they might: `shared_budgets`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
@@ -18,8 +19,8 @@ from torch import Tensor
 from manual import SLIDES, Equations, Pair, Working, activation, pair, work
 from manual.activations import softplus
 from manual.network import Equation
-from manual.outputs import squared_error_delta
-from verify.bounds.bounded import Bounded, Terms, unit_roundoff
+from manual.outputs import GOALS, Loss, of_residuals, output_error, through_activation, through_softmax, to_goal
+from verify.bounds.bounded import Bounded, Terms, gamma_n, unit_roundoff
 from verify.bounds.curves import bounded
 from verify.problems.lines import kind_and_layer
 from verify.problems.problem import Problem
@@ -43,6 +44,7 @@ def bounded_working(problem: Problem, u: float = FLOAT64, equations: Equations =
         bounded_pair(problem),
         problem.lam,
         equations,
+        problem.form,
     )
 
 
@@ -68,7 +70,7 @@ def _total_error_in_parts(net: Working, l: int) -> Any:
     add: Stand = torch.sum
     mean = (add(net.pair.error(net.a[l], net.y, net.t)) / net.N).alone()
     first, *others = (add(add(W**2, dim=0).alone()).alone() for W in net.W.values())
-    return mean + net.lam / 2 * sum(others, first)
+    return mean + net.penalty.of(net.lam / 2 * sum(others, first), net.N)
 
 
 # What `manual` and `torch_ref` compute, the order of E's parts included: within one part there is any order.
@@ -156,16 +158,53 @@ def _placed(net: Working, lines: Mapping[str, Any]) -> Working:
 def bounded_pair(problem: Problem) -> Pair:
     """The problem's output and loss on Bounded scores."""
     p = pair(problem.output, problem.loss, problem.constants)
-    if p.g is not None:
+    if p.g is not None and p.by_y is not None:
         g = bounded(p.g)
-        return Pair(p.output, p.loss, g.f, p.error, _with_mean_inside(squared_error_delta(g)), g)
+        loss = Loss(p.error, p.by_y) if p.rho is None else of_residuals(bounded(p.rho))
+        by_y = loss.by_y
+        assert by_y is not None
+        delta = _with_mean_inside(through_activation(g, by_y))
+        return Pair(p.output, p.loss, g.f, loss.error, delta, g, by_y, p.rho)
     y: Stand = _softmax if p.output == "softmax" else bounded(activation("sigmoid", problem.constants)).f
-    return Pair(p.output, p.loss, y, _entropy(p), _with_mean_inside(p.delta))
+    if p.by_y is not None:
+        return Pair(p.output, p.loss, y, p.error, _with_mean_inside(_through_softmax(p.by_y)), None, p.by_y)
+    made = Pair(p.output, p.loss, y, _entropy(p), _with_mean_inside(output_error))
+    return made if p.loss not in GOALS else to_goal(made, _goal(p))
+
+
+def _goal(p: Pair) -> Stand:
+    """t′ = (1 − ε) t + ε/K, also as t − ε (t − 1/K) and the like."""
+
+    def goal(t: Bounded) -> Bounded:
+        found: Any = p.goal(t)  # type: ignore[arg-type]
+        return Bounded(found.value, found.error + _FORM * t.u * (t.value.abs() + found.value.abs()), t.u)
+
+    return goal
 
 
 def _with_mean_inside(delta: Stand) -> Stand:
     """Many programs, autograd among them, let δ(L) hold the 1/N: two roundings more than y − t has, one to spare."""
     return lambda a, y, t: delta(a, y, t).rounded(3)
+
+
+def _through_softmax(by_y: Stand) -> Stand:
+    """δ(L) = y ⊙ (e − Σ e y) in any textbook form: also as the Jacobian diag(y) − yyᵀ, or y_k(1 − y_k), times e.
+
+    In all of them each term, y_k e_k and y_k y_j e_j, is rounded by itself, then added up with the K others.
+    """
+    documented: Stand = through_softmax(by_y)
+
+    def delta(a: Bounded, y: Bounded, t: Bounded) -> Bounded:
+        e, found = by_y(y, t), documented(a, y, t)
+        size = (y.value.abs() + 2 * y.error) * (e.value.abs() + 2 * e.error)
+        terms = size + (y.value.abs() + 2 * y.error) * torch.sum(size, dim=1, keepdim=True)
+        lost = gamma_n(y.shape[1] + _FORM, y.u) * terms + y.shape[1] * y._tiny()
+        return Bounded(found.value, found.error + lost, y.u)
+
+    return delta
+
+
+_FORM = 4  # roundings of a term of the softmax's Jacobian times e before it is added up: y_k y_j, the difference, e, ·
 
 
 def _softmax(a: Bounded) -> Bounded:
@@ -208,6 +247,7 @@ def _cross_entropy(a: Bounded, t: Bounded) -> Bounded:
     weight, largest = t.value.abs(), torch.amax(a.value.abs(), dim=1, keepdim=True)
     value = t.value * (torch.logsumexp(a.value, dim=1, keepdim=True) - a.value)
     moved = 2 * weight * torch.amax(a.error, dim=1, keepdim=True)
+    moved = moved + t.error * (2 * largest + math.log(a.shape[1]) + 2 * torch.amax(a.error, dim=1, keepdim=True))
     terms = weight * (2 * largest + 2 + a.shape[1] / 8) + value.abs()
     return _term(a.through(value, moved, terms), 2 * weight * largest)
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+DECADES = tuple(10.0**k for k in range(-6, 1))  # of error / budget, that a histogram counts by
 UNDECIDED = 1e-3  # of the line's largest entry: what is less sure than that has no say
 
 
@@ -45,6 +46,7 @@ class Comparison:
     limit: float = float("inf")  # median over the entries of the smallest relative error that would have been flagged
     largest_limit: float = float("inf")  # the largest of these, infinite where an entry is undecided
     detail: str = ""
+    histogram: tuple[int, ...] = ()  # decided entries by error / budget: 0, below the first of DECADES, …, beyond 1
 
     @property
     def agrees(self) -> bool:
@@ -138,8 +140,15 @@ def _by_value(
     return Comparison(
         line, pair, verdict, index, (float(first[index]), float(second[index])), float(error[index]),
         float(budget[index]), float("nan" if open_.all() else ratio.flat[at]), wrong, int(open_.sum()), second.size,
-        median_limit(limits), largest_of(limits),
+        median_limit(limits), largest_of(limits), histogram=_histogram(ratio),
     )  # fmt: skip
+
+
+def _histogram(ratio: NDArray) -> tuple[int, ...]:
+    """How many entries are not off at all, then how many lie in each decade of their budget, then beyond it."""
+    off = ratio[ratio > 0]
+    counts = np.bincount(np.searchsorted(DECADES, off, side="left"), minlength=len(DECADES) + 1)
+    return int((ratio == 0).sum()), *map(int, counts)
 
 
 def _ratio(error: NDArray, budget: NDArray, open_: NDArray) -> NDArray:

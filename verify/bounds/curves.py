@@ -162,6 +162,13 @@ def _curves(c: Constants) -> dict[str, Callable[[], Curve]]:
         "softsign": lambda: Curve(
             1, 2, lambda a: a.abs() / (1 + a.abs()), lambda a: 1 / (1 + a.abs()), strip=Strip(0.5, 4)
         ),
+        # ρ of losses, in r = y − t; of Huber's parabola |r| ≤ κ + w within w ≤ κ of it, which is below κ e^(w/κ).
+        "absolute": lambda: Curve(1, 0, _size, _one),
+        "huber": lambda: Curve(
+            c.huber, 1, lambda r: r.abs() * torch.clamp(r.abs(), max=c.huber),
+            lambda r: torch.clamp(r.abs(), max=c.huber),
+            strip=Strip(c.huber, math.e * c.huber),
+        ),
         "log_sigmoid": lambda: Curve(1, 0.25, _one_and_size, _one, tail=(1, 1), strip=Strip(math.pi / 2, 1)),
     }  # fmt: skip
 

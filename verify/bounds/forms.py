@@ -60,12 +60,14 @@ class Textbook:
     """One problem with its right lines and their budgets; how far each form may be off is worked out once.
 
     truth, own: line -> value, and how far a program of roundoff u may be from it by the documented equations.
+    deepest: layers of the network in whose names its lines are told, counted from the output; without it, its own.
     """
 
     problem: Problem
     truth: Mapping[str, Tensor]
     own: Mapping[str, Tensor]
     u: float = FLOAT64
+    deepest: int | None = None
     _found: dict[tuple[str, ...], dict[str, Tensor]] = field(default_factory=dict, repr=False)
 
     def allowed(self, forms: tuple[Form, ...]) -> dict[str, Tensor]:
@@ -76,6 +78,11 @@ class Textbook:
                 self._found.clear()
             self._found[key] = self._worked(forms) if forms else dict(self.own)
         return self._found[key]
+
+    def told(self, name: str) -> str:
+        """The name under which a report has that line."""
+        kind, l = kind_and_layer(name)
+        return name if l is None or self.deepest is None else f"{kind}{l + self.deepest - self.problem.L}"
 
     def _worked(self, forms: tuple[Form, ...]) -> dict[str, Tensor]:
         equations = SLIDES
@@ -97,9 +104,8 @@ def explained(asked: Asked) -> Explanation | None:
     """
     if any(value.shape != book.truth[name].shape for book, lines in asked for name, value in lines.items()):
         return None
-    fitting = _fitting(asked)
     for forms in _choices(asked):
-        for eta in (None, *_steps(asked, forms, fitting)):
+        for eta in (None, *_steps(asked, forms)):
             bounds = (_bounds(book, lines, forms, eta) for book, lines in asked)
             if all(_within(book, lines, bound) for (book, lines), bound in zip(asked, bounds, strict=True)):
                 return _explanation(asked, forms, eta)
@@ -146,15 +152,16 @@ def _explanation(asked: Asked, forms: tuple[Form, ...], eta: float | None) -> Ex
             beyond = ~(error <= book.own[name])
             if bool(beyond.any()):
                 share = float(torch.nan_to_num(error[beyond], nan=math.inf).max()) / largest if largest else math.inf
-                lost[name] = max(lost.get(name, 0.0), share)
+                lost[book.told(name)] = max(lost.get(book.told(name), 0.0), share)
     if any(documented and not here for documented, here in closed.values()):
         return None
-    return Explanation(forms, eta, lost, undecided, tuple(_advice(forms, eta, lost)))
+    return Explanation(forms, eta, lost, undecided, tuple(_advice(forms, eta, lost, asked[0][0].u)))
 
 
-def _advice(forms: Iterable[Form], eta: float | None, lost: Mapping[str, float]) -> Iterator[Said]:
+def _advice(forms: Iterable[Form], eta: float | None, lost: Mapping[str, float], u: float) -> Iterator[Said]:
     worst = max(lost, key=lambda name: lost[name], default="")
-    values: dict[str, Value] = {"line": symbol(worst), "digits": _digits(lost[worst])} if worst else {}
+    kept = {"digits": _digits(lost[worst]), "of": round(-math.log10(u))} if worst else {}
+    values: dict[str, Value] = {"line": symbol(worst), **kept} if worst else {}
     alone = "" if worst else "-alone"
     for form in forms:
         yield said(f"form-{form.key}{alone}", **values)
@@ -169,37 +176,53 @@ def _digits(share: float) -> int:
 # (W − W after a step) / η --------------------------------------------------------------------------------------------
 
 # η as people write it, the largest first: the larger it is, the less it explains.
-_ETAS = tuple(digit * 10.0**-k for k in range(7) for digit in (1, 7.5, 5, 4, 3, 2.5, 2, 1.5, 1.25))
+_ETAS = sorted((digit * 10.0**-k for k in range(7) for digit in (1, 7.5, 5, 4, 3, 2.5, 2, 1.5, 1.25)), reverse=True)
 
 
-def _fitting(asked: Asked) -> dict[str, frozenset[float]]:
-    """Of each line of dW and db that is beyond its budget: the η for which it stands on the grid of W's own numbers."""
-    found: dict[str, frozenset[float]] = {}
-    for name in {n for n in _beyond(asked, ()) if n[:2] in ("dW", "db")}:
-        held = [(_parameter(book.problem, name), lines[name]) for book, lines in asked if name in lines]
-        w, g = (torch.cat([v.flatten() for v in side]) for side in zip(*held, strict=True))
-        w, g = w[g != 0], g[g != 0]  # where there is no step, every η fits
-        found[name] = frozenset(eta for eta in _ETAS if _on_grid(w, g, eta, asked[0][0].u))
-    return found
+def _steps(asked: Asked, forms: tuple[Form, ...]) -> Iterator[float]:
+    """The η that fit every line of dW and db where it is beyond its budget by these forms, the largest first.
+
+    Each problem is asked by itself: a program that steps in float32 here may step in float64 there, by the type that
+    its f′ returns.
+    """
+    beyond = [(book, n, v) for book, n, v in _beyond(asked, forms) if kind_and_layer(n)[0] in ("dW", "db")]
+    for eta in _ETAS if beyond else ():
+        if all(_steps_by(eta, book, name, value) for book, name, value in beyond):
+            yield eta
 
 
-def _steps(asked: Asked, forms: tuple[Form, ...], fitting: Mapping[str, frozenset[float]]) -> Iterator[float]:
-    """The η that fit every line of dW and db which is beyond its budget by these forms, the largest first."""
-    if any(fitting.values()):
-        etas = [fitting[name] for name in _beyond(asked, forms) if name in fitting]
-        yield from sorted(frozenset.intersection(*etas) if etas else (), reverse=True)
+def step_of(lines: Sequence[tuple[Tensor, Tensor]], u: float = FLOAT64) -> float | None:
+    """The η of a program that hands over (W − W after a step) / η, the smallest that fits; None where none does.
+
+    lines: each parameter with its gradient. A step that is small beside W stands on W's grid by no accident.
+    """
+    stepped = [(w[g != 0], g[g != 0]) for w, g in lines]  # where there is no step, every η fits
+    if not any(len(w) for w, _ in stepped):
+        return None
+    return next((eta for eta in reversed(_ETAS) if all(_on_grid(w, g, eta, u) for w, g in stepped)), None)
 
 
-def _beyond(asked: Asked, forms: tuple[Form, ...]) -> set[str]:
-    return {
-        name
-        for book, lines in asked
-        for name, value in lines.items()
-        if not bool(((value - book.truth[name]).abs() <= book.allowed(forms)[name]).all())
-    }
+def step_rounding(w: Tensor, g: Tensor, eta: float, u: float = FLOAT64) -> Tensor:
+    """What (w − (w − ηg)) / η rounds off: the half-units of w − ηg, and three roundings of g."""
+    return u * ((w.abs() + eta * g.abs()) / eta + 4 * g.abs()) * (1 + 8 * u)
 
 
-def _parameter(problem: Problem, name: str) -> Tensor:
+def _steps_by(eta: float, book: Textbook, name: str, value: Tensor) -> bool:
+    """Whether a line stands on the grid of its parameter's own numbers, as one after a step of η does."""
+    w, g = parameter_of(book.problem, name).flatten(), value.flatten()
+    return _on_grid(w[g != 0], g[g != 0], eta, book.u)  # where there is no step, every η fits
+
+
+def _beyond(asked: Asked, forms: tuple[Form, ...]) -> Iterator[tuple[Textbook, str, Tensor]]:
+    for book, lines in asked:
+        allowed = book.allowed(forms)
+        for name, value in lines.items():
+            if not bool(((value - book.truth[name]).abs() <= allowed[name]).all()):
+                yield book, name, value
+
+
+def parameter_of(problem: Problem, name: str) -> Tensor:
+    """W(l) for dW(l), b(l) for db(l)."""
     kind, l = kind_and_layer(name)
     assert l is not None
     return problem.W[l - 1] if kind == "dW" else problem.b[l - 1]
@@ -228,11 +251,8 @@ def _on_grid_here(w: Tensor, g: Tensor, eta: float, u: float) -> bool:
 
 
 def _of_step(book: Textbook, name: str, value: Tensor, eta: float) -> Tensor | float:
-    """What (W − (W − ηg)) / η rounds off: the half-units of W − ηg, and three roundings of g."""
-    if kind_and_layer(name)[0] not in ("dW", "db"):
-        return 0.0
-    size = _parameter(book.problem, name).abs()
-    return book.u * ((size + eta * value.abs()) / eta + 4 * value.abs()) * (1 + 8 * book.u)
+    gradient = kind_and_layer(name)[0] in ("dW", "db")
+    return step_rounding(parameter_of(book.problem, name), value, eta, book.u) if gradient else 0.0
 
 
 # The forms -----------------------------------------------------------------------------------------------------------
@@ -256,11 +276,11 @@ def _chain(y: Any, t: Any) -> Any:
 
 
 def _through_one_minus_output(net: Working, l: int) -> Any:
-    return _chain(_accurate(net, l), net.t)
+    return _chain(_accurate(net, l), net.pair.goal(net.t))
 
 
 def _through_difference(net: Working, l: int) -> Any:
-    return _chain(net.y, net.t)
+    return _chain(net.y, net.pair.goal(net.t))
 
 
 def _accurate(net: Working, l: int) -> Any:
@@ -276,7 +296,7 @@ def _accurate(net: Working, l: int) -> Any:
 def _through_jacobian(net: Working, l: int) -> Any:
     """δ = (diag(y) − yyᵀ) c with c = −t/y, every term rounded by itself; products of small y underflow in float32."""
     y: Any = net.y
-    c: Any = -(net.t / y)
+    c: Any = -(net.pair.goal(net.t) / y)
     delta = (y * c - y * torch.sum(y * c, dim=1, keepdim=True)).rounded(3)
     lost = torch.sum(c.value.abs() + 2 * c.error, dim=1, keepdim=True) * delta._tiny()
     return Bounded(delta.value, delta.error + lost, delta.u)
@@ -286,7 +306,7 @@ def _logarithm_of_difference(net: Working, l: int) -> Any:
     """E from ln y of a y that is 1 − 1/(1 + eᵃ) or ½(1 + tanh(a/2)), for which a small y is off by u/y."""
     y: Any = net.y
     E: Any = SLIDES.total_error(net, l)
-    t: Any = net.t
+    t: Any = net.pair.goal(net.t)
     logarithm: Any = torch.log(y)
     lost = torch.sum(logarithm.error * t.value.abs()) / net.N
     return Bounded(E.value, E.error + lost, E.u)
@@ -295,7 +315,7 @@ def _logarithm_of_difference(net: Working, l: int) -> Any:
 FORMS: tuple[Form, ...] = (
     Form(
         "jacobian",
-        ("cross-entropy",),
+        ("cross-entropy", "smoothed-cross-entropy"),
         "δ(L) is taken through the whole Jacobian of the softmax, from −t/y.",
         "y − t is the same number in fewer roundings.",
         {"delta_output": _through_jacobian},
@@ -318,7 +338,7 @@ FORMS: tuple[Form, ...] = (
     ),
 )
 
-_SEEN = " The worst entry of {line} keeps about {digits} of 16 digits."
+_SEEN = " The worst entry of {line} keeps about {digits} of {of} digits."
 _STEP = "The gradient is handed over as (W − W after a step of η = {eta:g}) / η, which loses digits to W itself."
 
 
@@ -332,3 +352,8 @@ def _texts() -> Iterator[tuple[str, str]]:
 TEXTS = dict(_texts())
 
 said = saying(TEXTS)
+
+
+def step_difference(eta: float) -> Said:
+    """What is said of a program that hands over (W − W after a step of η) / η."""
+    return said("form-step-difference-alone", eta=eta)

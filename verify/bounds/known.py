@@ -81,7 +81,7 @@ def _off_knots(a: Bounded, problem: Problem, l: int) -> Bounded:
     The kink is no rounding, then: a is put beside it, on the steeper side, for the size of the terms alone.
     """
     name = problem.activation if l < problem.L else problem.output
-    if name == "softmax":
+    if name == "softmax" or (l == problem.L and problem.pair.g is None):
         return a
     value = a.value
     for knot in curve(name, problem.constants).knots:

@@ -1,4 +1,4 @@
-"""The activations that are put together from pieces: where these meet, and each piece as a function of the whole line.
+"""Activations and losses that are put together from pieces: where these meet, each piece a function of the whole line.
 
 A piece is written once, for whatever knows +, −, ·, / and expm1: tensors, and the jets of `verify.witnesses.jets`.
 """
@@ -68,6 +68,12 @@ def _hard_swish() -> Pieces:
     return Pieces((Knot(-3.0, 0.0, -0.5), Knot(3.0, 1.5, 1.0)), (_zero, lambda a: a * (a / 6 + 0.5), _same))
 
 
+def _huber(k: float) -> Pieces:
+    """κ (|r| − ½ κ) beyond ±κ, ½ r² between; the slopes meet."""
+    knots = Knot(-k, -k, -k), Knot(k, k, k)
+    return Pieces(knots, (lambda a: (a + k / 2) * -k, lambda a: a * a / 2, lambda a: (a - k / 2) * k))
+
+
 _PIECES: dict[str, Callable[[Constants], Pieces]] = {
     "relu": lambda c: _at_0(0.0, 1.0, _zero),
     "leaky_relu": lambda c: _at_0(c.leaky_relu, 1.0, lambda a: c.leaky_relu * a),
@@ -83,6 +89,9 @@ _PIECES: dict[str, Callable[[Constants], Pieces]] = {
     "hard_tanh": lambda c: _held(-1.0, 1.0, 1.0, _same, (-1.0, 1.0)),
     "hard_sigmoid": lambda c: _held(-3.0, 3.0, 1 / 6, lambda a: a / 6 + 0.5, (0.0, 1.0)),
     "hard_swish": lambda c: _hard_swish(),
+    # ρ of losses, in y − t
+    "absolute": lambda c: _at_0(-1.0, 1.0, lambda a: -a),
+    "huber": lambda c: _huber(c.huber),
 }  # fmt: skip
 
 

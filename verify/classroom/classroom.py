@@ -21,7 +21,7 @@ from verify.classroom.class_record import (
     states_of,
 )
 from verify.classroom.crew import Crew, Died, processes
-from verify.classroom.gradebook import SUMMARY, TABLE, Gradebook, Row, stems
+from verify.classroom.gradebook import PAGE, SUMMARY, TABLE, Gradebook, Row, stems
 from verify.classroom.people import People
 from verify.classroom.roster import Roster
 from verify.classroom.sitting import (
@@ -30,10 +30,12 @@ from verify.classroom.sitting import (
     Ground,
     Sitting,
     Work,
+    class_html,
     failed,
     finished,
     grade,
     ground,
+    html_page,
     page,
     read,
     version,
@@ -189,7 +191,7 @@ class Classroom:
             graded = finished(failed(entry.name, reason, self.sitting), self.sitting)
         stem = self._stems[entry.name]
         old = self.gradebook.rows.get(stem)
-        row = self.gradebook.write(stem, graded.record, graded.page)
+        row = self.gradebook.write(stem, graded.record, graded.page, graded.html)
         self._new.add(stem)
         if old is not None:
             self._replaced.append(Regraded(entry.name, old.state, old.score, row.state, row.score))
@@ -200,10 +202,16 @@ class Classroom:
         self.report(len(self._rows), len(self._stems), states_of(self._rows.values()))
 
     def _show_again(self, shown: str) -> None:
-        """The pages of records that were there, where students see more, or less, than when they were written."""
-        if shown != shown_in(self.gradebook.content(SUMMARY) or b""):
-            for stem in self.gradebook.rows.keys() - self._new:
-                self.gradebook.show(stem, page(decode(self.gradebook.content(f"{stem}.json") or b""), shown))
+        """The pages of records that were there, where students see more, or less, than when they were written.
+
+        Those for a browser also where they are not there, or no longer wanted.
+        """
+        all_of_them = shown != shown_in(self.gradebook.content(SUMMARY) or b"")
+        for stem in self.gradebook.rows.keys() - self._new:
+            if all_of_them or self.gradebook.has_html(stem) != self.sitting.html:
+                record = decode(self.gradebook.content(f"{stem}.json") or b"")
+                html = html_page(record, shown) if self.sitting.html else b""
+                self.gradebook.show(stem, page(record, shown), html)
 
     def _summary(self, restored: list[str]) -> ClassRecord:
         """The whole folder's summary and table, written: this run's submissions, and those of earlier ones."""
@@ -239,4 +247,6 @@ class Classroom:
         )
         self.gradebook.put(SUMMARY, record.json().encode())
         self.gradebook.put(TABLE, record.csv().encode())
+        if self.sitting.html:
+            self.gradebook.put(PAGE, class_html(record, rows))
         return record

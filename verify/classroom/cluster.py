@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from verify.classroom.classroom import Graders
-from verify.commands.grade_job import scheduler
+from verify.classroom.grade_job import scheduler
 from verify.errors import BadInput
 
 _CONNECT_SECONDS = 10

@@ -24,7 +24,13 @@ Result = TypeVar("Result")
 
 # A forked worker has them loaded already: the program that was started, which each would import again, and what judges.
 # Imported here they would cost the caller, who needs none of them, seconds.
-_PRELOADED = ["__main__", "verify.grading.grade", "verify.isolation", "verify.reports.graded_pages"]
+_PRELOADED = [
+    "__main__",
+    "verify.lessons.network.grade",
+    "verify.isolation",
+    "verify.reports.graded_pages",
+    "verify.classroom.frozen",
+]
 _STALLED = 70
 
 

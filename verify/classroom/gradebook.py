@@ -24,10 +24,11 @@ from types import TracebackType
 import msgspec
 
 from verify.errors import BadInput, Unwritten
-from verify.grading.record import LESSON_SCHEMA, SCHEMA, FindingRecord
+from verify.grading.record import LESSON_SCHEMA, PARTS_SCHEMA, SCHEMA, FindingRecord
 from verify.submissions.submission import shown
 
 SUMMARY, TABLE, HISTORY = "class.json", "gradebook.csv", "history"
+PAGE = "class.html"
 SEED = ".seed"  # of the class's problems, where the assignment keeps it secret
 _LOCK = ".lock"
 _TEMPORARY = ".backproof-", ".tmp"
@@ -51,6 +52,7 @@ class Row(msgspec.Struct, frozen=True):
     message: str = ""
     sandbox: str = ""
     digests: dict[str, str] = {}
+    timings: dict[str, float] = {}
     points_rule: int = 1
 
     @property
@@ -65,7 +67,7 @@ def row_of(record: bytes) -> Row | None:
         row = msgspec.json.decode(record, type=Row)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return row if row.schema in (SCHEMA, LESSON_SCHEMA) else None
+    return row if row.schema in (SCHEMA, LESSON_SCHEMA, PARTS_SCHEMA) else None
 
 
 def stems(names: Iterable[str]) -> dict[str, str]:
@@ -155,9 +157,10 @@ class Gradebook:
             stem = path.name.removesuffix(".json")
             self.rows[stem] = row
             self._files[path.name] = _Kept.of(data)
-            page = _content(self.folder / f"{stem}.md")
-            if page is not None:
-                self._files[f"{stem}.md"] = _Kept.of(page)
+            for name in _pages(stem):
+                page = _content(self.folder / name)
+                if page is not None:
+                    self._files[name] = _Kept.of(page)
 
     def seed(self) -> int:
         """The class's own seed: drawn once, kept in the folder for nobody but its owner. Raises BadInput."""
@@ -182,20 +185,36 @@ class Gradebook:
         names = f"{stem}.json", f"{stem}.md"
         return all(name in self._files and self._files[name].is_at(self.folder / name) for name in names)
 
-    def write(self, stem: str, record: bytes, page: bytes) -> Row:
-        """The record and its page, each in one step; the record last, so that where it is there all is."""
+    def write(self, stem: str, record: bytes, page: bytes, html: bytes = b"") -> Row:
+        """The record and its pages, each in one step; the record last, so that where it is there all is.
+
+        html: the page for a browser; empty where none is wanted.
+        """
         row = row_of(record)
         if row is None:
             raise ValueError(f"no record of schema {SCHEMA}")
         self._keep_aside(stem, record)
-        self._put(f"{stem}.md", page)
+        self.show(stem, page, html)
         self._put(f"{stem}.json", record)
         self.rows[stem] = row
         return row
 
-    def show(self, stem: str, page: bytes) -> None:
-        """Another page beside the record that is there."""
-        self._put(f"{stem}.md", page)
+    def show(self, stem: str, page: bytes, html: bytes = b"") -> None:
+        """Other pages beside the record that is there; one that is empty is taken away."""
+        for name, data in zip(_pages(stem), (page, html), strict=True):
+            if data:
+                self._put(name, data)
+            else:
+                self._drop(name)
+
+    def has_html(self, stem: str) -> bool:
+        """Whether the page for a browser is there, as it was found."""
+        name = f"{stem}.html"
+        return name in self._files and self._files[name].is_at(self.folder / name)
+
+    def _drop(self, name: str) -> None:
+        self._files.pop(name, None)
+        (self.folder / name).unlink(missing_ok=True)
 
     def _put(self, name: str, data: bytes) -> None:
         self.put(name, data)
@@ -234,9 +253,8 @@ class Gradebook:
         data = kept.data if kept is not None else _content(path)
         if data is not None:
             self._to_history(stem, data, path)
-        for name in (path.name, f"{stem}.md"):
-            self._files.pop(name, None)
-            (self.folder / name).unlink(missing_ok=True)
+        for name in (path.name, *_pages(stem)):
+            self._drop(name)
         self.rows.pop(stem, None)
 
     def restore(self) -> list[str]:
@@ -260,6 +278,11 @@ class Gradebook:
                     self._to_history(path.name.removesuffix(".json"), data, path)
                     path.unlink()
                     yield path.name
+
+
+def _pages(stem: str) -> tuple[str, str]:
+    """The files of a record's pages: Markdown, and for a browser."""
+    return f"{stem}.md", f"{stem}.html"
 
 
 def _lock(descriptor: int, folder: Path) -> None:

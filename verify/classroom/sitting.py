@@ -9,19 +9,24 @@ import functools
 import hashlib
 import platform
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from verify.classroom.class_record import ClassRecord
 from verify.classroom.crew import at_most
+from verify.classroom.gradebook import Row
 from verify.errors import BadInput
-from verify.grading.record import GradeRecord, SaidRecord, encode, without_run
+from verify.grading.lesson_assignment import PartsAssignment
+from verify.grading.record import GradeRecord, PartsRecord, SaidRecord, encode, without_run
 from verify.grading.sentence import said
 from verify.grading.shown import level, shown_as
+from verify.language import speaking
 from verify.lessons.registry import decoded, encoded
 from verify.submissions import confined
-from verify.submissions.confined import Unread
+from verify.submissions.confined import Several, Unread
 from verify.submissions.reading import Entry
 from verify.submissions.submission import Submission, shown
 
@@ -47,6 +52,8 @@ class Sitting:
 
     sandbox: as `verify.isolation.choose` takes it. version: of the grader, as `version` says it of the one who asks.
     secret: whether the seed stays with the class: records then have none, and the digest of it.
+    language: of the pages; records have none.
+    html: whether pages for a browser are written.
     """
 
     assignment: AnyAssignment
@@ -55,6 +62,8 @@ class Sitting:
     device: str = "cpu"
     version: str = ""
     secret: bool = False
+    language: str = "en"
+    html: bool = True
 
     @property
     def shown_seed(self) -> int | None:
@@ -72,18 +81,19 @@ class Work:
     """One submission to grade: what was read of it, or why nothing was. alone: it ran out of time beside others."""
 
     entry: Entry
-    read: Submission | Unread
+    read: Submission | Several | Unread
     sitting: Sitting
     alone: bool = False
 
 
 @dataclass(frozen=True)
 class Graded:
-    """A record as it is written, and its page. starved: others may have taken the time that it ran out of."""
+    """A record as it is written, and its pages. starved: others may have taken the time that it ran out of."""
 
     record: bytes
     page: bytes
     starved: bool = False
+    html: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -98,9 +108,19 @@ class Ground:
     notes: tuple[str, ...] = ()
 
 
-def read(entry: Entry, asked: AnyAssignment) -> Submission | Unread:
+def read(entry: Entry, asked: AnyAssignment) -> Submission | Several | Unread:
     """The submission of an entry, read where it can do no harm, as the assignment wants it."""
-    return confined.read(entry, asked.program, asked.adapter.needs or asked.entry)
+    if not isinstance(asked, PartsAssignment):
+        return confined.read(entry, asked.program, asked.adapter.needs or asked.entry)
+    found = tuple(
+        confined.read(
+            entry, part.wanted, part.asked.adapter.needs or part.asked.entry,
+            [other.wanted for other in asked.parts if other.wanted != part.wanted],
+        )
+        for part in asked.parts
+    )  # fmt: skip
+    unread = [part for part in found if isinstance(part, Unread)]
+    return unread[0] if len(unread) == len(found) else Several(found)
 
 
 def ground(sitting: Sitting) -> Ground:
@@ -155,13 +175,16 @@ def _said_of_second_run(record: GradeRecord) -> GradeRecord:
     return record
 
 
-def _starved(record: GradeRecord, sitting: Sitting) -> bool:
+def _starved(record: GradeRecord, asked: AnyAssignment) -> bool:
     """Whether it ran out of time by the clock without having had the processor for most of it, and wanted it."""
+    if isinstance(asked, PartsAssignment):
+        parts = record.parts if isinstance(record, PartsRecord) else []
+        return any(_starved(each.graded, part.asked) for each, part in zip(parts, asked.parts, strict=False))
     if "wide_starved" in record.timings:
         return True
-    limit = sitting.assignment.cpu_limit or sitting.assignment.time_limit
+    limit = asked.cpu_limit or asked.time_limit
     # Who slept has waited for nobody, and would sleep again.
-    wanted = record.timings.get("waited", limit) > _LITTLE_OF_IT * sitting.assignment.time_limit
+    wanted = record.timings.get("waited", limit) > _LITTLE_OF_IT * asked.time_limit
     return record.state == "timeout" and record.timings.get("cpu", 0.0) < _MOST_OF_IT * limit and wanted
 
 
@@ -192,12 +215,29 @@ def finished(record: GradeRecord, sitting: Sitting) -> Graded:
     """The record with what it was graded by, and the page, as they are written."""
     record.digests = {**record.digests, **sitting.digests()}
     record.seed = sitting.shown_seed
-    return Graded(encode(record), page(record, level(sitting.assignment)), _starved(record, sitting))
+    shown = level(sitting.assignment)
+    with speaking(sitting.language):
+        html = html_page(record, shown) if sitting.html else b""
+        return Graded(encode(record), page(record, shown), _starved(record, sitting.assignment), html)
 
 
 def page(record: GradeRecord, level: str) -> bytes:
     """The page for the student, with as much as is shown."""
     return _page(shown_as(record, level)).encode(errors="backslashreplace")
+
+
+def html_page(record: GradeRecord, level: str) -> bytes:
+    """The same for a browser."""
+    from verify.reports import graded_pages
+
+    return graded_pages.as_html(shown_as(record, level)).encode(errors="backslashreplace")
+
+
+def class_html(record: ClassRecord, rows: Mapping[str, Row]) -> bytes:
+    """The page of the class."""
+    from verify.reports import class_page
+
+    return class_page.render(record, rows).encode(errors="backslashreplace")
 
 
 def _page(record: GradeRecord) -> str:
@@ -215,6 +255,6 @@ def version(device: str = "cpu") -> str:
     root = Path(__file__).parents[2]
     for path in sorted(path for package in _SOURCES for path in (root / package).rglob("*")):
         inside = path.relative_to(root)
-        if path.suffix in (".py", ".j2") and _NOT_GRADING.isdisjoint(inside.parts):
+        if path.suffix in (".py", ".j2", ".po") and _NOT_GRADING.isdisjoint(inside.parts):
             state.update(f"{inside.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()} ".encode())
     return state.hexdigest()

@@ -19,16 +19,22 @@ from packaging.requirements import Requirement
 from verify.classroom.gradebook import Gradebook
 from verify.commands.command_line import OneLineCommand
 from verify.commands.new_folder import new_folder
-from verify.grading.assignment import Assignment, read_assignment
+from verify.errors import BadInput
 from verify.grading.beside import HERE
+from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment, PartsAssignment
 from verify.isolation.packages import check_offered
+from verify.lessons.registry import read_any, source_of
+from verify.submissions.submission import shown
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 _SOURCES = ("manual", "torch_ref", "verify")
 _FROM_TORCH = ("torch", "torchvision")
+# Its own name, beside whatever the assignment names.
+LESSON = "given_lesson.py"
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "benchmarks")
 
 AssignmentFile = Annotated[Path | None, typer.Option(metavar="FILE", help="the TOML; without it deck 000's network")]
+LessonFile = Annotated[Path | None, typer.Option(metavar="FILE", help="a lesson of your own, docs/LESSONS.md")]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="a new folder; zip what is in it")]
 GradebookFolder = Annotated[
     Path | None, typer.Option("--gradebook", metavar="DIR", help="the class's gradebook, for the same problems")
@@ -57,11 +63,15 @@ exec "$root/venv/bin/python" -P -m verify.commands.gradescope "$root"
 
 
 @app.command(cls=OneLineCommand, help=__doc__)
-def autograder(out: Out, assignment: AssignmentFile = None, gradebook: GradebookFolder = None) -> int:
-    asked = read_assignment(assignment)
+def autograder(
+    out: Out, assignment: AssignmentFile = None, lesson: LessonFile = None, gradebook: GradebookFolder = None
+) -> int:
+    asked = read_any(assignment, lesson)
     seed = _seed(asked, gradebook)
     with new_folder("--out", out) as folder:
         build(folder, assignment, asked, seed)
+        if lesson is not None:
+            (folder / LESSON).write_text(source_of(lesson).text, encoding="utf-8")
     typer.echo(
         f"{out} holds an autograder: zip what is in it (not the folder itself) and upload the zip to Gradescope."
     )
@@ -69,21 +79,25 @@ def autograder(out: Out, assignment: AssignmentFile = None, gradebook: Gradebook
     return 0
 
 
-def _seed(asked: Assignment, gradebook: Path | None) -> int:
+def lesson_in(folder: Path) -> Path | None:
+    """The file of a lesson that no assignment names, in what was uploaded."""
+    return folder / LESSON if (folder / LESSON).is_file() else None
+
+
+def _seed(asked: AnyAssignment, gradebook: Path | None) -> int:
     if isinstance(asked.seed, int):
         return asked.seed
     if gradebook is None:
         return secrets.randbits(62)
+    if gradebook.exists() and not gradebook.is_dir():
+        raise BadInput(shown(f"--gradebook {gradebook}: is a file; allowed is a gradebook's folder"))
     with Gradebook(gradebook) as kept:
         return kept.seed()
 
 
-def build(folder: Path, assignment: Path | None, asked: Assignment, seed: int) -> None:
+def build(folder: Path, assignment: Path | None, asked: AnyAssignment, seed: int) -> None:
     """All that Gradescope unpacks into /autograder/source."""
-    beside = dict(asked.files.contents)
-    if asked.adapter.name not in ("", *HERE):
-        beside[asked.adapter.name] = asked.adapter.source.encode()
-    for name, data in beside.items():
+    for name, data in _beside(asked).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     text = "" if assignment is None else assignment.read_text(encoding="utf-8-sig")
@@ -100,6 +114,18 @@ def build(folder: Path, assignment: Path | None, asked: Assignment, seed: int) -
     for name, script in (("setup.sh", SETUP.replace("{torch}", " ".join(torch))), ("run_autograder", RUN)):
         (folder / name).write_text(script)
         (folder / name).chmod(0o755)
+
+
+def _beside(asked: AnyAssignment) -> dict[str, bytes]:
+    """The files that the assignment names: what programs find, an adapter, a lesson."""
+    if isinstance(asked, PartsAssignment):
+        return {name: data for part in asked.parts for name, data in _beside(part.asked).items()}
+    found = dict(asked.files.contents)
+    if asked.adapter.name not in ("", *HERE):
+        found[asked.adapter.name] = asked.adapter.source.encode()
+    if isinstance(asked, LessonAssignment) and asked.source is not None:
+        found[Path(asked.source.path).name] = asked.source.text.encode()
+    return found
 
 
 def _needed(name: str) -> Iterator[tuple[str, str]]:

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from verify.errors import BadInput
 from verify.reports.backward import Report
 
 if TYPE_CHECKING:
-    from verify.grading.assignment import Assignment
+    from verify.grading.lesson_assignment import AnyAssignment
     from verify.grading.record import GradeRecord
+
+    # What an assignment may be given as.
+    Given = str | Path | Mapping[str, Any] | AnyAssignment | None
 
 _WIDTH = 100
 
@@ -69,35 +73,45 @@ def check_gradients(
 
 def grade(
     path: str | Path,
-    assignment: str | Path | Mapping[str, Any] | Assignment | None = None,
+    assignment: Given = None,
     *,
+    lesson: str | Path | None = None,
     sandbox: str = "auto",
     seed: int | None = None,
 ) -> GradeRecord:
     """Grade one submission in a sandbox of its own, and return its record, whole.
 
-    path: a .py file, notebook, folder or archive. assignment: its TOML, a table with the same keys, or None for deck
-    000's network. seed: of the problems; None: the assignment's. Raises BadInput, one line, for what cannot be used.
+    path: a .py file, notebook, folder or archive. assignment: its TOML, a table with the same keys, or None for the
+    default of its lesson. lesson: the file of a lesson of one's own; without it the lesson that the assignment names,
+    else deck 000's network. seed: of the problems; None: the assignment's. Raises BadInput, one line, for what cannot
+    be used.
     """
     from verify.commands.one_submission import OneJob, grade_with
-    from verify.grading.assignment import Assignment, assignment_from, read_assignment
 
-    if isinstance(assignment, Mapping):
-        assignment = assignment_from(assignment, "assignment")
-    asked = (
-        assignment
-        if isinstance(assignment, Assignment)
-        else read_assignment(None if assignment is None else Path(assignment))
-    )
     job = OneJob(Path(path), None, sandbox, seed, show="case")
     job.check()
-    return grade_with(job, asked)
+    return grade_with(job, _asked(assignment, lesson))
+
+
+def _asked(assignment: Given, lesson: str | Path | None) -> AnyAssignment:
+    """The assignment, whatever it is given as."""
+    from verify.lessons.registry import any_from, read_any
+
+    file = None if lesson is None else Path(lesson)
+    if isinstance(assignment, Mapping):
+        return any_from(assignment, "assignment", file)
+    if assignment is None or isinstance(assignment, str | Path):
+        return read_any(None if assignment is None else Path(assignment), file)
+    if lesson is not None:
+        raise BadInput(f"lesson = {str(lesson)!r}: allowed is a lesson beside a file or a table, not beside Assignment")
+    return assignment
 
 
 def check_submission(
     path: str | Path,
-    assignment: str | Path | Mapping[str, Any] | Assignment | None = None,
+    assignment: Given = None,
     *,
+    lesson: str | Path | None = None,
     sandbox: str = "auto",
     seed: int | None = None,
 ) -> GradeRecord:
@@ -105,7 +119,7 @@ def check_submission(
     __tracebackhide__ = True
     from verify.reports.graded_terminal import failure
 
-    record = grade(path, assignment, sandbox=sandbox, seed=seed)
+    record = grade(path, assignment, lesson=lesson, sandbox=sandbox, seed=seed)
     if record.state != "correct":
         raise AssertionError(failure(record, _WIDTH))
     return record

@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperCommand
 
 from verify.errors import BadInput, Interrupted, Unwritten
+from verify.language import LANGUAGES, of_environment, speak
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -45,25 +46,38 @@ Version = Annotated[
 ]
 
 
-def _version_option() -> Any:
-    """--version as typer makes an option of it, whichever click it carries."""
+def _speak(name: str | None) -> None:
+    speak(name if name is not None else of_environment())
+
+
+Lang = Annotated[
+    str | None,
+    typer.Option(
+        "--lang", metavar="|".join(LANGUAGES), callback=_speak, is_eager=True, expose_value=False,
+        help="The language of reports; else the locale's.", show_default=False,
+    ),
+]  # fmt: skip
+
+
+def _common_options() -> list[Any]:
+    """--version and --lang as typer makes options of them, whichever click it carries."""
     app = typer.Typer(add_completion=False)
 
     @app.command()
-    def only(version: Version = False) -> None: ...
+    def only(version: Version = False, lang: Lang = None) -> None: ...
 
-    return typer.main.get_command(app).params[0]
+    return typer.main.get_command(app).params[:2]
 
 
 class OneLineCommand(TyperCommand):
     """A command whose usage errors and BadInput are one line on stderr: `@app.command(cls=OneLineCommand)`.
 
-    It has --version besides the options of its function.
+    It has --version and --lang besides the options of its function.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params.append(_version_option())
+        self.params += _common_options()
 
     def main(self, *args: Any, standalone_mode: bool = True, **kwargs: Any) -> Any:
         if not standalone_mode:
@@ -115,8 +129,11 @@ def real(text: str | float) -> float:
 
 
 def given(context: typer.Context) -> list[str]:
-    """The parameters, by name, that stand on the command line; the others have their defaults."""
-    known = context.command.params
+    """The parameters, by name, that stand on the command line; the others have their defaults.
+
+    --lang is none of them: it goes with everything.
+    """
+    known = [p for p in context.command.params if getattr(p, "expose_value", True)]
     return [p.name for p in known if p.name and context.get_parameter_source(p.name).name == "COMMANDLINE"]  # type: ignore[union-attr]
 
 

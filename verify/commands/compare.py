@@ -14,7 +14,7 @@ With --explain: a small problem worked line by line, with the slides' equations 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -24,9 +24,11 @@ import typer
 from verify.commands.command_line import OneLineCommand, allow, check_writable, given, real, whole, write_text
 from verify.commands.one_submission import OneJob, exit_code, grade_one
 from verify.errors import BadInput
+from verify.problems.choices import LOSSES
 from verify.problems.job import Job, layers_of
 
 if TYPE_CHECKING:  # torch and the renderers take seconds to import: bad input and --help need neither
+    from verify.grading.explain_record import AnyExplainRecord, ExplainJob
     from verify.grading.record import GradeRecord
     from verify.witnesses.record import CompareRecord
 
@@ -37,7 +39,9 @@ OUTPUTS = {"json", "html", "markdown"}
 OF_SUBMISSION = {"assignment", "lesson", "sandbox", "seed", "device", "show", *OUTPUTS}
 OF_WATCH = {"watch", "html", *OF_SUBMISSION} - {"json", "markdown"}
 OF_PROBLEM = {"layers", "batch", "activation", "output", "loss", "lam", "assignment", "seed"}
-OF_EXPLAIN = {"explain", *OF_PROBLEM, *OUTPUTS}
+OF_EXPLAIN = {"explain", "lesson", *OF_PROBLEM, *OUTPUTS}
+# Of a lesson other than the network the assignment says the sizes.
+OF_LESSON = {"explain", "lesson", "assignment", "seed", *OUTPUTS}
 OF_MAIN_JOB = {*Job.__struct_fields__, *OUTPUTS}
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
@@ -45,8 +49,8 @@ SubmissionPath = Annotated[Path | None, typer.Argument(metavar="SUBMISSION", hel
 Layers = Annotated[str, typer.Option(help="units from the input to the output")]
 Batch = Annotated[int, typer.Option(parser=whole, metavar="N", help="images in the batch")]
 Activation = Annotated[str, typer.Option(help="of the hidden layers: relu, tanh, gelu, …")]
-Output = Annotated[str, typer.Option(help="softmax, sigmoid, or any activation with squared error")]
-Loss = Annotated[str, typer.Option(help="cross-entropy, binary-cross-entropy or squared-error")]
+Output = Annotated[str, typer.Option(help="softmax, sigmoid, or any activation with squared errors")]
+Loss = Annotated[str, typer.Option(help=", ".join(LOSSES))]
 Lam = Annotated[float, typer.Option(parser=real, metavar="NUMBER", help="λ of (λ/2) Σ ǁWǁ²")]
 Data = Annotated[str, typer.Option(help="fashion-mnist, mnist, or a folder in torchvision's layout")]
 Sweep = Annotated[
@@ -62,7 +66,9 @@ MarkdownFile = Annotated[Path | None, typer.Option("--markdown", metavar="FILE",
 AssignmentFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="of a submission or --explain; without it deck 000's")
 ]
-LessonFile = Annotated[Path | None, typer.Option(metavar="FILE", help="of a submission: a lesson of your own")]
+LessonFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="of a submission or --explain: a lesson of your own")
+]
 Explain = Annotated[bool, typer.Option("--explain", help="work a small problem line by line, in numbers")]
 SandboxName = Annotated[
     str, typer.Option(metavar="MODE", help="of a submission: auto, namespaces, bubblewrap or process")
@@ -123,7 +129,7 @@ def compare(
         if submission is not None:
             raise BadInput("--explain works a problem of its own; allowed is either --explain or a SUBMISSION")
         allow(options, OF_EXPLAIN, "--explain")
-        return _explain({name: context.params[name] for name in options if name in OF_PROBLEM}, files)
+        return _explain({name: context.params[name] for name in options if name not in ("explain", *OUTPUTS)}, files)
     if submission is not None:
         allow(options, OF_WATCH if watch else OF_SUBMISSION, "--watch" if watch else "a SUBMISSION")
         drawn = seed if "seed" in options else None
@@ -243,10 +249,9 @@ def _explain(asked: dict[str, Any], files: Files) -> int:
 
     job = ExplainJob(**{**asked, **({"layers": layers_of(asked["layers"])} if "layers" in asked else {})})
     job.check()
-    from verify.grading.explain import explain
+    record = _worked(job, asked)
     from verify.reports import explanation, terminal
 
-    record = explain(job)
     files.write(
         record.json(),
         lambda: explanation.as_html(record),
@@ -254,3 +259,25 @@ def _explain(asked: dict[str, Any], files: Files) -> int:
         lambda: explanation.show(record, terminal.console(WIDTH)),
     )
     return 0
+
+
+def _worked(job: ExplainJob, options: Iterable[str]) -> AnyExplainRecord:
+    """The record of a worked problem, of whichever lesson."""
+    from verify.grading.assignment import Assignment
+    from verify.grading.lesson_assignment import PartsAssignment
+    from verify.lessons.registry import lesson_of, read_any
+
+    asked = read_any(job.assignment, job.lesson)
+    if isinstance(asked, Assignment):
+        from verify.lessons.network.cases.explain import explain
+
+        return explain(job)
+    if isinstance(asked, PartsAssignment):
+        names = ", ".join(part.name for part in asked.parts)
+        raise BadInput(
+            f"--assignment {job.assignment}: has the parts {names}; --explain is of an assignment of one lesson"
+        )
+    allow(options, OF_LESSON, f"--explain of the lesson {asked.lesson}")
+    from verify.grading.machinery.example import explain as explain_lesson
+
+    return explain_lesson(lesson_of(asked), asked, job.seed)

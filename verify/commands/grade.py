@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,13 +21,14 @@ import typer
 from verify.classroom.class_record import ClassRecord
 from verify.classroom.classroom import Classroom, Graders, Report, local
 from verify.classroom.exports import FORMATS, export
+from verify.classroom.grade_job import GradeJob, assignment_beside, check_known, cores
 from verify.classroom.gradebook import Gradebook
 from verify.classroom.roster import Roster, read_roster
 from verify.classroom.sitting import Sitting
 from verify.commands.command_line import OneLineCommand, allow, check_writable, given, whole, write_text
-from verify.commands.grade_job import GradeJob, assignment_beside, check_known, cores
 from verify.commands.pytest_run import run
 from verify.errors import Interrupted
+from verify.language import language
 from verify.lessons.registry import read_any
 from verify.submissions.reading import Entry
 from verify.submissions.submission import shown
@@ -50,6 +52,7 @@ Regrade = Annotated[bool, typer.Option("--regrade", help="grade again what is gr
 Seed = Annotated[int | None, typer.Option(parser=whole, metavar="N", help="of the problems; else the assignment's")]
 Device = Annotated[str, typer.Option(help="cpu or cuda")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="the summary; - for standard output")]
+Html = Annotated[bool, typer.Option("--html/--no-html", help="a page for a browser per submission, and of the class")]
 Formats = Annotated[
     list[str] | None,
     typer.Option("--format", metavar="NAME", help=f"also write for {', '.join(FORMATS)}; again for more"),
@@ -84,6 +87,7 @@ def grade(
     seed: Seed = None,
     device: Device = "cpu",
     json: JsonFile = None,
+    html: Html = True,
     formats: Formats = None,
     pytest: Pytest = False,
 ) -> int:
@@ -100,7 +104,7 @@ def grade(
     check_writable("--json", json)
     asked = read_any(assignment, lesson)
     listed = None if roster is None else read_roster(roster)
-    record = _graded(job, asked, listed, regrade, formats or ())
+    record = _graded(job, asked, listed, regrade, formats or (), html)
     _write(record, out, json)
     return GRADER_FAILED if record.grader_errors else 0
 
@@ -127,10 +131,11 @@ def _graded(
     roster: Roster | None,
     regrade: bool,
     formats: list[str] | tuple[()],
+    html: bool,
 ) -> ClassRecord:
     handed = job.handed(asked.name)
     with _graders(job) as graders, Gradebook(job.out) as gradebook:
-        sitting = _sitting(job, asked, gradebook)
+        sitting = replace(_sitting(job, asked, gradebook), html=html)
         with _progress(len(handed.entries)) as report:
             room = Classroom(
                 gradebook, sitting, graders,
@@ -155,7 +160,7 @@ def _sitting(job: GradeJob, asked: AnyAssignment, gradebook: Gradebook) -> Sitti
     """What the class is graded by: the seed that is given, or the assignment's, or the gradebook's own."""
     given = job.seed if job.seed is not None else asked.seed if isinstance(asked.seed, int) else None
     seed = gradebook.seed() if given is None else given
-    return Sitting(asked, seed, job.sandbox, job.device, secret=given is None)
+    return Sitting(asked, seed, job.sandbox, job.device, secret=given is None, language=language())
 
 
 @contextmanager

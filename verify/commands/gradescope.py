@@ -14,10 +14,11 @@ from typing import Any
 
 from verify.classroom.exports.gradescope import encoded, gradescope
 from verify.classroom.sitting import Sitting, Work, finished, read, record_of
+from verify.commands.autograder import lesson_in
 from verify.errors import BadInput
-from verify.grading.assignment import read_assignment
 from verify.grading.course import days_late
 from verify.grading.record import decode
+from verify.lessons.registry import read_any
 from verify.submissions.downloads import moment
 from verify.submissions.reading import Entry
 from verify.submissions.submission import safe_name, shown
@@ -41,7 +42,7 @@ def main() -> int:
 
 def graded(root: Path) -> dict[str, Any]:
     """The results of the submission under a root. Raises BadInput for an autograder that is not whole."""
-    asked = read_assignment(root / "source" / "assignment.toml")
+    asked = read_any(root / "source" / "assignment.toml", lesson_in(root / "source"))
     sitting = Sitting(asked, _seed(root / "source" / "seed"), secret=not isinstance(asked.seed, int))
     entry = _entry(root / "submission")
     record = record_of(Work(entry, read(entry, asked), sitting))

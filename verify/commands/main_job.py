@@ -32,6 +32,7 @@ from verify.witnesses.against import (
     shared_rounding,
 )
 from verify.witnesses.record import (
+    CellPart,
     CompareRecord,
     ExactPart,
     FailurePart,
@@ -43,6 +44,7 @@ from verify.witnesses.record import (
     WitnessPart,
     number,
 )
+from verify.witnesses.step_sizes import step_sizes
 
 if TYPE_CHECKING:  # python-flint need not be installed
     from verify.witnesses.balls import Balls
@@ -208,6 +210,7 @@ def run(job: Job, progress: Progress = lambda stage, done, total: None) -> Compa
         versions={"python": platform.python_version(), "torch": str(torch.__version__)},
         largest_limit={pair: number(limit) for pair, limit in outcome.largest.items()},
         exact=outcome.exact,
+        steps=step_sizes(problem, torch.as_tensor(outcome.witnesses[0].lines["dW1"], device=problem.device)),
     )
 
 
@@ -237,7 +240,15 @@ def _swept(job: Job, problems: Iterable[Problem]) -> SweepPart:
         seconds=time.perf_counter() - start,
         failures=tuple(map(_failure, [*failed, *undecided])),
         undecided=len(undecided),
+        cells=tuple(map(_cell, outcomes)),
     )
+
+
+def _cell(outcome: Outcome) -> CellPart:
+    p = outcome.problem
+    said = "disagree" if outcome.disagreements else "inconclusive" if outcome.undecided_lines else "agree"
+    ratios = [c.ratio for c in outcome.comparisons if c.ratio == c.ratio]
+    return CellPart(p.activation, p.loss, p.lam, f"{p.layers}, N = {p.N}", said, number(max(ratios, default=0.0)))
 
 
 def _failure(outcome: Outcome) -> FailurePart:
@@ -286,6 +297,7 @@ def _line_part(c: Comparison, problem: Problem) -> LinePart:
         equation=equation(c.line, problem.L, problem.output, problem.loss),
         place=PlacePart(where.deck, where.heading),
         detail=c.detail,
+        histogram=c.histogram,
         limit=number(c.limit),
         largest_limit=number(c.largest_limit),
     )

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from verify.classroom.grade_job import SANDBOXES, check_known
 from verify.classroom.sitting import Sitting, Work, ground, read, record_of
-from verify.commands.grade_job import SANDBOXES, check_known
 from verify.errors import BadInput
 from verify.grading.course import EXPLAINED
 from verify.grading.lesson_assignment import AnyAssignment
@@ -44,7 +44,7 @@ class OneJob:
             raise BadInput(f"--seed {self.seed}: allowed is a whole number from 0 to {MOST_SEED}")
         check_known("--sandbox", self.sandbox, SANDBOXES)
         check_known("--device", self.device, DEVICES)
-        check_known("--show", self.show or EXPLAINED[0], EXPLAINED)
+        check_known("--show", EXPLAINED[0] if self.show is None else self.show, EXPLAINED)
         entry_of(self.path)
 
     def sitting(self, asked: AnyAssignment | None = None) -> Sitting:

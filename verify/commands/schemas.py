@@ -14,8 +14,9 @@ import msgspec
 from verify.backward.record import CheckRecord
 from verify.classroom.class_record import ClassRecord
 from verify.grading import assignment
-from verify.grading.explain_record import ExplainRecord
-from verify.grading.record import GradeRecord
+from verify.grading.explain_record import ExplainRecord, LessonExplainRecord
+from verify.grading.record import GradeRecord, LessonRecord, PartsRecord
+from verify.reports.figures_record import FiguresRecord
 from verify.reports.train_record import TrainRecord
 from verify.witnesses.record import CompareRecord
 
@@ -25,7 +26,11 @@ RECORDS = {
     "class": ClassRecord,
     "compare": CompareRecord,
     "explain": ExplainRecord,
+    "explain-lesson": LessonExplainRecord,
+    "figures": FiguresRecord,
     "grade": GradeRecord,
+    "grade-lesson": LessonRecord,
+    "grade-parts": PartsRecord,
     "train": TrainRecord,
 }
 

@@ -13,6 +13,7 @@ import typer
 
 from verify.commands.command_line import OneLineCommand, check_picture, check_writable, real, refuse, whole, write_text
 from verify.errors import BadInput
+from verify.problems.choices import LOSSES
 from verify.problems.job import layers_of
 from verify.problems.train_job import TrainJob
 
@@ -32,9 +33,9 @@ def train(
     ),
     activation: Annotated[str, typer.Option(help="of the hidden layers: relu, tanh, gelu, …")] = DEFAULT.activation,
     output: Annotated[
-        str, typer.Option(help="softmax, sigmoid, or any activation with squared error")
+        str, typer.Option(help="softmax, sigmoid, or any activation with squared errors")
     ] = DEFAULT.output,
-    loss: Annotated[str, typer.Option(help="cross-entropy, binary-cross-entropy or squared-error")] = DEFAULT.loss,
+    loss: Annotated[str, typer.Option(help=", ".join(LOSSES))] = DEFAULT.loss,
     lam: Annotated[float, typer.Option(parser=real, metavar="NUMBER", help="λ of (λ/2) Σ ǁWǁ²")] = DEFAULT.lam,
     lr: Annotated[float, typer.Option(parser=real, metavar="NUMBER", help="η, the step's length")] = DEFAULT.lr,
     optimiser: Annotated[str, typer.Option(help="gd, sgd, momentum or adam")] = DEFAULT.optimiser,

@@ -18,6 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Condition, Thread
 from typing import Any
 
+from verify.language import tr
+
 _HOLD = 20.0  # s that a question for news is held open
 
 _SCRIPT = """
@@ -36,6 +38,7 @@ _SCRIPT = """
   }
 })();
 """
+_POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
 _STYLE = (
     "#watch-note{position:fixed;right:1rem;bottom:1rem;margin:0;padding:.3rem .8rem;border-radius:.4rem;"
     "background:#333;color:#fff;font:.9rem/1.4 system-ui,sans-serif}@media print{#watch-note{display:none}}"
@@ -75,9 +78,10 @@ class Board:
             page, note, version = self.page, self.note, self.version
         extra = (
             f'<style>{_STYLE}</style><p id="watch-note" role="status" data-version="{version}" '
-            f'data-ended="{escape("the program has ended")}">{escape(note)}</p><script>{_SCRIPT}</script>'
+            f'data-ended="{escape(tr("the program has ended"))}">{escape(note)}</p><script>{_SCRIPT}</script>'
         )
-        before, end, after = page.rpartition("</body>")
+        # The header's policy takes the place of the page's own, which lets no script run.
+        before, end, after = _POLICY.sub("", page).rpartition("</body>")
         page = f"{before}{extra}{end}{after}"
         hashes = " ".join(f"'sha256-{_digest(script)}'" for script in re.findall(r"<script>(.*?)</script>", page, re.S))
         return page, (

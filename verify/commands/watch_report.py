@@ -14,6 +14,7 @@ from verify.commands.one_submission import OneJob
 from verify.commands.watch_page import Board, served
 from verify.commands.watching import watch
 from verify.grading.record import GradeRecord
+from verify.language import tr
 from verify.reports import graded_pages, graded_terminal, terminal
 from verify.reports import graded_words as words
 from verify.submissions.submission import shown
@@ -29,7 +30,7 @@ def run(job: OneJob, *, page: bool, stop: Event | None = None) -> int:
         else:
             watch(job, InTerminal(terminal.console(), job), stop)
     except KeyboardInterrupt:
-        typer.echo("\nNo longer watched.", err=True)
+        typer.echo(f"\n{tr('No longer watched.')}", err=True)
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0
@@ -38,8 +39,9 @@ def run(job: OneJob, *, page: bool, stop: Event | None = None) -> int:
 def _as_page(job: OneJob, stop: Event | None) -> None:
     board = Board()
     with served(board) as address:
-        typer.echo(f"The report is at {address}")
-        typer.echo("It is for this machine alone, and loads itself again at every save. Ctrl-C ends it.", err=True)
+        typer.echo(tr("The report is at {address}", address=address))
+        note = tr("It is for this machine alone, and loads itself again at every save. Ctrl-C ends it.")
+        typer.echo(note, err=True)
         watch(job, AsPage(board), stop)
 
 
@@ -48,17 +50,18 @@ def moved(before: GradeRecord | None, now: GradeRecord) -> str:
     if before is None:
         return ""
     if (before.state, before.score) != (now.state, now.score):
-        return f"before: {words.verdict(before)}"
+        return tr("before: {verdict}", verdict=words.verdict(before))
     if before.first_wrong_line != now.first_wrong_line:
-        return f"before, the first wrong line was {before.first_wrong_line}"
-    return "as before"
+        return tr("before, the first wrong line was {line}", line=str(before.first_wrong_line))
+    return tr("as before")
 
 
 def _line(record: GradeRecord, before: GradeRecord | None) -> str:
     """'10:03:12  wrong, 8.33 of 10 points; first wrong line delta2 (before: …)'."""
-    first = f"; the first wrong line is {record.first_wrong_line}" if record.first_wrong_line else ""
+    line = record.first_wrong_line
+    first = tr("; the first wrong line is {line}", line=line) if line else ""
     change = moved(before, record)
-    return f"{_clock()}  {words.verdict(record)}{first}{f' ({change})' if change else ''}"
+    return f"{_clock()}  {words.verdict(record)}{first}{tr(' ({change})', change=change) if change else ''}"
 
 
 def _clock() -> str:
@@ -76,17 +79,18 @@ class InTerminal:
         self._last: GradeRecord | None = None
 
     def waiting(self, why: str) -> None:
-        self._say(f"{_clock()}  waiting for the rest of {self._job.path.name}: {why}", "yellow")
+        waits = tr("waiting for the rest of {name}: {why}", name=self._job.path.name, why=tr(why))
+        self._say(f"{_clock()}  {waits}", "yellow")
 
     def grading(self) -> None:
-        self._say(f"{_clock()}  grading …", "dim")
+        self._say(f"{_clock()}  {tr('grading …')}", "dim")
 
     def graded(self, record: GradeRecord) -> None:
         self._out.clear()
         graded_terminal.show(record, self._out)
         self._out.print()
         self._say(_line(record, self._last), "bold")
-        self._say(f"Watching {self._job.path}; Ctrl-C ends it.", "dim")
+        self._say(tr("Watching {path}; Ctrl-C ends it.", path=str(self._job.path)), "dim")
         self._last = record
 
     def _say(self, text: str, style: str) -> None:
@@ -102,10 +106,10 @@ class AsPage:
         self._line = ""
 
     def waiting(self, why: str) -> None:
-        self._board.show(shown(f"{_clock()}  half written, so not judged: {why}"))
+        self._board.show(shown(f"{_clock()}  {tr('half written, so not judged: {why}', why=tr(why))}"))
 
     def grading(self) -> None:
-        self._board.show(f"{_clock()}  grading …")
+        self._board.show(f"{_clock()}  {tr('grading …')}")
 
     def graded(self, record: GradeRecord) -> None:
         self._board.show(_line(record, self._last), graded_pages.as_html(record))

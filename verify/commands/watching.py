@@ -17,12 +17,15 @@ from typing import Protocol
 
 from verify.commands.one_submission import OneJob, grade_with
 from verify.grading.record import GradeRecord
+from verify.language import noted
 from verify.lessons.registry import read_any
-from verify.submissions.half_written import FILES, half_written
+from verify.submissions.half_written import EMPTY, FILES, half_written
 
 _LOOK_AGAIN = 0.1  # s between two looks that have to agree
 _ASK_ANYWAY = 500  # ms after which the file is looked at where no event came, as on network drives
 _DEBOUNCE, _STEP = 200, 20  # ms
+
+GONE, WRITING = noted("it is not there"), noted("it is being written")
 
 Mark = tuple[tuple[str, int, int, int], ...]
 
@@ -68,7 +71,7 @@ def moments(path: Path, stop: Event) -> Iterator[Moment]:
         if told is not None and (mark, "") == (told.mark, told.why):
             continue
         time.sleep(_LOOK_AGAIN)
-        now = Moment(mark, "it is not there" if not mark else "" if mark == _mark(path) else "it is being written")
+        now = Moment(mark, GONE if not mark else "" if mark == _mark(path) else WRITING)
         if now != told:
             told = now
             yield now
@@ -110,9 +113,9 @@ def _copy(path: Path, moment: Moment) -> Iterator[tuple[Path, str]]:
     try:
         data = path.read_bytes()
     except OSError:
-        yield path, "it is not there"
+        yield path, GONE
         return
-    why = "it is being written" if _mark(path) != moment.mark else half_written(path.name, data)
+    why = WRITING if _mark(path) != moment.mark else half_written(path.name, data)
     with tempfile.TemporaryDirectory(prefix="backproof-watch-") as folder:
         copy = Path(folder, path.name or "submission")
         copy.write_bytes(data)
@@ -124,7 +127,7 @@ def _half_of_folder(path: Path) -> str:
         try:
             why = half_written(file.name, file.read_bytes())
         except OSError:
-            why = "it is not there"
-        if why and why != "it is empty":  # a package's __init__.py is
+            why = GONE
+        if why and why != EMPTY:  # a package's __init__.py is
             return f"{file.relative_to(path)}: {why}"
     return ""

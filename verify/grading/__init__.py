@@ -1,5 +1,5 @@
-"""The machinery of grading: cases, answers, judging, scoring, the record.
+"""What grades whatever the lesson: the lesson as a value, assignments, answers, verdicts, points, the record.
 
-It may import isolation, submissions, witnesses, bounds and what lies below them; the network's judging, which still
-lies here, imports lessons.network too. For the network start with grade.py, for any other lesson with lesson.py.
+It may import isolation, submissions, witnesses, bounds and what lies below them, and no lesson. Start with lesson.py,
+then machinery/examining.py.
 """

@@ -4,18 +4,43 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from verify.grading.sentence import Said, said
 from verify.problems.lines import kind_and_layer
 from verify.said import Value
+
+if TYPE_CHECKING:  # what is right is judged without torch, whose import takes seconds
+    from torch import Tensor
+
+
+class Lines(Mapping[str, "Tensor"]):
+    """Lines as they came, line -> array of float64: each becomes a tensor on the same memory when it is asked for."""
+
+    def __init__(self, arrays: Mapping[str, NDArray]) -> None:
+        self.arrays = arrays
+        self._tensors: dict[str, Tensor] = {}
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._tensors:
+            import torch
+
+            self._tensors[name] = torch.from_numpy(self.arrays[name])
+        return self._tensors[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.arrays
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
 
 
 @dataclass(frozen=True)
@@ -35,6 +60,11 @@ class Answer:
     def returned(self) -> bool:
         return self.failed is None
 
+    @property
+    def arrays(self) -> Mapping[str, NDArray]:
+        """The lines as arrays."""
+        return self.lines.arrays if isinstance(self.lines, Lines) else {n: v.numpy() for n, v in self.lines.items()}
+
 
 @functools.cache
 def _dtype_name(dtype: np.dtype) -> str:
@@ -46,7 +76,7 @@ class Sorting:
     """Values as they are sorted into lines. columns: whether they lie as decks 001 to 004 have them."""
 
     columns: bool = False
-    lines: dict[str, Tensor] = field(default_factory=dict)
+    lines: dict[str, NDArray] = field(default_factory=dict)
     faults: dict[str, Said] = field(default_factory=dict)
     dtypes: set[str] = field(default_factory=set)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -61,13 +91,12 @@ class Sorting:
         else:
             self.dtypes.add(_dtype_name(array.dtype))
             self.shapes[name] = array.shape
-            with np.errstate(over="ignore", invalid="ignore"):  # of what is wider than float64
-                self.lines[name] = torch.from_numpy(np.array(self._rows(name, array), dtype=np.float64))
+            self.lines[name] = _in_float64(self._rows(name, array))
 
     def answer(self, inputs_changed: bool) -> Answer:
         """What came, as an answer."""
         return Answer(
-            self.lines, faults=self.faults, float32="float32" in self.dtypes or "float16" in self.dtypes,
+            Lines(self.lines), faults=self.faults, float32="float32" in self.dtypes or "float16" in self.dtypes,
             integers=any(d.startswith(("int", "uint", "bool")) for d in self.dtypes), inputs_changed=inputs_changed,
             shapes=self.shapes if self.columns else {},
         )  # fmt: skip
@@ -77,6 +106,13 @@ class Sorting:
         if not self.columns or array.ndim != 2:
             return array
         return array.T[0] if name.startswith("db") and array.shape[1] == 1 else array.T
+
+
+def _in_float64(array: NDArray) -> NDArray:
+    if array.dtype == np.float64 and array.flags.writeable:
+        return array
+    with np.errstate(over="ignore", invalid="ignore"):  # of what is wider than float64
+        return np.array(array, dtype=np.float64)
 
 
 def gradients_answer(

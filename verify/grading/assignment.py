@@ -16,33 +16,8 @@ from verify.grading import beside, checks
 from verify.grading.common import Common
 from verify.grading.course import EXPLAINED, Late, Show
 from verify.grading.toml_file import parse, read_text
-
-ACTIVATIONS = (
-    "relu",
-    "leaky_relu",
-    "elu",
-    "softplus",
-    "sigmoid",
-    "tanh",
-    "swish",
-    "gelu",
-    "gelu_tanh",
-    "gelu_sigmoid",
-    "identity",
-    "relu6",
-    "hard_tanh",
-    "hard_sigmoid",
-    "hard_swish",
-    "mish",
-    "selu",
-    "celu",
-    "prelu",
-    "softsign",
-    "log_sigmoid",
-    "silu",
-)
-OUTPUTS = ("softmax", *ACTIVATIONS)
-LOSSES = ("cross-entropy", "binary-cross-entropy", "squared-error")
+from verify.problems.choices import ACTIVATIONS, LOSSES, OUTPUTS, PAIRS
+from verify.problems.written import PENALTIES
 
 FUNCTIONS = ("forward", "loss", "step")
 
@@ -66,6 +41,13 @@ class ActivationConstants(msgspec.Struct, frozen=True):
     swish: float = 1.0
     celu: float = 1.0
     prelu: float = 0.25
+
+
+class LossConstants(msgspec.Struct, frozen=True):
+    """The constants of the losses that have one: κ of Huber's, ε of the smoothing of labels."""
+
+    huber: float = 1.0
+    smoothing: float = 0.1
 
 
 class Points(msgspec.Struct, frozen=True):
@@ -99,9 +81,11 @@ class Assignment(Common, frozen=True):
     batch: tuple[int, int] = (1, 8)
     biases: bool = True
     l2: bool = True
+    penalty: str = "lam/2"
     epsilon: str = "allow"
     forward_only: str = "allow"
     activation: ActivationConstants = ActivationConstants()
+    losses: LossConstants = LossConstants()
     points: Points = Points()
 
     @property
@@ -120,7 +104,7 @@ class Assignment(Common, frozen=True):
         for key in _OF_THE_COURSE:
             del values[key]
         # Assignments from before these keys keep their digest.
-        for key in ("forward_only", "packages", "adapter", "files"):
+        for key in ("forward_only", "packages", "adapter", "files", "penalty", "losses"):
             if getattr(self, key) == getattr(_DEFAULT, key):
                 del values[key]
         for name in ("celu", "prelu"):
@@ -149,7 +133,7 @@ def assignment_from(table: Mapping[str, Any], source: str, folder: Path | None =
     problem = _pairing_problem(assignment) or _points_problem(assignment)
     if problem:
         raise BadInput(f"{source}: {problem}")
-    return beside.filled(assignment, folder, source)
+    return beside.filled(assignment, folder, source, ("gradients(W, b, x, t, activation, lam)",), beside.HERE)
 
 
 # The keys ------------------------------------------------------------------------------------------------------------
@@ -207,6 +191,10 @@ _CONSTANTS = checks.Table(
     },
     ActivationConstants,
 )
+_LOSS_CONSTANTS = checks.Table(
+    {"huber": checks.number(0, 100, open_below=True), "smoothing": checks.number(0, 0.9, open_below=True)},
+    LossConstants,
+)
 _FUNCTION_POINTS = checks.number(0, MAX_POINTS)
 _POINTS = checks.Table(
     {
@@ -239,6 +227,7 @@ KEYS: dict[str, checks.Check | checks.Table] = {
     "batch": checks.span(MAX_UNITS),
     "biases": checks.truth,
     "l2": checks.truth,
+    "penalty": checks.one_of(tuple(PENALTIES)),
     "precision": checks.one_of(("float64", "float32")),
     "seed": checks.seed,
     "epsilon": checks.one_of(("allow", "wrong")),
@@ -254,6 +243,7 @@ KEYS: dict[str, checks.Check | checks.Table] = {
     "name": checks.title,
     "due": checks.moment,
     "activation": _CONSTANTS,
+    "losses": _LOSS_CONSTANTS,
     "points": _POINTS,
     "late": _LATE,
     "show": _SHOW,
@@ -287,19 +277,14 @@ def _schema_of(keys: Mapping[str, checks.Check | checks.Table]) -> dict[str, Any
 
 
 def _pairing_problem(assignment: Assignment) -> str | None:
-    """Softmax goes with cross-entropy, sigmoid with binary cross-entropy, any activation with squared error."""
-    allowed = {
-        "cross-entropy": ("softmax",),
-        "binary-cross-entropy": ("sigmoid",),
-        "squared-error": ACTIVATIONS,
-    }
-    if assignment.output in allowed[assignment.loss]:
+    """An output goes with some losses alone."""
+    if assignment.output in PAIRS[assignment.loss]:
         return None
-    fitting = [loss for loss, outputs in allowed.items() if assignment.output in outputs]
+    fitting = [loss for loss, outputs in PAIRS.items() if assignment.output in outputs]
     return (
         f"output = {checks.shown(assignment.output)} does not go with loss = {checks.shown(assignment.loss)}; "
         f"output {assignment.output} takes loss {' or '.join(fitting)}, "
-        f"loss {assignment.loss} takes output {', '.join(allowed[assignment.loss])}"
+        f"loss {assignment.loss} takes output {', '.join(PAIRS[assignment.loss])}"
     )
 
 

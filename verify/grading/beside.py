@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 
 from verify.errors import BadInput
 from verify.grading.course import Adapter, Offered
+from verify.submissions.submission import Submission
 
 MAX_FILES, MAX_FILES_BYTES = 200, 8 << 20
 MAX_ADAPTER_BYTES = 1 << 20
@@ -18,17 +20,24 @@ HERE = ("dict", "class")
 _ADAPTERS = Path(__file__).parents[1] / "submissions" / "adapters"
 
 
-def filled(assignment: Any, folder: Path | None, source: str) -> Any:
+def filled(assignment: Any, folder: Path | None, source: str, functions: Sequence[str], here: Sequence[str]) -> Any:
     """The assignment with its adapter and its files read. folder: where its file lies; None where it is no file.
 
+    functions: what an adapter defines at least, each as "gradients(W, b)". here: the adapters that are here for them.
     Raises BadInput, one line with the file, the key and what is allowed.
     """
     changed = {}
     if assignment.adapter.name:
-        changed["adapter"] = _adapter(assignment.adapter.name, folder, source)
+        changed["adapter"] = _adapter(assignment.adapter.name, folder, source, functions, here)
     if assignment.files.names:
         changed["files"] = _offered(assignment.files.names, folder, source)
     return msgspec.structs.replace(assignment, **changed)
+
+
+def given(submission: Submission, assignment: Any) -> Submission:
+    """The submission with what the assignment gives it: files, which its own do not replace, and an adapter."""
+    files = {**submission.files, **assignment.files.contents}
+    return replace(submission, files=files, adapter=assignment.adapter.source, needs=assignment.adapter.needs)
 
 
 def _beside(folder: Path | None, name: str, key: str, source: str) -> Path:
@@ -43,7 +52,9 @@ def _beside(folder: Path | None, name: str, key: str, source: str) -> Path:
 # The adapter ---------------------------------------------------------------------------------------------------------
 
 
-def _adapter(name: str, folder: Path | None, source: str) -> Adapter:
+def _adapter(name: str, folder: Path | None, source: str, functions: Sequence[str], here: Sequence[str]) -> Adapter:
+    if name in HERE and name not in here:
+        raise BadInput(f"{source}: adapter = {name}: is for lesson = network; allowed is a .py file beside this one")
     path = _ADAPTERS / f"in_{name}.py" if name in HERE else _beside(folder, name, "adapter", source)
     try:
         text = path.read_bytes()[: MAX_ADAPTER_BYTES + 1].decode("utf-8-sig")
@@ -53,10 +64,11 @@ def _adapter(name: str, folder: Path | None, source: str) -> Adapter:
     except (UnicodeDecodeError, SyntaxError, ValueError) as error:
         raise BadInput(f"{source}: adapter: {name} is no Python ({str(error).splitlines()[0]})") from None
     needs = _needs(tree)
-    if not needs or not any(isinstance(node, ast.FunctionDef) and node.name == "gradients" for node in tree.body):
+    there = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    if not needs or not all(function.split("(")[0] in there for function in functions):
         raise BadInput(
             f'{source}: adapter: {name} is to have needs = "NAME", the function or class of a program that it uses, '
-            "and gradients(student, W, b, x, t, activation, lam)"
+            f"and {' and '.join(function.replace('(', '(student, ') for function in functions)}"
         )
     return Adapter(name, text, needs)
 

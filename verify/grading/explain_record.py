@@ -7,17 +7,21 @@ from pathlib import Path
 import msgspec
 
 from verify.errors import BadInput
-from verify.grading.record import WorkingLine
+from verify.grading.record import LessonInput, WorkingLine
 from verify.problems.job import MOST_SEED
 
 SCHEMA = "backproof.explain/1"
+LESSON_SCHEMA = "backproof.explain/2"
 MOST_LAYERS = 5
 MOST_UNITS = 5
 MOST_BATCH = 5
 
 
 class ExplainJob(msgspec.Struct, frozen=True):
-    """Which problem to work out. None: the assignment's, which without a file is deck 000's."""
+    """Which problem to work out. None: the assignment's, which without a file is deck 000's.
+
+    lesson: the file of a lesson; of a lesson other than the network, `assignment` and `seed` alone have a meaning.
+    """
 
     layers: tuple[int, ...] = (2, 2, 2)
     batch: int = 2
@@ -27,6 +31,7 @@ class ExplainJob(msgspec.Struct, frozen=True):
     lam: float | None = None
     assignment: Path | None = None
     seed: int = 0
+    lesson: Path | None = None
 
     def check(self) -> None:
         """BadInput, with the value and what is allowed: a working that fills pages explains nothing."""
@@ -56,6 +61,7 @@ class ExplainRecord(msgspec.Struct, frozen=True, kw_only=True):
     output: str
     loss: str
     lam: float
+    penalty: str = "lam/2"
     seed: int
     W: list
     b: list
@@ -66,4 +72,29 @@ class ExplainRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     def json(self) -> str:
         """The record as JSON, indented, with a newline at its end."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=1).decode() + "\n"
+        return _text(self)
+
+
+class LessonExplainRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The same of a lesson other than the network, schema backproof.explain/2. title: the lesson and the sizes."""
+
+    schema: str = LESSON_SCHEMA
+    lesson: str
+    title: str
+    functions: list[str]
+    sizes: dict[str, int]
+    seed: int
+    inputs: list[LessonInput]
+    formulas: list[str]
+    working: list[WorkingLine]
+
+    def json(self) -> str:
+        """The record as JSON, indented, with a newline at its end."""
+        return _text(self)
+
+
+AnyExplainRecord = ExplainRecord | LessonExplainRecord
+
+
+def _text(record: msgspec.Struct) -> str:
+    return msgspec.json.format(msgspec.json.encode(record), indent=1).decode() + "\n"

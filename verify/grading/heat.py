@@ -10,12 +10,10 @@ import torch
 from msgspec import UNSET, UnsetType
 from torch import Tensor
 
-from verify.grading.answers import Answer, columns_name
-from verify.grading.fixtures import GRADED, Fixture
-from verify.grading.machinery.posing import Posed
+from verify.grading.answers import Answer
+from verify.grading.machinery.posing import GRADED, Posed
 from verify.grading.record import GradeRecord, HeatMap
 from verify.grading.values import as_lists
-from verify.problems.lines import local_name, names
 
 MOST = 64  # rows and columns that a record keeps
 _DIGITS = 3
@@ -43,27 +41,10 @@ class Seen(NamedTuple):
         return self.yours.shape == self.expected.shape, min(rows, columns, MOST), min(rows * columns, MOST**2)
 
 
-def of_network(
-    record: GradeRecord, fixture: Fixture, answers: Sequence[Answer], *, float32: bool
-) -> HeatMap | UnsetType:
-    """Of the first line of `gradients` that is wrong by itself and came, else of the first that is wrong."""
-    columns, deepest = fixture.assignment.convention == "columns", fixture.assignment.layers[1]
-    slides = {columns_name(name, deepest) if columns else name: name for name in names(deepest)}
-
-    def seen(line: str) -> Iterator[Seen]:
-        for i, case in fixture.of(*GRADED):
-            here = local_name(slides[line], deepest, case.problem.L)
-            if here is not None and here in answers[i].lines:
-                allowed = case.allowed(here, float32=float32)
-                yield Seen(case.problem.label, case.truth[here], allowed, answers[i].lines[here])
-
-    return _first(record, "gradients", seen, columns)
-
-
 def of_lesson(
     record: GradeRecord, posed: Posed, function: str, answers: Sequence[Answer], *, float32: bool
 ) -> HeatMap | UnsetType:
-    """The same of a lesson's function."""
+    """Of the first line of a function that is wrong by itself and came, else of the first that is wrong."""
 
     def seen(line: str) -> Iterator[Seen]:
         for i, case in posed.of(*GRADED):
@@ -71,12 +52,13 @@ def of_lesson(
                 allowed = case.allowed(line, float32=float32)
                 yield Seen(case.label, case.truth[line], allowed, answers[i].lines[line])
 
-    return _first(record, function, seen, columns=False)
+    return first(record, function, seen)
 
 
-def _first(
-    record: GradeRecord, function: str, seen: Callable[[str], Iterable[Seen]], columns: bool
+def first(
+    record: GradeRecord, function: str, seen: Callable[[str], Iterable[Seen]], *, columns: bool = False
 ) -> HeatMap | UnsetType:
+    """Of the first line of a function that is wrong by itself and came, else of the first that is wrong."""
     wrong = [line for line in record.lines if line.state == "wrong" and line.function == function]
     own = [line for line in wrong if line.carried_forward != "right"]
     made = (heat(line.name, seen(line.name), columns=columns) for line in (*own, *wrong))

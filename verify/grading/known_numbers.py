@@ -19,10 +19,11 @@ TEXTS = {
     "shape-alone": "The values of your {line} are right, its shape is not: {yours} for {expected}.",
     "other-order": "Your {line} holds the expected numbers in another order.",
     "shape": "Your {line} has the shape {yours} where {expected} is expected.",
-    "about-float32": "Your {line} is off by {share:.1e} of its largest entry: too much for rounding in float64, about "
-                     "that of float32.",
-    "numerical": "Your {line} is off by {share:.1e} of its largest entry everywhere: it looks like a numerical "
-                 "difference.",
+    "about-float32": "Your {line} is off by up to {share:.1e} of its largest entry: too much for rounding in float64, "
+                     "about that of float32.",
+    "numerical": "Your {line} is off by up to {share:.1e} of its largest entry, on nearly every problem, as a "
+                 "numerical difference is.",
+    "decimals": "Your {line} is the expected one, rounded to {digits} decimals. Hand over every digit.",
     "shows-only": "It shows only {where}.",
     "one-row": "Only one row of it is wrong.",
     "one-row-number": "Only one row of it is wrong, number {number}.",
@@ -35,6 +36,8 @@ TEXTS = {
     "not-finite": "On {failed} of {asked:problem} the gradients hold inf or NaN.",
     "not-finite-where": "On {failed} of {asked:problem} the gradients hold inf or NaN: {where}.",
 }  # fmt: skip
+
+_MOST_DECIMALS = 10
 
 Wrong = tuple[Any, Tensor, Tensor]  # the case, which says what is allowed of a line, yours, expected
 Factor = tuple[Callable[..., Said], str, Callable[[Any], float]]  # the sentence, the factor as written, the factor
@@ -109,7 +112,10 @@ def turned(name: str, both: Sequence[Wrong]) -> Iterator[Said]:
 
 
 def numerical(name: str, both: Sequence[Wrong]) -> Iterator[Said]:
-    """Small errors everywhere, far above rounding, are those of a difference quotient."""
+    """Numbers rounded to some decimals; small errors everywhere, far above rounding, are a difference quotient's."""
+    if (digits := _decimals(both)) is not None:
+        yield said("decimals", line=name, digits=digits)
+        return
     errors = [
         ((y - r).abs() / r.abs().max()).max() for _, y, r in both if y.shape == r.shape and float(r.abs().max()) > 0
     ]
@@ -125,6 +131,21 @@ def numerical(name: str, both: Sequence[Wrong]) -> Iterator[Said]:
         yield said("about-float32", line=name, share=share)
     elif sum(float(e) > FLOAT64 * 1e3 for e in errors) > 0.9 * len(errors):
         yield said("numerical", line=name, share=share)
+
+
+def _decimals(both: Sequence[Wrong]) -> int | None:
+    """To how many decimals every number is rounded, where it is the expected one but for that."""
+    if any(y.shape != r.shape for _, y, r in both) or not any(bool(y.any()) for _, y, _ in both):
+        return None
+    for digits in range(1, _MOST_DECIMALS + 1):
+        unit = 10.0**-digits
+        if all(
+            torch.allclose(y, torch.round(y / unit) * unit, rtol=4 * FLOAT64, atol=0.0)
+            and bool(((y - r).abs() <= unit / 2 * (1 + 1e-6)).all())
+            for _, y, r in both
+        ):
+            return digits
+    return None
 
 
 def entries(name: str, wrong: Sequence[Wrong]) -> list[Said]:

@@ -20,11 +20,11 @@ NUMBER = "number"  # an input that is a plain number, as λ
 _LESSON = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTRACT = re.compile(r"\s*([A-Za-z_]\w*)\s*\(([^()]*)\)\s*->\s*(.+?)\s*")
-_TAKEN = ("network",)
+_TAKEN = ("network", "parts")
 # Keys that every lesson's assignment has.
 COMMON = (
     "lesson", "backend", "precision", "seed", "functions", "time_limit", "cpu_limit", "memory_mib", "program",
-    "packages", "files", "points", "name", "due", "late", "show",
+    "packages", "adapter", "files", "points", "name", "due", "late", "show",
 )  # fmt: skip
 DEFAULT_SIZES = (1, 6)
 MOST_SIZE = 64
@@ -96,8 +96,13 @@ class Contract:
         split = lambda part: tuple(name for name in re.split(r"\s*,\s*", part.strip()) if name)
         return cls(match[1], split(match[2]), split(match[3]))
 
+    @property
+    def call(self) -> str:
+        """'gradients(w, b, X, t)'."""
+        return f"{self.name}({', '.join(self.arguments)})"
+
     def __str__(self) -> str:
-        return f"{self.name}({', '.join(self.arguments)}) -> {', '.join(self.returns)}"
+        return f"{self.call} -> {', '.join(self.returns)}"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -221,7 +226,7 @@ def _problems(lesson: Lesson) -> Iterable[str]:
 
 def _of_names(lesson: Lesson) -> Iterable[str]:
     if not isinstance(lesson.name, str) or not _LESSON.fullmatch(lesson.name) or lesson.name in _TAKEN:
-        yield "its name is not allowed; a name has small letters, digits and hyphens, and is not 'network'"
+        yield "its name is not allowed; a name has small letters, digits and hyphens, and is not 'network' or 'parts'"
     for what, named in (("input", lesson.inputs), ("line", lesson.lines), ("size", lesson.letters)):
         for name in named:
             if not isinstance(name, str) or not _NAME.fullmatch(name):

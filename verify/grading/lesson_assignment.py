@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from verify.grading import beside, checks
 from verify.grading.assignment import COURSE, KEYS, MAX_POINTS, Assignment
 from verify.grading.common import Common
 from verify.grading.lesson import COMMON, Lesson
+
+# An assignment of several lessons: its own name for what it asks, and the key of its tables.
+PARTS, PART = "parts", "part"
 
 
 class LessonSource(msgspec.Struct, frozen=True):
@@ -64,7 +68,90 @@ class LessonAssignment(Common, frozen=True):
         return hashlib.sha256(msgspec.json.encode(values, order="sorted")).hexdigest()
 
 
-AnyAssignment = Assignment | LessonAssignment
+OneLesson = Assignment | LessonAssignment
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One part of an assignment of several: its name, its weight, and what it asks for, of one lesson."""
+
+    name: str
+    weight: float
+    asked: Any  # OneLesson; `verify.lessons.registry.decoded` reads one back
+
+    @property
+    def wanted(self) -> str:
+        """Which file is its program: the one that it names, else one that is called as the part, if there is one."""
+        return self.asked.program or self.name
+
+
+class PartsPoints(msgspec.Struct, frozen=True):
+    """The points of all parts together."""
+
+    total: float
+
+
+class PartsAssignment(Common, frozen=True):
+    """Several lessons in one assignment, which share its points by their weights."""
+
+    lesson: str = PARTS
+    parts: tuple[Part, ...] = ()
+    points: PartsPoints = PartsPoints(10.0)
+
+    def worth(self, part: Part) -> float:
+        """What one point of a part's own lesson is worth in the whole."""
+        return self.points.total * part.weight / sum(p.weight for p in self.parts) / part.asked.points.total
+
+    def digest(self) -> str:
+        """Hex SHA-256 of what every part asks for, and of the points."""
+        parts = [[part.name, part.weight, part.asked.digest()] for part in self.parts]
+        return hashlib.sha256(msgspec.json.encode([self.points.total, self.seed, parts])).hexdigest()
+
+
+AnyAssignment = OneLesson | PartsAssignment
+
+_PART_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+MOST_PARTS = 20
+_OF_ALL = {**COURSE, "seed": KEYS["seed"], "points": checks.number(0, MAX_POINTS, open_below=True)}
+
+
+def parts_assignment(
+    table: Mapping[str, Any], where: str, read: Callable[[Mapping[str, Any], str], OneLesson]
+) -> PartsAssignment:
+    """The assignment of several parts that a table says. read: a part's own table, and where it stands -> what it asks.
+
+    Raises BadInput, one line with the file, the key, the value and what is allowed.
+    """
+    tables = table[PART]
+    whole = isinstance(tables, list) and all(isinstance(each, Mapping) for each in tables)
+    if not whole or not 1 <= len(tables) <= MOST_PARTS:
+        raise BadInput(f"{where}: part is to be 1 to {MOST_PARTS} tables [[part]], each of one lesson")
+    known = {PART: lambda value: value, **_OF_ALL}
+    common = checks.checked({k: v for k, v in table.items() if k != PART}, known, "", where)
+    points = PartsPoints(common.pop("points", 10.0))
+    parts = tuple(_part(each, at, where, read) for at, each in enumerate(tables, 1))
+    for name in (part.name for part in parts):
+        if sum(part.name.casefold() == name.casefold() for part in parts) > 1:
+            raise BadInput(f'{where}: two parts are called {name}; allowed is a name = "…" for each, once')
+    offered = tuple(dict.fromkeys(package for part in parts for package in part.asked.packages))
+    return PartsAssignment(parts=parts, points=points, packages=offered, **common)
+
+
+def _part(table: Mapping[str, Any], at: int, where: str, read: Callable[[Mapping[str, Any], str], OneLesson]) -> Part:
+    rest = dict(table)
+    about = {key: rest.pop(key) for key in ("weight", "name") if key in rest}
+    for key in rest:
+        if key in _OF_ALL and key != "points":
+            raise BadInput(f"{where}: part {at}: {key} stands once for all parts, above the first [[part]]")
+    own = {"weight": checks.number(0, MAX_POINTS, open_below=True), "name": _part_name}
+    given = checks.checked(about, own, f"part {at}: ", where)
+    asked = read(rest, f"{where}: part {given.get('name', at)}")
+    return Part(given.get("name", asked.lesson), given.get("weight", 1.0), asked)
+
+
+def _part_name(value: Any) -> str:
+    if not isinstance(value, str) or not _PART_NAME.fullmatch(value):
+        raise checks.Refused("a name of letters, digits, - and _, as files may have it: svm")
+    return value
 
 
 def lesson_assignment(
@@ -86,7 +173,7 @@ def lesson_assignment(
     if not made.points.total > 0:
         known = ", ".join(made.points.functions)
         raise BadInput(f"{where}: points: no function has any; at least one of {known} takes more than 0")
-    return beside.filled(made, folder, where)
+    return beside.filled(made, folder, where, [c.call for c in lesson.contracts if made.points.functions[c.name]], ())
 
 
 def _plain(value: Any) -> Any:

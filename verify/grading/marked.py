@@ -60,8 +60,9 @@ def followed(m: Marked, findings: Sequence[Finding], lost: float) -> tuple[str |
     named = [f.mistake for f in findings if m.judged.name in f.lines]
     if named:
         return "wrong", said("own-equation-once" if m.points > 0 else "own-equation", mistakes=named)
-    paid = m.worth * (1 - lost) - m.points > 1e-9
-    return m.carried, said("follows-charged") if paid else m.reason
+    charged = "-charged" if m.worth * (1 - lost) - m.points > 1e-9 else ""
+    of_no_line = bool(findings) and not any(f.lines for f in findings)  # arrays or lists lie another way, say
+    return m.carried, said(f"follows-mistake{charged}" if of_no_line else f"follows{charged}")
 
 
 # Charges -------------------------------------------------------------------------------------------------------------

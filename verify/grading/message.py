@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from verify.grading.answers import Answer
-from verify.grading.record import GradeRecord, SaidRecord, said_record
+from verify.grading.record import GradeRecord, SaidRecord, said_record, unexplained
 from verify.grading.sentence import Said, said
 from verify.isolation import Run
 
@@ -45,15 +45,16 @@ def tell_result(record: GradeRecord, run: Run, missing: Sequence[str], failures:
     tell(record, [*_message(record, missing, failures)])
     findings = record.diagnosis if record.state != "correct" else []
     texts, more = [f.says for f in findings], [one for f in findings for one in f.said]
-    if not findings:
-        texts, more = record.known, record.known_said
+    if not findings or unexplained(record):
+        texts, more = [*record.known, *texts], [*record.known_said, *more]
     record.message = " ".join(text for text in (record.message, *texts) if text)
     record.message_said += more
 
 
 def _message(record: GradeRecord, missing: Sequence[str], failures: Sequence[Said]) -> Iterator[Said]:
     if record.state == "correct":
-        yield said("correct", problems=record.problems)
+        differs = any(line.state == "wrong" for line in record.lines)
+        yield said("correct-but" if differs else "correct", problems=record.problems)
         return
     if record.state == "undecided":
         open_ = ", ".join(line.name for line in record.lines if line.state == "undecided")
@@ -66,5 +67,5 @@ def _message(record: GradeRecord, missing: Sequence[str], failures: Sequence[Sai
         yield said("lines-missing", lines=lines)
     if failures:
         yield said("failed-somewhere", what=failures[0])
-    if record.first_wrong_line and not record.diagnosis:
-        yield said("first-wrong", line=record.first_wrong_line)
+    if (line := unexplained(record)) is not None:
+        yield said("first-wrong", line=line)

@@ -5,6 +5,7 @@ docs/JSON.md explains every field. Two runs with one seed give the same record, 
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from verify.said import Said, Value
 
 SCHEMA = "backproof.grade/1"
 LESSON_SCHEMA = "backproof.grade/2"
+PARTS_SCHEMA = "backproof.grade/3"
 POINTS_RULE = 2  # how points come about: docs/INSTRUCTOR.md; records of the first rule have no such field
 
 
@@ -109,8 +111,20 @@ class HeatMap(msgspec.Struct, frozen=True, kw_only=True):
     share: list[list[Any]] = []  # log₁₀(error / budget); null where nothing is off; empty where the shapes differ
 
 
+class CallBefore(msgspec.Struct, frozen=True, kw_only=True):
+    """The call whose values a program still has in the next one; it answers this one as if nothing were kept."""
+
+    W: list
+    b: list
+    x: list
+    t: list
+    activation: str
+    lam: float
+    label: str
+
+
 class Counterexample(msgspec.Struct, frozen=True, kw_only=True):
-    """The smallest problem of the ladder that shows the error."""
+    """The smallest problem of the ladder that shows the error; of a mistake of state, with the call before it."""
 
     W: list
     b: list
@@ -120,6 +134,7 @@ class Counterexample(msgspec.Struct, frozen=True, kw_only=True):
     lam: float
     output: str
     loss: str
+    penalty: str = "lam/2"
     line: str
     yours: Any
     expected: Any
@@ -128,6 +143,7 @@ class Counterexample(msgspec.Struct, frozen=True, kw_only=True):
     message_said: SaidRecord | None = None
     formulas: list[str] = []
     working: list[WorkingLine] = []
+    before: CallBefore | None = None
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +156,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     loss: str
     layers: list[int]
     precision: str
+    penalty: str = "lam/2"
 
 
 class GradeRecord(msgspec.Struct, kw_only=True):
@@ -173,6 +190,11 @@ class GradeRecord(msgspec.Struct, kw_only=True):
     sandbox: str = ""
     digests: dict[str, str] = {}
     timings: dict[str, float] = {}
+
+    def _repr_html_(self) -> str:
+        """The page, where a notebook shows a record."""
+        # By its name: a record knows none of its renderers.
+        return importlib.import_module("verify.reports.graded_pages").in_notebook(self)
 
 
 class LessonInput(msgspec.Struct, frozen=True):
@@ -218,26 +240,67 @@ class LessonRecord(GradeRecord, kw_only=True):
     counterexample: LessonCase | None = None
 
 
+class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of an assignment of several: what it came to in the whole, and its own record, whole.
+
+    record: of schema backproof.grade/1 or /2, in the points of its own lesson, as JSON.
+    """
+
+    name: str
+    lesson: str
+    state: str
+    score: float | None
+    max_score: float
+    record: msgspec.Raw
+
+    @property
+    def graded(self) -> GradeRecord:
+        """Its own record."""
+        return decode(bytes(self.record))
+
+
+class PartsRecord(GradeRecord, kw_only=True):
+    """All that is known of one graded submission of several parts, schema backproof.grade/3.
+
+    lines: those of all parts, with the points that they have in the whole; their function is 'svm.gradient'.
+    """
+
+    schema: str = PARTS_SCHEMA
+    task: None = None
+    counterexample: None = None
+    parts: list[PartRecord] = []
+
+
+def unexplained(record: GradeRecord) -> str | None:
+    """The first wrong line, where no mistake is named; beside mistakes, the first that follows from none of them."""
+    if not record.diagnosis:
+        return record.first_wrong_line
+    named = {line for finding in record.diagnosis for line in finding.lines}
+    for line in record.lines:
+        void = line.reason_said is not None and line.reason_said.key == "void"
+        own = line.state == "wrong" and line.carried_forward != "right" and line.function == "gradients"
+        if own and not void and line.name not in named:
+            return line.name
+    return None
+
+
 def without_run(name: str, state: str, reason: Said, assignment: Any, seed: int | None) -> GradeRecord:
     """The record of what was never run. A grader-error has no score: our own failure is never the student's."""
-    if not isinstance(assignment, Assignment):
-        return LessonRecord(
-            submission=name, state=state, lesson=assignment.lesson, score=None if state == "grader-error" else 0.0,
-            max_score=assignment.points.total, seed=seed, message=reason.text,
-            message_said=[said_record(reason)], digests={"assignment": assignment.digest()},
-        )  # fmt: skip
-    return GradeRecord(
-        submission=name, state=state, task=task_of(assignment), score=None if state == "grader-error" else 0.0,
-        max_score=assignment.points.total, seed=seed, message=reason.text,
-        message_said=[said_record(reason)], digests={"assignment": assignment.digest()},
-    )  # fmt: skip
+    about: dict[str, Any] = {
+        "submission": name, "state": state, "score": None if state == "grader-error" else 0.0,
+        "max_score": assignment.points.total, "seed": seed, "message": reason.text,
+        "message_said": [said_record(reason)], "digests": {"assignment": assignment.digest()},
+    }  # fmt: skip
+    if isinstance(assignment, Assignment):
+        return GradeRecord(task=task_of(assignment), **about)
+    return PartsRecord(**about) if hasattr(assignment, "parts") else LessonRecord(lesson=assignment.lesson, **about)
 
 
 def task_of(a: Assignment) -> Task:
     """What of an assignment goes into every record."""
     return Task(
         convention=a.convention, backend=a.backend, activations=list(a.activations), output=a.output, loss=a.loss,
-        layers=list(a.layers), precision=a.precision,
+        layers=list(a.layers), precision=a.precision, penalty=a.penalty,
     )  # fmt: skip
 
 
@@ -248,8 +311,11 @@ def encode(record: GradeRecord) -> bytes:
 
 def decode(data: bytes) -> GradeRecord:
     """A record read back. Raises msgspec.DecodeError where it is none."""
-    of_lesson = msgspec.json.decode(data, type=_Schema).schema == LESSON_SCHEMA
-    return msgspec.json.decode(data, type=LessonRecord if of_lesson else GradeRecord)
+    schema = msgspec.json.decode(data, type=_Schema).schema
+    return msgspec.json.decode(data, type=_KINDS.get(schema, GradeRecord))
+
+
+_KINDS: dict[str, type[GradeRecord]] = {LESSON_SCHEMA: LessonRecord, PARTS_SCHEMA: PartsRecord}
 
 
 class _Schema(msgspec.Struct):

@@ -14,6 +14,8 @@ __all__ = ["TEXTS", "Said", "count", "listed", "said"]
 TEXTS = {
     # messages
     "correct": "All lines are right on {problems:problem}.",
+    "correct-but": "Every line counts as right on {problems:problem}. What differs costs no points here; the advice "
+                   "says what.",
     "missing": "Missing: {functions}.",
     "lines-missing": "Not handed over on every problem: {lines}. What came is right.",
     "gradients-missing": "The function gradients is missing; found {found}. It is called as "
@@ -37,11 +39,13 @@ TEXTS = {
     "withheld": "It was handed in and read. What came of it is shown later.",
     "grader-failed": "The grader failed, not the submission: {what}",
     "unreadable": "{what}",
+    "of-part": "{part}: {what}",
     "twice": "{what} (twice: beside others, and alone)",
     # what the program raised, or returned instead of its gradients
     "raised": "{message}",
     "raised-at": "{what} ({place})",
     "raised-on": "{what} (on {problems:problem}, the first with {first})",
+    "raised-on-alike": "{what} (on {problems:problem}, with these numbers or others; the first with {first})",
     "network": "{layers:layer} of {units} units, {samples:sample}, {activation}",
     "network-of-one-layer": "1 layer of {units} units, {samples:sample}",
     "not-run": "it was not asked any more, for the program had ended",
@@ -65,6 +69,8 @@ TEXTS = {
     "undecided": "no problem decides it: rounding alone may move every entry by more than a thousandth of the largest",
     "follows": "follows from an earlier error; right on the values it was given",
     "stood-still": "it steps along gradients of 0, where a step that does nothing would be right too",
+    "follows-mistake": "the mistake above explains it",
+    "follows-mistake-charged": "the mistake above explains it and is charged here",
     "follows-charged": "follows from an earlier error; right on the values it was given; the mistake above is charged "
                        "here",
     "own-equation": "its own equation is wrong ({mistakes})",
@@ -77,7 +83,7 @@ TEXTS = {
     "source-constant": "{line}, from which it is computed, is one number in every entry",
     "open": "an earlier error makes this line undecidable; hand over the delta lines to have it marked",
     "failed-on": "the program failed on {share:.0%} of the problems",
-    "void": "it is 0, or λW alone, on every problem",
+    "void": "it is 0, or the penalty's part alone, on every problem",
     "wrong-in": "wrong in {wrong} of {problems:problem}",
     "mean-inside": "δ holds the 1/N of the mean already, and the gradients use it so",
     "off-own-lines": "rounding cannot explain it from your own lines before it",
@@ -109,7 +115,7 @@ TEXTS = {
                       "nothing.",
     "exchanged-columns": "Your z and a are exchanged: z is what enters the activation, a what leaves it. This costs "
                          "nothing.",
-    "penalty-missing": "Your E lacks the penalty (λ/2) Σ ǁW(l)ǁ², whose derivative λW your gradients have. This costs "
+    "penalty-missing": "Your E lacks the penalty {penalty}, whose derivative {rate}W your gradients have. This costs "
                        "nothing.",
     "handed-over-wrong": "What you hand over as {lines} is not what is expected. It has no points.",
     "read-note": "read: {note}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from verify.grading.lesson_assignment import AnyAssignment
-from verify.grading.record import GradeRecord, LineRecord, said_record
+from verify.grading.record import GradeRecord, LineRecord, PartRecord, PartsRecord, encode, said_record
 from verify.grading.sentence import said
 
 WITHHELD = "withheld"
@@ -36,10 +36,16 @@ def shown_as(record: GradeRecord, level: str) -> GradeRecord:
             message_said=[said_record(later)],
         )  # fmt: skip
     # What a program prints may be the problems that it was given.
+    if isinstance(record, PartsRecord):
+        record = msgspec.structs.replace(record, parts=[_part_as(part, level) for part in record.parts])
     found = msgspec.structs.replace(
         record, counterexample=None, heat=msgspec.UNSET, output="", lines=[*map(_without_numbers, record.lines)]
     )
     return found if level == "hints" else _states(found)
+
+
+def _part_as(part: PartRecord, level: str) -> PartRecord:
+    return msgspec.structs.replace(part, record=msgspec.Raw(encode(shown_as(part.graded, level))))
 
 
 def _without_numbers(line: LineRecord) -> LineRecord:

@@ -55,10 +55,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a submission's function. arguments: nested lists of arrays, text and numbers."""
+    """One call of a submission's function. arguments: nested lists of arrays, text and numbers.
+
+    extreme: numbers beyond the range are the caller's doing, so NumPy does not warn of them in the program's output.
+    """
 
     function: str
     arguments: tuple[Any, ...]
+    extreme: bool = False
 
 
 class Outcome(StrEnum):
@@ -170,9 +174,10 @@ class Calls(Sequence[Call]):
         for call in self._calls:
             encoder = Encoder(most=1 << 40)
             arguments = [encoder.encode(argument) for argument in call.arguments]
-            described.append(
-                {"function": call.function, "arguments": arguments, "bytes": [place, place + encoder.size]}
-            )
+            described.append({
+                "function": call.function, "arguments": arguments, "bytes": [place, place + encoder.size],
+                "extreme": call.extreme,
+            })  # fmt: skip
             self.largest = max(self.largest, encoder.size)
             place += encoder.size
             buffers += encoder.buffers

@@ -7,6 +7,7 @@ A package offers a lesson by an entry point of the group `backproof.lessons`: it
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Mapping
 from importlib import import_module, metadata
@@ -19,18 +20,19 @@ import msgspec
 from verify.errors import BadInput
 from verify.grading.assignment import Assignment, assignment_from
 from verify.grading.checks import shown
-from verify.grading.toml_file import parse, read_text
+from verify.grading.lesson_assignment import PART, PartsAssignment, parts_assignment
+from verify.grading.toml_file import MAX_FILE_BYTES, parse, read_text
 
 if TYPE_CHECKING:
     from verify.grading.lesson import Lesson
-    from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment, LessonSource
+    from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment, LessonSource, OneLesson
     from verify.grading.record import GradeRecord
     from verify.isolation import Sandbox
     from verify.said import Said
-    from verify.submissions.submission import Submission
 
 NETWORK = "network"
 GROUP = "backproof.lessons"
+_FILE = re.compile(r"[A-Za-z_][\w-]{0,99}\.py")
 # The lessons that come with backproof: name -> module, whose LESSON it is, or in whose LESSONS it stands.
 BUILT_IN: dict[str, str] = {
     **{name: f"verify.lessons.{name}" for name in ("regression", "logistic", "perceptron", "svm")},
@@ -48,8 +50,11 @@ BUILT_IN: dict[str, str] = {
 class Examination(Protocol):
     """An assignment made ready, whatever the lesson."""
 
-    def grade(self, submission: Submission, sandbox: Sandbox, *, device: str = "cpu") -> GradeRecord:
-        """Run one submission in its sandbox and grade what comes back. Raises IsolationError where that fails."""
+    def grade(self, submission: Any, sandbox: Sandbox, *, device: str = "cpu") -> GradeRecord:
+        """Run one submission in its sandbox and grade what comes back. Raises IsolationError where that fails.
+
+        submission: what was read of it; of an assignment of several parts, for each of them.
+        """
         ...
 
     def ungradable(self, name: str, reason: Said) -> GradeRecord:
@@ -68,45 +73,74 @@ def read_any(path: Path | None, lesson: Path | None = None) -> AnyAssignment:
     """
     where = _printable(path) if path is not None else f"the default assignment of {_printable(lesson)}"
     table = parse(read_text(path, where), where) if path is not None else {}
+    return any_from(table, where, lesson, path.parent if path is not None else None)
+
+
+def any_from(
+    table: Mapping[str, Any], where: str, lesson: Path | None = None, folder: Path | None = None
+) -> AnyAssignment:
+    """The assignment that a table of TOML values says. where: its name in errors; folder: where its file lies."""
+    if PART in table:
+        if lesson is not None:
+            raise BadInput(f'{where}: has parts; of one of them a lesson of your own is lesson = "FILE.py"')
+        return parts_assignment(table, where, lambda part, place: _one(part, place, None, folder))
+    return _one(table, where, lesson, folder)
+
+
+def _one(table: Mapping[str, Any], where: str, lesson: Path | None, folder: Path | None) -> OneLesson:
+    """The assignment of one lesson."""
     named = table.get("lesson", NETWORK)
     if lesson is None and named == NETWORK:
-        return assignment_from(table, where, path.parent) if path is not None else Assignment()
-    return _of_lesson(table, where, lesson, path.parent if path is not None else None)
+        return assignment_from(table, where, folder)
+    return _of_lesson(table, where, lesson, folder)
 
 
 def _of_lesson(table: Mapping[str, Any], where: str, file: Path | None, folder: Path | None) -> LessonAssignment:
     from verify.grading.lesson_assignment import lesson_assignment
     from verify.grading.machinery.certificate import certify
 
-    source = source_of(file) if file is not None else None
     named = table.get("lesson")
+    beside = named if file is None and isinstance(named, str) and _FILE.fullmatch(named) else ""
+    source = source_of(_beside(beside, where, folder), where) if beside else source_of(file) if file else None
     if source is None:
         found = lesson_named(named, where)
     else:
         found = _from_text(source.path, source.text)
-        if named is not None and named != found.name:
+        if named is not None and named != found.name and not beside:
             raise BadInput(
                 f"{where}: lesson = {shown(named)} is not the lesson of {source.path}, which is {found.name}"
             )
     certify(found)
-    return lesson_assignment(found, table, where, source, folder)
+    return lesson_assignment(found, {**table, "lesson": found.name}, where, source, folder)
+
+
+def _beside(name: str, where: str, folder: Path | None) -> Path:
+    """The lesson's file beside the assignment's."""
+    if folder is None:
+        raise BadInput(f"{where}: lesson = {shown(name)} lies beside an assignment's file, and this is none")
+    return folder / name
 
 
 def _printable(path: Path | None) -> str:
     return str(path) if str(path).isprintable() else ascii(str(path))[1:-1]
 
 
-def source_of(file: Path) -> LessonSource:
-    """A lesson's file. Raises BadInput where it cannot be read."""
+def source_of(file: Path, where: str = "") -> LessonSource:
+    """A lesson's file; where: the assignment that names it. Raises BadInput where it cannot be read."""
     from verify.grading.lesson_assignment import LessonSource
 
-    name = _printable(file)
-    if not file.is_file():
-        raise BadInput(f"--lesson {name}: is no file; allowed is a Python file that has LESSON = Lesson(…)")
+    name = f"{where}: lesson = {shown(file.name)}" if where else f"--lesson {_printable(file)}"
     try:
-        return LessonSource(str(file.resolve()), file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"--lesson {name}: cannot be read ({error})") from None
+        if not file.is_file():
+            kind = "a folder" if file.is_dir() else "no file"
+            raise BadInput(f"{name}: is {kind}; allowed is a Python file that has LESSON = Lesson(…)")
+        if file.stat().st_size > MAX_FILE_BYTES:
+            raise BadInput(f"{name}: is larger than {MAX_FILE_BYTES} bytes; a lesson is a short Python file")
+        return LessonSource(str(file.resolve()), file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise BadInput(f"{name}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise BadInput(f"{name}: is no text in UTF-8 ({error}); allowed is a Python file") from None
 
 
 # Lessons -------------------------------------------------------------------------------------------------------------
@@ -188,19 +222,30 @@ def encoded(assignment: AnyAssignment) -> bytes:
 
 def decoded(data: bytes) -> AnyAssignment:
     """The assignment that was encoded."""
-    if msgspec.json.decode(data)["lesson"] == NETWORK:
-        return msgspec.json.decode(data, type=Assignment)
-    from verify.grading.lesson_assignment import LessonAssignment
+    return _converted(msgspec.json.decode(data))
 
-    return msgspec.json.decode(data, type=LessonAssignment)
+
+def _converted(found: dict[str, Any]) -> AnyAssignment:
+    """The assignment of values that JSON has."""
+    from verify.grading.lesson_assignment import PARTS, LessonAssignment, PartsAssignment
+
+    if found["lesson"] != PARTS:
+        return msgspec.convert(found, Assignment if found["lesson"] == NETWORK else LessonAssignment)
+    made = msgspec.convert(found, PartsAssignment)
+    parts = (msgspec.structs.replace(part, asked=_converted(part.asked)) for part in made.parts)
+    return msgspec.structs.replace(made, parts=tuple(parts))
 
 
 def examination(assignment: AnyAssignment, seed: int | None = None) -> Examination:
     """The problems of an assignment, drawn from its seed or from another."""
     if isinstance(assignment, Assignment):
-        from verify.grading.grade import examination as of_network
+        from verify.lessons.network.grade import examination as of_network
 
         return of_network(assignment, seed)
+    if isinstance(assignment, PartsAssignment):
+        from verify.lessons.parts import PartsExamination
+
+        return PartsExamination(assignment, tuple(examination(part.asked, seed) for part in assignment.parts), seed)
     from verify.grading.machinery.examining import examination as of_lesson
 
     return of_lesson(lesson_of(assignment), assignment, seed)
@@ -212,6 +257,10 @@ def checks_of(assignment: AnyAssignment) -> list[tuple[str, str]]:
         from verify.lessons.network.items import items
 
         return items(assignment)
+    if isinstance(assignment, PartsAssignment):
+        from verify.grading.parts import function_of
+
+        return [(function_of(p.name, f), line) for p in assignment.parts for f, line in checks_of(p.asked)]
     lesson = lesson_of(assignment)
     return [
         (c.name, n)

@@ -8,7 +8,8 @@ from itertools import pairwise
 import msgspec
 
 from verify.errors import BadInput
-from verify.grading.assignment import ACTIVATIONS, LOSSES, OUTPUTS
+from verify.problems.choices import ACTIVATIONS, LOSSES, OUTPUTS, PAIRS
+from verify.problems.written import PENALTIES
 
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float64", "float32")
@@ -62,15 +63,19 @@ def check_names(activation: str, output: str, loss: str) -> None:
     check_known("activation", activation, ACTIVATIONS)
     check_known("output", output, OUTPUTS)
     check_known("loss", loss, LOSSES)
-    outputs = {"cross-entropy": ("softmax",), "binary-cross-entropy": ("sigmoid",)}.get(loss, ACTIVATIONS)
-    if output not in outputs:
-        raise BadInput(f"output {output!r} with loss {loss!r}: allowed with {loss} is {', '.join(outputs)}")
+    if output not in PAIRS[loss]:
+        raise BadInput(f"output {output!r} with loss {loss!r}: allowed with {loss} is {', '.join(PAIRS[loss])}")
 
 
 def check_lam(lam: float) -> None:
     """BadInput for a λ that is negative or not finite."""
     if not 0 <= lam < math.inf:
         raise BadInput(f"lam {lam!r}: allowed is a finite number, 0 or more")
+
+
+def check_penalty(penalty: str) -> None:
+    """BadInput for a penalty that is not known."""
+    check_known("penalty", penalty, tuple(PENALTIES))
 
 
 def check_layers(layers: tuple[int, ...]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from verify.problems.written import LOSSES, PENALTIES
+
 _NAME = re.compile(r"(delta|dW|db|a|z)([1-9][0-9]*)|(y|E)")
 _DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -14,7 +16,7 @@ class Place(NamedTuple):
 
     deck: str
     heading: str
-    equation: str  # with {l}, {below} and {above} for the layer, the one below and the one above
+    equation: str  # with {l}, {below}, {above} for layers, {penalty} and {rate} for what is added to E and its λ
 
     def __str__(self) -> str:
         return f'deck {self.deck} "{self.heading}"'
@@ -27,9 +29,9 @@ _PLACES: dict[str, Place] = {
     "a": Place("000", _FORWARD, "a({l}) = z({below}) W({l}) + b({l})"),
     "z": Place("000", _FORWARD, "z({l}) = f(a({l}))"),
     "y": Place("000", _FORWARD, "y = σ(a({l}))"),
-    "E": Place("000", "误差反向传播-整体代价函数", "E = (1/N) Σ Eₙ + (λ/2) Σ ǁW(l)ǁ²"),
+    "E": Place("000", "误差反向传播-整体代价函数", "E = (1/N) Σ Eₙ + {penalty}"),
     "delta": Place("000", _SUMMARY, "δ({l}) = δ({above}) W({above})ᵀ ⊙ f′(a({l}))"),
-    "dW": Place("000", _SUMMARY, "∂E/∂W({l}) = (1/N) z({below})ᵀ δ({l}) + λ W({l})"),
+    "dW": Place("000", _SUMMARY, "∂E/∂W({l}) = (1/N) z({below})ᵀ δ({l}) + {rate} W({l})"),
     "db": Place("000", _SUMMARY, "∂E/∂b({l}) = (1/N) Σₙ δₙ({l})"),
 }
 
@@ -39,9 +41,9 @@ _IN_COLUMNS: dict[str, Place] = {
     "a": Place("003", "变量定义", "z({l}) = W({l}) a({below}) + b({l})"),
     "z": Place("003", "变量定义", "a({l}) = f(z({l}))"),
     "y": Place("003", "变量定义", "a({l}) = σ(z({l}))"),
-    "E": Place("001", "正式开始推导", "E = (1/N) Σ Eₙ + (λ/2) Σ ǁW(l)ǁ²"),
+    "E": Place("001", "正式开始推导", "E = (1/N) Σ Eₙ + {penalty}"),
     "delta": Place("003", "隐藏层残差", "δ({l}) = W({above})ᵀ δ({above}) ⊙ f′(z({l}))"),
-    "dW": Place("003", "连接权重的梯度", "∂E/∂W({l}) = (1/N) δ({l}) a({below})ᵀ + λ W({l})"),
+    "dW": Place("003", "连接权重的梯度", "∂E/∂W({l}) = (1/N) δ({l}) a({below})ᵀ + {rate} W({l})"),
     "db": Place("003", "偏置梯度", "∂E/∂b({l}) = (1/N) Σₙ δₙ({l})"),
 }
 
@@ -74,19 +76,28 @@ def place(name: str, *, columns: bool = False) -> Place:
     return (_IN_COLUMNS if columns else _PLACES)[kind_and_layer(name)[0]]
 
 
-def equation(name: str, L: int, output: str = "softmax", loss: str = "cross-entropy", *, columns: bool = False) -> str:
+def equation(
+    name: str,
+    L: int,
+    output: str = "softmax",
+    loss: str = "cross-entropy",
+    *,
+    columns: bool = False,
+    penalty: str = "lam/2",
+) -> str:
     """The line's equation with its layer's numbers, as the slides write it (f′ at a, where the slide errs)."""
     kind, layer = kind_and_layer(name)
     l = L if layer is None else layer
     if kind == "delta" and l == L:
         y, a = (f"a({l})", f"z({l})") if columns else ("y", f"a({l})")
-        return f"δ({l}) = {y} − t" if loss != "squared-error" else f"δ({l}) = ({y} − t) ⊙ σ′({a})"
+        return f"δ({l}) = {LOSSES[loss].delta(output, y, a)}"
     text = place(name, columns=columns).equation
     if l == 1:
         text = text.replace("z({below})", "x").replace("a({below})", "x")
     if kind == "y":
         text = text.replace("σ", "softmax" if output == "softmax" else "σ")
-    return text.format(l=l, below=l - 1, above=l + 1)
+    added, rate = PENALTIES[penalty].added, PENALTIES[penalty].rate
+    return text.format(l=l, below=l - 1, above=l + 1, penalty=added, rate=rate)
 
 
 def symbol(name: str) -> str:

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from manual import Activation, Constants, Pair, activation, pair
+from manual import Activation, Constants, Equations, Pair, Working, activation, pair, work
+from manual.network import SLIDES
+from manual.penalties import PENALTIES, Penalty
 from verify.errors import BadInput
-from verify.problems.job import check_lam, check_names
+from verify.problems.choices import ONE_OF_MANY
+from verify.problems.job import check_lam, check_names, check_penalty
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +35,12 @@ class Problem:
     lam: float = 0.0
     constants: Constants = field(default_factory=Constants)
     label: str = ""
+    penalty: str = "lam/2"
 
     def __post_init__(self) -> None:
         check_names(self.activation, self.output, self.loss)
         check_lam(self.lam)
+        check_penalty(self.penalty)
         _check_shapes(self)
         _check_tensors(self)
         _check_targets(self)
@@ -73,6 +78,25 @@ class Problem:
     def pair(self) -> Pair:
         return pair(self.output, self.loss, self.constants)
 
+    @property
+    def goal(self) -> Tensor:
+        """What the loss compares y with: t, or what it makes of t."""
+        return self.pair.goal(self.t)
+
+    @property
+    def form(self) -> Penalty:
+        """The penalty by hand."""
+        return PENALTIES[self.penalty]
+
+    @property
+    def rate(self) -> float:
+        """What stands before W in the penalty's gradient: λ, 2λ or λ/N."""
+        return self.form.of(self.lam, self.N)
+
+    def work(self, equations: Equations = SLIDES) -> Working:
+        """The whole working by hand, in the problem's dtype."""
+        return work(self.W, self.b, self.x, self.t, self.f, self.pair, self.lam, equations, self.form)
+
     def to(self, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Problem:
         """The same problem in another dtype or on another device."""
         move = lambda v: v.to(dtype=dtype or v.dtype, device=device or v.device)
@@ -105,13 +129,13 @@ def _check_tensors(p: Problem) -> None:
 
 
 def _check_targets(p: Problem) -> None:
-    if p.loss != "cross-entropy" or type(p.t) is not Tensor:  # torch's fake tensors have no values to look at
+    if p.loss not in ONE_OF_MANY or type(p.t) is not Tensor:  # torch's fake tensors have no values to look at
         return
     sums = p.t.to(torch.float64).sum(dim=1)
     off = ~((sums - 1).abs() <= (p.t.shape[1] + 2) * torch.finfo(p.dtype).eps / 2)  # what normalising may round off
     if bool(off.any()):
         n = int(torch.argmax(off.to(torch.int8)))
         raise BadInput(
-            f"t of sample {n + 1} adds up to {float(sums[n]):.17g}: with cross-entropy allowed is 1, as for a one-hot "
+            f"t of sample {n + 1} adds up to {float(sums[n]):.17g}: with {p.loss} allowed is 1, as for a one-hot "
             "target or a distribution"
         )

@@ -14,11 +14,14 @@ import torch
 from torch import Generator, Tensor
 
 from manual import ACTIVATIONS
+from verify.problems.choices import LOSSES, ONE_OF_MANY, PAIRS
 from verify.problems.problem import Problem
+from verify.problems.written import PENALTIES
 
 CPU = torch.device("cpu")
 LAMBDAS = (0.0, 1e-4, 0.001, 0.1, 1.0)
-LOSSES = ("cross-entropy", "binary-cross-entropy", "squared-error")
+# In the sweep the squared error comes more often: every activation stands at its output.
+_TURNS = (*LOSSES, "squared-error")
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ SHAPES = (
 
 # What each output can reach, and squared error may ask for.
 _RANGES = {
-    **dict.fromkeys(("sigmoid", "hard_sigmoid"), (0.0, 1.0)),
+    **dict.fromkeys(("sigmoid", "hard_sigmoid", "softmax"), (0.0, 1.0)),
     **dict.fromkeys(("tanh", "hard_tanh"), (-1.0, 1.0)),
     **dict.fromkeys(("relu", "relu6", "softplus"), (0.0, 2.0)),
     **dict.fromkeys(("elu", "selu", "celu"), (-0.9, 2.0)),
@@ -79,7 +82,7 @@ def _steps(layers: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 def targets(generator: Generator, batch: int, units: int, output: str, loss: str) -> Tensor:
     """t (N, K): one-hot for cross-entropy, 0 or 1 for the binary one, within the output's range for squared error."""
-    if loss == "cross-entropy":
+    if loss in ONE_OF_MANY:
         classes = torch.randint(units, (batch,), generator=generator, device=CPU)
         return torch.nn.functional.one_hot(classes, units).to(torch.float64)
     uniform = torch.rand(batch, units, generator=generator, dtype=torch.float64, device=CPU)
@@ -99,24 +102,30 @@ def sample(
     lam: float = 0.0,
     gain: float = 1.0,
     label: str = "",
+    penalty: str = "lam/2",
 ) -> Problem:
     """A problem of that shape, on the CPU in float64. `gain` scales the weights and nothing else."""
     W = weights(generator, shape.layers, gain)
     b = biases(generator, shape.layers)
     x = normal(generator, shape.batch, shape.layers[0])
     t = targets(generator, shape.batch, shape.layers[-1], output, loss)
-    return Problem(W, b, x, t, activation, output, loss, lam, label=label)
+    return Problem(W, b, x, t, activation, output, loss, lam, label=label, penalty=penalty)
 
 
 def sweep(problems: int, seed: int) -> Iterator[Problem]:
-    """That many problems, every activation, loss, λ and shape in turn; 2310 of them are all combinations once."""
+    """That many problems: every activation, loss, output, λ, penalty and shape in turn."""
     generator = seeded(seed)
+    met = dict.fromkeys(LOSSES, 0)
     for i in range(problems):
-        activation, loss = ACTIVATIONS[i % len(ACTIVATIONS)], LOSSES[i % len(LOSSES)]
+        activation, loss = ACTIVATIONS[i % len(ACTIVATIONS)], _TURNS[i % len(_TURNS)]
         shape, lam = SHAPES[i % len(SHAPES)], LAMBDAS[i % len(LAMBDAS)]
-        output = {"cross-entropy": "softmax", "binary-cross-entropy": "sigmoid"}.get(loss)
-        output = output or ACTIVATIONS[(i // len(LOSSES)) % len(ACTIVATIONS)]
+        outputs, penalty = PAIRS[loss], tuple(PENALTIES)[i // len(_TURNS) % len(PENALTIES)]
+        output = outputs[met[loss] % len(outputs)]
+        met[loss] += 1
         label = (
-            f"{i + 1}: {activation}, {output} with {loss}, λ = {lam:g}, {shape.name} {shape.layers}, N = {shape.batch}"
+            f"{i + 1}: {activation}, {output} with {loss}, λ = {lam:g}, penalty {penalty}, "
+            f"{shape.name} {shape.layers}, N = {shape.batch}"
         )
-        yield sample(generator, shape, activation=activation, output=output, loss=loss, lam=lam, label=label)
+        yield sample(
+            generator, shape, activation=activation, output=output, loss=loss, lam=lam, label=label, penalty=penalty
+        )  # fmt: skip

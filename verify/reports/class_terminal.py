@@ -10,6 +10,8 @@ from rich.text import Text
 
 from verify.classroom.class_record import ClassRecord, Group, Regraded, number
 from verify.classroom.gradebook import HISTORY, TABLE
+from verify.language import tr
+from verify.reports import graded_words as words
 from verify.submissions.submission import typed
 
 _COLOURS = {
@@ -38,74 +40,90 @@ def show(record: ClassRecord, folder: Path, out: Console) -> None:
     out.print()
     for line in _notes(record):
         out.print(Text(line, style="yellow"))
-    out.print(Text(f"The gradebook is {folder / TABLE}; beside it lie a record and a page for every submission."))
+    table = str(folder / TABLE)
+    out.print(
+        Text(tr("The gradebook is {table}; beside it lie a record and a page for every submission.", table=table))
+    )
 
 
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        table.add_column(column, justify="right" if column in ("submissions", "old score", "new score") else "left")
+        right = column in (tr("submissions"), tr("old score"), tr("new score"))
+        table.add_column(column, justify="right" if right else "left")
     return table
 
 
 def _states(record: ClassRecord) -> Table:
-    table = _table("state", "submissions")
+    table = _table(tr("state"), tr("submissions"))
     for state, count in record.states.items():
-        table.add_row(Text(state, style=_COLOURS.get(state, "red")), str(count))
+        table.add_row(Text(words.state_in_a_list(state), style=_COLOURS.get(state, "red")), str(count))
     return table
 
 
 def _scores(record: ClassRecord) -> Text:
     scores = record.scores
     if scores.mean is None:
-        return Text("No submission has a score.")
+        return Text(tr("No submission has a score."))
     return Text(
-        f"Scores of {scores.count}: mean {scores.mean:.2f} of {number(record.max_score)}, "
-        f"median {number(scores.median)}, from {number(scores.lowest)} to {number(scores.highest)}."
-    )
+        tr(
+            "Scores of {n:submission}: mean {mean:.2f} of {most}, median {median}, from {lowest} to {highest}.",
+            n=scores.count, mean=scores.mean, most=number(record.max_score), median=number(scores.median),
+            lowest=number(scores.lowest), highest=number(scores.highest),
+        )
+    )  # fmt: skip
 
 
 def _groups(groups: list[Group]) -> Table:
-    table = _table("diagnosis", "submissions", "of")
+    table = _table(tr("diagnosis"), tr("submissions"), tr("of whom"))
     for group in groups[:_MOST_GROUPS]:
-        name = " and ".join(group.diagnosis) or f"unknown, first at {group.first_wrong_line}"
-        more = f", and {group.count - _MOST_NAMES} more" if group.count > _MOST_NAMES else ""
+        unknown = tr("unknown; the first wrong line is {line}", line=str(group.first_wrong_line))
+        name = tr(" and ").join(group.diagnosis) or unknown
+        more = tr(", and {n} more", n=group.count - _MOST_NAMES) if group.count > _MOST_NAMES else ""
         table.add_row(Text(name), str(group.count), Text(", ".join(group.submissions[:_MOST_NAMES]) + more))
     if len(groups) > _MOST_GROUPS:
         rest = groups[_MOST_GROUPS:]
-        table.add_row(Text(f"{len(rest)} other diagnoses", style="dim"), str(sum(group.count for group in rest)), "")
+        table.add_row(
+            Text(tr("other diagnoses: {n}", n=len(rest)), style="dim"), str(sum(group.count for group in rest)), ""
+        )
     return table
 
 
 def _show_regraded(regraded: list[Regraded], out: Console) -> None:
     changed = [entry for entry in regraded if entry.changed]
     if changed:
-        table = _table("graded again", "old state", "old score", "new state", "new score")
+        table = _table(tr("graded again"), tr("old state"), tr("old score"), tr("new state"), tr("new score"))
         for entry in changed[:_MOST_REGRADED]:
             old, new = (number(score) or "–" for score in (entry.old_score, entry.score))
-            table.add_row(Text(typed(entry.submission)), entry.old_state, old, entry.state, new)
+            states = words.state_in_a_list(entry.old_state), words.state_in_a_list(entry.state)
+            table.add_row(Text(typed(entry.submission)), states[0], old, states[1], new)
         out.print(table)
     more = len(changed) - _MOST_REGRADED
     if more > 0:
-        out.print(f"and {more} more, all in class.json")
-    out.print(f"Graded again: {len(regraded)}; with another result: {len(changed)}. Old records are in {HISTORY}/.")
+        out.print(tr("and {n} more, all in class.json", n=more))
+    out.print(
+        tr("Graded again: {n}; with another result: {changed}. Old records are in {folder}/.",
+           n=len(regraded), changed=len(changed), folder=HISTORY)
+    )  # fmt: skip
 
 
 def _notes(record: ClassRecord) -> list[str]:
     found = []
     if record.grader_errors:
         names = ", ".join(record.grader_errors)
-        found.append(f"The grader failed at {names}: no score, and not the student's fault. Their records say why.")
-    found += _capped("Passed over", record.passed_over)
-    found += _capped("In doubt", record.doubts)
-    found += _capped("Handed in nothing", record.missing)
+        found.append(
+            tr("The grader failed at {names}: there is no score, and the student is not at fault. The records say why.",
+               names=names)
+        )  # fmt: skip
+    found += _capped(tr("Passed over"), record.passed_over)
+    found += _capped(tr("In doubt"), record.doubts)
+    found += _capped(tr("Handed in nothing"), record.missing)
     if record.restored:
         names = ", ".join(record.restored)
-        found.append(f"Changed by something else while this ran, and put right: {names}.")
+        found.append(tr("Changed by something else while this ran, and put right: {names}.", names=names))
     if record.earlier:
         many = len(record.earlier)
-        from_before = f"{many} submissions" if many != 1 else "1 submission"
-        found.append(f"Graded by an earlier run, not given this time, and kept as they were: {from_before}.")
+        found.append(tr("Graded by an earlier run, left out this time, and kept as they were: {n:submission}.", n=many))
     return found
 
 
@@ -113,6 +131,6 @@ def _capped(what: str, texts: list[str]) -> list[str]:
     """One line for each text, up to what one reads."""
     more = len(texts) - _MOST_REGRADED
     return [
-        *(f"{what}: {text}." for text in texts[:_MOST_REGRADED]),
-        *([f"{what}: {more} more, all in class.json."] if more > 0 else []),
+        *(tr("{what}: {text}.", what=what, text=text) for text in texts[:_MOST_REGRADED]),
+        *([tr("{what}: {n} more, all in class.json.", what=what, n=more)] if more > 0 else []),
     ]

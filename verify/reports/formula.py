@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-from verify.reports.plain import visible
+from verify.plain import visible
 
 # ∂E/∂W(l); a symbol with its argument and signs, f′(a(l)), W(l+1)ᵀ; (1/N); a number; any other sign by itself.
 _ARGUMENT = r"\((?:[^()\s]|\([^()\s]*\))*\)"

@@ -10,7 +10,10 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from verify.reports.plain import cut, visible
+from rich.cells import cell_len
+
+from verify.language import tr
+from verify.plain import cut, visible
 
 DIGITS = 5
 MOST_DIGITS = 17
@@ -63,7 +66,7 @@ def rows(value: Any, digits: int = DIGITS) -> list[list[str]]:
     if not isinstance(value, list):
         return [[number(value, digits)]]
     if not 0 < sum(1 for _ in entries(value)) <= MOST_SHOWN:
-        return [["an array of shape " + str(shape(value))]]
+        return [[tr("an array of shape {shape}", shape=str(shape(value)))]]
     if len(shape(value)) > 2:
         first, *others = (rows(plane, digits) for plane in value)
         return first + [row for plane in others for row in ([""] * len(plane[0]), *plane)]
@@ -74,7 +77,7 @@ def rows(value: Any, digits: int = DIGITS) -> list[list[str]]:
 def block(value: Any, digits: int = DIGITS) -> Block:
     """A value as a block: 2, [1 2], or brackets over several lines."""
     table = rows(value, digits)
-    if not isinstance(value, list) or table[0][0].startswith("an array"):
+    if not isinstance(value, list) or not 0 < sum(1 for _ in entries(value)) <= MOST_SHOWN:
         return [table[0][0]]
     columns = max(map(len, table))
     padded = [row + [""] * (columns - len(row)) for row in table]
@@ -97,8 +100,8 @@ def fitting(value: Any, width: int, digits: int = DIGITS) -> Block:
 
 def padded(block: Block) -> Block:
     """The block with lines of one width."""
-    width = max(map(len, block), default=0)
-    return [line.ljust(width) for line in block]
+    width = max(map(cell_len, block), default=0)
+    return [line + " " * (width - cell_len(line)) for line in block]
 
 
 def beside(blocks: Sequence[Block]) -> Block:
@@ -107,7 +110,7 @@ def beside(blocks: Sequence[Block]) -> Block:
     filled = []
     for b in map(padded, blocks):
         above = (height - len(b)) // 2
-        empty = " " * len(b[0])
+        empty = " " * cell_len(b[0])
         filled.append([empty] * above + b + [empty] * (height - len(b) - above))
     return ["".join(parts).rstrip() for parts in zip(*filled, strict=True)]
 
@@ -118,11 +121,11 @@ def flow(blocks: Sequence[Block], width: int, gap: int = 0) -> Block:
     row: list[Block] = []
     taken = 0
     for block in map(padded, blocks):
-        if row and taken + gap + len(block[0]) > width:
+        if row and taken + gap + cell_len(block[0]) > width:
             written += beside(row)
             row, taken = [], 0
         row += [*([[" " * gap]] if row else []), block]
-        taken += len(block[0]) + gap
+        taken += cell_len(block[0]) + gap
     return [*written, *beside(row)]
 
 

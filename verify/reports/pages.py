@@ -6,6 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from verify.language import language, tr
 from verify.reports import words
 from verify.witnesses.record import CompareRecord
 
@@ -14,6 +15,7 @@ def _environment(**options: Any) -> Environment:
     found = Environment(
         loader=PackageLoader("verify.reports"), undefined=StrictUndefined, keep_trailing_newline=True, **options
     )
+    found.globals |= {"tr": tr, "language": language}
     found.filters |= {"size": words.size, "share": words.share, "verdict": words.verdict, "cell": cell}
     return found
 

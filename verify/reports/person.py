@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from msgspec import UNSET
 
+from verify import plain
 from verify.grading.record import FindingRecord, GradeRecord, HeatMap, LessonCase, LessonRecord, LineRecord
-from verify.reports import drawing, formula, heat, plain, reproduce, worked
+from verify.reports import drawing, formula, heat, reproduce, worked
 from verify.reports import graded_words as words
 from verify.reports.texts import say
 
@@ -57,6 +58,7 @@ def context(record: GradeRecord) -> dict[str, Any]:
         "case": case,
         "drawing": drawing.drawn(case, first) if case is not None else None,
         "givens": worked.givens(case) if case is not None else [],
+        "before": worked.before(case) if case is not None else [],
         "steps": worked.steps(case, _sizes(record)) if case is not None else [],
         "heat": _heat(record.heat, record) if record.heat is not UNSET else None,
         "rows": [(row, share(line), _STATES.get(row.state, "open"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from verify.grading.record import Counterexample, GradeRecord, LessonCase
+from verify.grading.record import CallBefore, Counterexample, GradeRecord, LessonCase
+from verify.plain import visible
 from verify.reports import numbers
-from verify.reports.plain import visible
 from verify.submissions.submission import typed
 
 _MOST = 400  # numbers of a case that are written out
@@ -28,7 +28,8 @@ def program(record: GradeRecord) -> str:
     if case is None or record.task is None:
         return ""
     inputs = _of_lesson(case) if isinstance(case, LessonCase) else _of_network(case)
-    if sum(1 for _, value in inputs for _ in numbers.entries(value)) > _MOST:
+    earlier = [] if isinstance(case, LessonCase) or case.before is None else _of_network(case.before)
+    if sum(1 for _, value in [*earlier, *inputs] for _ in numbers.entries(value)) > _MOST:
         return ""
     function = case.function if isinstance(case, LessonCase) else "gradients"
     array = "np.array({})" if record.task.backend == "numpy" else "torch.tensor({}, dtype=torch.float64)"
@@ -37,11 +38,18 @@ def program(record: GradeRecord) -> str:
         package,
         _imported(record, function),
         "",
-        *(f"{name} = {_written(value, array, listed=name in ('W', 'b') and not isinstance(case, LessonCase))}"
-          for name, value in inputs),
-        f"print({function}({', '.join(name for name, _ in inputs)}))",
+        *(_called(function, earlier, array, of_lesson=False) if earlier else ()),
+        *_called(function, inputs, array, of_lesson=isinstance(case, LessonCase)),
         f"# {case.line}: {_short(case.expected)} is expected",
     ])  # fmt: skip
+
+
+def _called(function: str, inputs: list[tuple[str, Any]], array: str, *, of_lesson: bool) -> list[str]:
+    listed = () if of_lesson else ("W", "b")
+    return [
+        *(f"{name} = {_written(value, array, listed=name in listed)}" for name, value in inputs),
+        f"print({function}({', '.join(name for name, _ in inputs)}))",
+    ]
 
 
 def _imported(record: GradeRecord, function: str) -> str:
@@ -54,7 +62,7 @@ def _imported(record: GradeRecord, function: str) -> str:
     return f"from your_program import {function}"
 
 
-def _of_network(case: Counterexample) -> list[tuple[str, Any]]:
+def _of_network(case: Counterexample | CallBefore) -> list[tuple[str, Any]]:
     return [("W", case.W), ("b", case.b), ("x", case.x), ("t", case.t), ("activation", case.activation),
             ("lam", case.lam)]  # fmt: skip
 

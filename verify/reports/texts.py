@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from verify.said import Value, saying
+from verify.language import by_key, listing
+from verify.said import Value, filled
 
 PERSON = {
     "what-is-wrong": "What is wrong",
     "first-wrong": "The first wrong line is {line}.",
     "equation": "line",
+    "part": "part",
     "yours": "yours",
     "right": "right",
     "slides": "slides",
@@ -26,6 +28,8 @@ PERSON = {
     "smallest-case": "The smallest case that shows it",
     "work-it": "Work it by hand. Point at a number, tap it or move to it with the Tab key: its equation stands at the "
                "lower edge of the window.",
+    "call-before": "It takes two calls: the program still has values of the first in the second. The first call:",
+    "call-after": "The second call, which shows it:",
     "failed-here": "Here the program failed:",
     "first-differs": "the first of yours that differs",
     "differs": "differs",
@@ -79,11 +83,82 @@ PERSON = {
     "key-beyond": "more than {low}",
 }  # fmt: skip
 
-TEXTS = {**PERSON}
+CLASS = {
+    "class": "The class",
+    "submissions-count": "{n:submission}",
+    "people-count": "{n} of {all}",
+    "scores": "Scores of {count}: mean {mean} of {most}, median {median}, from {low} to {high}.",
+    "no-scores": "Nobody has a score.",
+    "scores-drawn": "How many submissions have which score.",
+    "submissions": "submissions",
+    "of-points": "{points} of {most}",
+    "late": "late",
+    "days-late": "{days:day} late",
+    "ranked": "What to repeat: the mistakes, the most frequent first",
+    "theirs": "theirs",
+    "who": "who",
+    "groups": "The same mistake",
+    "diagnosis": "diagnosis",
+    "number": "number",
+    "of-whom": "of whom",
+    "unknown-at": "no known mistake, first at {line}",
+    "ungraded": "What could not be graded as a whole, and why",
+    "everybody": "Everybody",
+    "filter-text": "find",
+    "filter-state": "state",
+    "filter-all": "all states",
+    "filter-shown": "# of {all} shown",
+    "first-wrong-line": "first wrong line",
+    "mistakes": "mistakes",
+    "slowest": "The slowest",
+    "missing": "Handed in nothing",
+    "doubts": "In doubt",
+    "passed-over": "Passed over",
+    "regraded": "Graded again, with another result",
+    "restored": "Changed by something else while this ran, and put right",
+    "earlier": "Graded by an earlier run, not given this time, and kept as they were",
+    "due": "due",
+    "students-see": "students see",
+    "sandbox": "sandbox",
+    "seed": "seed",
+    "seed-secret": "kept in the gradebook's folder",
+    "state-correct": "All lines are right.",
+    "state-wrong": "A line is wrong: the report says which, and why.",
+    "state-missing": "Nothing was handed in.",
+    "state-withheld": "It was handed in; the assignment shows no result yet.",
+}  # fmt: skip
 
-_said = saying(TEXTS)
+MAIN = {
+    "histogram": "entries by error / budget",
+    "histogram-note": "The small pictures count a line's entries: grey for those that are equal to the last bit, "
+                      "then one bar for all below 10⁻⁶ of their budget, one per decade from there up to the whole "
+                      "budget, and a red one beyond it.",
+    "histogram-says": "{exact:entry} equal, {within} within the budget, {beyond} beyond it",
+    "sweep-grid": "One square per problem: a row per activation, a column per λ, and within it one place per shape, in "
+                  "the order of the list below.",
+    "activation": "activation",
+    "no-problem": "no problem",
+    "limits": "How small an error would have been seen",
+    "limits-note": "The smallest relative error in one entry that is flagged: green this run (median entry), grey "
+                   "other checkers with their own defaults, on a network of 253 parameters (scripts/benchmark.py "
+                   "--table smallest, docs/BENCHMARK.md). Shorter is better.",
+    "limits-axis": "smallest relative error seen",
+    "limits-says": "Smallest relative error that is seen: {listed}.",
+    "curve": "Why no fixed step will do",
+    "curve-note": "A plain difference quotient of E by an entry of W(1), median of three entries: a large step cuts "
+                  "off too much, a small one loses digits in the subtraction. The green line is what the witness by "
+                  "differences would have seen here: it chooses each step, and bounds both parts.",
+    "curve-ours": "finite-differences here",
+    "curve-step": "step h",
+    "curve-error": "relative error",
+    "curve-best": "{method}: at best {error}, at h = {step}",
+    "curve-says": "Relative error over step size. {best}.",
+}  # fmt: skip
+
+TEXTS = {**PERSON, **CLASS, **MAIN}
 
 
 def say(key: str, **values: Value) -> str:
-    """The text of that key with its values. KeyError for a key that is none."""
-    return _said(key, **values).text if values else TEXTS[key]
+    """The text of that key with its values, in the language that is spoken. KeyError for a key that is none."""
+    template = by_key("page", key) or TEXTS[key]
+    return filled(template, values, listing()) if values else template

@@ -10,17 +10,18 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
-from verify.grading.explain_record import ExplainRecord
+from verify.grading.explain_record import AnyExplainRecord, LessonExplainRecord
 from verify.grading.record import Counterexample, LessonCase, WorkingLine
+from verify.plain import visible
 from verify.reports import graded_words as words
 from verify.reports import numbers
 from verify.reports.entries import Write, entries
-from verify.reports.plain import visible
 from verify.reports.texts import say
 
 _SLOPE = re.compile(r"([fσ]′)\(([a-z]+\(\d+\))\)")
 _MOST_WITH_EQUATIONS = 40  # entries of a matrix of which each has its equation at hand
-Case = Counterexample | ExplainRecord | LessonCase
+Case = Counterexample | LessonCase | AnyExplainRecord
+_OfLesson = LessonCase | LessonExplainRecord
 
 
 class Step(NamedTuple):
@@ -50,17 +51,23 @@ def givens(case: Case) -> list[tuple[str, Markup]]:
     return [(name, matrix(value)) for name, value in words.givens(case)]
 
 
+def before(case: Counterexample | LessonCase) -> list[tuple[str, Markup]]:
+    """The same of the call that came first, where the mistake takes two."""
+    return [(name, Markup(escape(value)) if isinstance(value, str) else matrix(value))
+            for name, value in words.before(case)]  # fmt: skip
+
+
 def steps(case: Case, sizes: Mapping[str, int] | None = None) -> list[Step]:
     """The lines of a case in order. sizes: of a lesson, by their letters."""
-    first = "" if isinstance(case, ExplainRecord) else words.first_differing(case)
-    columns = not isinstance(case, LessonCase) and isinstance(case.b[0][0], list)
+    first = "" if isinstance(case, AnyExplainRecord) else words.first_differing(case)
+    columns = not isinstance(case, _OfLesson) and isinstance(case.b[0][0], list)
     known = [_Known(name, value, None) for name, value in words.givens(case)]
     slope = next((f.split(";  ")[1] for f in case.formulas if ";  f′" in f), "")
     found = []
     for line in case.working:
-        terms = line.terms or (_put_in(line, case, sizes or {}) if isinstance(case, LessonCase) else [])
+        terms = line.terms or (_put_in(line, case, sizes or {}) if isinstance(case, _OfLesson) else [])
         equation = entries(terms, line.expected, columns=columns) if terms else None
-        if isinstance(case, LessonCase) and equation is None:
+        if isinstance(case, _OfLesson) and equation is None:
             written = _from(line, case)
         else:
             written = _Terms(line, known, slope).written(terms)
@@ -227,7 +234,7 @@ _LETTERS = {
 }  # fmt: skip
 
 
-def _put_in(line: WorkingLine, case: LessonCase, sizes: Mapping[str, int]) -> list[Any]:
+def _put_in(line: WorkingLine, case: _OfLesson, sizes: Mapping[str, int]) -> list[Any]:
     """A lesson's equation with numbers for its letters; empty where it holds something else."""
     values = _values(line, case, sizes)
     sign = next((s for s in (" = ", " ← ") if s in line.equation), None)
@@ -241,7 +248,7 @@ def _put_in(line: WorkingLine, case: LessonCase, sizes: Mapping[str, int]) -> li
     return [part for part in parts if part != ""]
 
 
-def _values(line: WorkingLine, case: LessonCase, sizes: Mapping[str, int]) -> dict[str, Any]:
+def _values(line: WorkingLine, case: _OfLesson, sizes: Mapping[str, int]) -> dict[str, Any]:
     """Every letter that may stand in the line's equation -> its value."""
     sources = line.sources if isinstance(line.sources, list) else []
     found: dict[str, Any] = {**sizes}
@@ -254,7 +261,7 @@ def _values(line: WorkingLine, case: LessonCase, sizes: Mapping[str, int]) -> di
     return found
 
 
-def _from(line: WorkingLine, case: LessonCase) -> Markup:
+def _from(line: WorkingLine, case: _OfLesson) -> Markup:
     """What a line is computed from, where its equation is more than letters: the names and their values."""
     sources = line.sources if isinstance(line.sources, list) else []
     values = {i.name: (i.name, i.value) for i in case.inputs} | {w.name: (w.symbol, w.expected) for w in case.working}
@@ -268,7 +275,7 @@ def _named(name: str, value: Any) -> tuple[str, Markup]:
     return name, matrix(value)
 
 
-def sizes_of(inputs: Mapping[str, str], case: LessonCase) -> dict[str, int]:
+def sizes_of(inputs: Mapping[str, str], case: _OfLesson) -> dict[str, int]:
     """Letter -> size, from the shapes of a lesson's inputs and the values that a case has of them."""
     return {
         letter: size

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from verify.submissions.programs import binding, is_program, is_text, most_bytes, program, sought
+from verify.submissions.programs import binding, is_program, is_text, most_bytes, of_other_parts, program, sought
 from verify.submissions.submission import Submission
 from verify.submissions.unpacking import Member, Unreadable, is_archive
 
@@ -17,11 +17,15 @@ _HELPERS = frozenset({"__init__.py", "conftest.py", "setup.py", "sitecustomize.p
 def entry(members: Sequence[Member], wanted: str) -> tuple[Member, tuple[str, ...]]:
     """The program to enter, and what to say of the choice.
 
-    wanted: the name that the assignment gives it, or "". Else the topmost submission.py, the only program, the notebook
-    of a pair, or the one that defines what is graded. Raises Unreadable.
+    wanted: the name that the assignment gives it, or "", or a part's name, which a file may have. Else the topmost
+    submission.py, the only program, the notebook of a pair, or the one that defines what is graded. Raises Unreadable.
     """
     programs = [member for member in members if is_program(member.path)]
-    named = _topmost(programs, [wanted] if wanted else ["submission.py", "submission.ipynb"])
+    taken = {name for part in of_other_parts() for name in ([part] if "." in part else _called_as(part))}
+    programs = [member for member in programs if basename(member.path).casefold() not in taken] or programs
+    names = [wanted] if "." in wanted else [*_called_as(wanted), "submission.py", "submission.ipynb"]
+    wanted = wanted if "." in wanted else ""
+    named = _topmost(programs, names)
     if named is not None:
         return named, ()
     helpers = [member for member in programs if basename(member.path).casefold() in _HELPERS]
@@ -34,6 +38,12 @@ def entry(members: Sequence[Member], wanted: str) -> tuple[Member, tuple[str, ..
     archives = [member for member in members if is_archive(member.path)]
     inner = f"; {archives[0].path} inside is an archive, and those are not opened" if archives else ""
     raise Unreadable(f"has no .py file or notebook in it{inner}")
+
+
+def _called_as(part: str) -> list[str]:
+    """The files that a part of an assignment may lie in by their name alone."""
+    stems = dict.fromkeys((part, part.replace("-", "_"))) if part else ()
+    return [f"{stem.casefold()}{suffix}" for stem in stems for suffix in (".py", ".ipynb")]
 
 
 def _topmost(programs: Sequence[Member], names: Sequence[str]) -> Member | None:

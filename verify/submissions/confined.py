@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import hashlib
 import math
 import os
 import signal
@@ -52,12 +53,28 @@ class Unread:
     reason: str
 
 
-def read(entry: Entry, wanted: str = "", defines: str = "gradients") -> Submission | Unread:
+@dataclass(frozen=True)
+class Several:
+    """What was read of a submission for each part of an assignment, in its order."""
+
+    parts: tuple[Submission | Unread, ...]
+
+    @property
+    def digest(self) -> str:
+        """Of all that runs."""
+        every = [part.digest if isinstance(part, Submission) else part.reason for part in self.parts]
+        return hashlib.sha256("\n".join(every).encode(errors="replace")).hexdigest()
+
+
+def read(entry: Entry, wanted: str = "", defines: str = "gradients", others: Sequence[str] = ()) -> Submission | Unread:
     """The submission of an entry.
 
-    wanted: the program's name, where the assignment gives it one. defines: the function or class that it is about.
+    wanted: the program's name, where the assignment gives it one; without a suffix it is one that the program may have.
+    defines: the function or class that it is about. others: the same of an assignment's other parts, as wanted.
     """
-    return _reader.ask("read", (entry, wanted, defines), lambda why: Unread(shown(f"{entry.name}: {why}")))
+    return _reader.ask(
+        "read", (entry, wanted, defines, tuple(others)), lambda why: Unread(shown(f"{entry.name}: {why}"))
+    )
 
 
 def find_submissions(paths: Sequence[Path], assignment: str = "") -> list[Entry]:
@@ -90,9 +107,9 @@ class _Refused:
     reason: str
 
 
-def _read(entry: Entry, wanted: str, defines: str) -> Submission | Unread:
+def _read(entry: Entry, wanted: str, defines: str, others: Sequence[str]) -> Submission | Unread:
     try:
-        with seeking(defines):
+        with seeking(defines, others):
             return read_entry(entry, wanted)
     except Ungradable as reason:
         return Unread(str(reason))

@@ -10,6 +10,9 @@ import tokenize
 import warnings
 from pathlib import Path
 
+from verify.language import noted, tr
+
+EMPTY = noted("it is empty")
 FILES = (".py", ".ipynb")  # whose text says whether it is whole
 
 
@@ -19,7 +22,7 @@ def half_written(name: str, data: bytes) -> str:
     Only what is wrong at a file's end counts: any other error is the reader's to report.
     """
     if not data.strip():
-        return "it is empty"
+        return EMPTY
     suffix = Path(name).suffix.lower()
     if suffix == ".ipynb":
         return _half_of_json(data)
@@ -32,7 +35,7 @@ def _half_of_json(data: bytes) -> str:
         json.loads(text)
     except json.JSONDecodeError as error:
         at_end = error.pos >= len(text) or error.msg.startswith("Unterminated")
-        return f"its JSON ends early, in line {error.lineno}" if at_end else ""
+        return tr("its JSON ends early, in line {line}", line=error.lineno) if at_end else ""
     except RecursionError:
         pass
     return ""
@@ -49,7 +52,7 @@ def _half_of_program(data: bytes) -> str:
         try:
             ast.parse(text)
         except SyntaxError as error:
-            return f"line {error.lineno}: {error.msg}" if _at_end(text, error) else ""
+            return tr("line {line}: {what}", line=error.lineno or 0, what=error.msg) if _at_end(text, error) else ""
         except (ValueError, RecursionError, MemoryError):
             pass
     return ""

@@ -23,19 +23,27 @@ MAX_NOTEBOOK_BYTES = 16 << 20
 MAX_FILE_NAME_BYTES = 255
 # What a submission is about: where several programs lie side by side, it is the one that defines this.
 _sought: ContextVar[str] = ContextVar("sought", default="gradients")
+# And the programs of the assignment's other parts, which are not this one's.
+_others: ContextVar[tuple[str, ...]] = ContextVar("others", default=())
 
 _COLAB = "Commented out IPython magic"
 _compiling = threading.Lock()
 
 
 @contextlib.contextmanager
-def seeking(name: str) -> Iterator[None]:
-    """Reads programs for what defines that name, as an assignment's adapter needs it."""
-    token = _sought.set(name)
+def seeking(name: str, others: Sequence[str] = ()) -> Iterator[None]:
+    """Reads programs for what defines that name, as an assignment needs it. others: files of its other parts."""
+    token, kept = _sought.set(name), _others.set(tuple(others))
     try:
         yield
     finally:
         _sought.reset(token)
+        _others.reset(kept)
+
+
+def of_other_parts() -> tuple[str, ...]:
+    """The names of files that are programs of the assignment's other parts."""
+    return _others.get()
 
 
 def sought() -> str:

@@ -55,7 +55,9 @@ def manual_witness(problem: Problem) -> Witness:
     """The slides' equations by hand, in the problem's dtype."""
     lines, seconds = _timed(
         problem,
-        lambda: lines_of(work(problem.W, problem.b, problem.x, problem.t, problem.f, problem.pair, problem.lam)),
+        lambda: lines_of(
+            work(problem.W, problem.b, problem.x, problem.t, problem.f, problem.pair, problem.lam, penalty=problem.form)
+        ),
     )
     return Witness("manual", _arrays(lines), rounding(problem), seconds)
 
@@ -75,6 +77,7 @@ def autograd_witness(problem: Problem) -> Witness:
             loss=p.loss,
             lam=p.lam,
             constants=asdict(p.constants),
+            penalty=p.penalty,
         ),
     )
     return Witness("autograd", _arrays(lines), rounding(p), seconds)

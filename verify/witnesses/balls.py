@@ -124,13 +124,22 @@ class _Pass:
             self.a[l] = _matrix(at.a[l]) if at else _affine(self.z[l - 1], p.W[l - 1], p.b[l - 1])
             if l < p.L:
                 self._activate(l, at)
-        self._watch(p.L, p.output if p.loss == "squared-error" else "softmax")
+        self._watch(p.L, p.output if p.pair.g is not None else "softmax")
         self._errors()
 
     def _watch(self, l: int, name: str) -> None:
         joined = pieces(name, self.p.constants) if name != "softmax" else None
         for knot in joined.knots if joined else ():
             self.unsure |= any(v.contains(knot.at) and not _is(v, knot.at) for v in self.a[l].entries())
+
+    def _watch_residuals(self) -> None:
+        rho = self.p.pair.rho
+        joined = pieces(rho.name, self.p.constants) if rho is not None else None
+        if joined is None:
+            return
+        for row, t in zip(self.y.tolist(), self.t, strict=True):
+            apart = [y_k - t_k for y_k, t_k in zip(row, t, strict=True)]
+            self.unsure |= any(v.contains(k.at) and not _is(v, k.at) for v in apart for k in joined.knots)
 
     def _activate(self, l: int, at: Base | None) -> None:
         self._watch(l, self.p.activation)
@@ -145,6 +154,7 @@ class _Pass:
         scores = self.a[p.L].tolist()
         fixed = [[Jet(v, arb(0)) for v in row] for row in scores]
         self.y = arb_mat([[j.value for j in y(row)] for row in fixed])
+        self._watch_residuals()
         moved = [
             [loss([variable(v.value) if i == k else v for i, v in enumerate(row)], t) for k in range(len(row))]
             for row, t in zip(fixed, self.t, strict=True)
@@ -155,7 +165,7 @@ class _Pass:
     def E(self) -> Matrix:
         """The total error as a matrix of one entry."""
         squares = sum((_dot(W.entries()) for W in self.W.values()), arb(0))
-        return arb_mat([[sum(self.E_n, arb(0)) / self.p.N + arb(self.p.lam) / 2 * squares]])
+        return arb_mat([[sum(self.E_n, arb(0)) / self.p.N + self.p.form.of(arb(self.p.lam), self.p.N) / 2 * squares]])
 
     def delta(self, l: int, units: Sequence[int]) -> Matrix:
         """∂E_n/∂a_nj(l) for those units j, (N, units): each carried up to E_n."""
@@ -197,10 +207,10 @@ class _Pass:
 
     def gradients(self, l: int, delta: Matrix, units: Sequence[int]) -> tuple[Matrix, Matrix]:
         """∂E/∂W(l) (in, units) and ∂E/∂b(l) (1, units)."""
-        N, lam = self.p.N, arb(self.p.lam)
+        N, rate = self.p.N, self.p.form.of(arb(self.p.lam), self.p.N)
         total = (self.z[l - 1].transpose() * delta).tolist()
         dW = [
-            [v / N + lam * w[j] for v, j in zip(row, units, strict=True)]
+            [v / N + rate * w[j] for v, j in zip(row, units, strict=True)]
             for row, w in zip(total, self.rows[l], strict=True)
         ]
         ones = arb_mat(1, N, [1] * N)

@@ -85,7 +85,7 @@ def errors(base: Base, n: Tensor, scores: Tensor, y: Function, error: ErrorFunct
     flat = scores.reshape(-1, scores.shape[-1])
     t = base.problem.t[n].expand(scores.shape).reshape(flat.shape)
     # The cross-entropies take the scores alone.
-    return error(flat, y(flat) if base.problem.loss == "squared-error" else flat, t).reshape(scores.shape[:-1])
+    return error(flat, y(flat) if base.problem.pair.by_y is not None else flat, t).reshape(scores.shape[:-1])
 
 
 def pairs(base: Base, l: int) -> tuple[Tensor, Tensor]:

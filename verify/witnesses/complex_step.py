@@ -32,8 +32,8 @@ from verify.bounds.curves import curve
 from verify.errors import BadInput
 from verify.problems.problem import Problem
 from verify.witnesses.columns import Base, Function, above, base_of, blocks, errors, pairs, penalty
-from verify.witnesses.differences import MEMORY, Estimate, parameters
-from verify.witnesses.growth import Disc, discs, growth, of_sizes, spectral
+from verify.witnesses.differences import MEMORY, Estimate, of_goal, parameters
+from verify.witnesses.growth import Disc, discs, growth, of_sizes, spectral, steepest
 
 STEP = 2.0**-200
 _U = torch.finfo(torch.float64).eps / 2
@@ -119,6 +119,16 @@ def logsumexp(z: Tensor) -> Tensor:
     return torch.complex(top + torch.log(torch.hypot(real, imaginary)), torch.atan2(imaginary, real))
 
 
+def softmax(z: Tensor) -> Tensor:
+    """e^z_k / Σ_j e^z_j over dimension 1: the largest real part taken off, the quotient written out, (N, K)."""
+    x, y = z.real, z.imag
+    e = torch.exp(x - torch.amax(x, dim=1, keepdim=True))
+    real, imaginary = e * torch.cos(y), e * torch.sin(y)
+    c, s = torch.sum(real, dim=1, keepdim=True), torch.sum(imaginary, dim=1, keepdim=True)
+    size = c * c + s * s
+    return torch.complex((real * c + imaginary * s) / size, (imaginary * c - real * s) / size)
+
+
 _FUNCTIONS: dict[str, Callable[[Constants], Function]] = {
     "softplus": lambda c: softplus,
     "sigmoid": lambda c: sigmoid,
@@ -152,11 +162,31 @@ def squared_error(a: Tensor, y: Tensor, t: Tensor) -> Tensor:
     return torch.sum(_times(y - t, y - t), dim=1) / 2
 
 
+def mean_squared_error(a: Tensor, y: Tensor, t: Tensor) -> Tensor:
+    """(1/K) Σ_k (y_k − t_k)²."""
+    return torch.sum(_times(y - t, y - t), dim=1) / t.shape[1]
+
+
 _LOSSES = {
     "cross-entropy": cross_entropy,
     "binary-cross-entropy": binary_cross_entropy,
     "squared-error": squared_error,
+    "mean-squared-error": mean_squared_error,
+    "smoothed-cross-entropy": cross_entropy,  # of the smoothed labels
 }
+
+
+def _loss_of(p: Problem) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """E_n of complex scores, y, and the t that the problem has."""
+    found = _LOSSES[p.loss]
+    return lambda a, y, t: found(a, y, p.pair.goal(t))
+
+
+def _output_of(p: Problem) -> Function:
+    """y of the scores; the cross-entropies take the scores alone."""
+    if p.pair.by_y is None:
+        return identity
+    return softmax if p.output == "softmax" else _FUNCTIONS[p.output](p.constants)
 
 
 # The witness -----------------------------------------------------------------------------------------------------
@@ -164,8 +194,10 @@ _LOSSES = {
 
 def unavailable(problem: Problem) -> str | None:
     """Why the complex step cannot judge this problem, in one line; None where it can."""
+    if problem.loss not in _LOSSES:
+        return f"loss {problem.loss!r} has no complex step; allowed are {', '.join(_LOSSES)}"
     used = {"activation": problem.activation} if problem.L > 1 else {}
-    if problem.loss == "squared-error":
+    if problem.pair.g is not None:
         used["output"] = problem.output
     for role, name in used.items():
         if name not in ALLOWED:
@@ -183,13 +215,18 @@ def complex_step(problem: Problem, memory: int = MEMORY) -> dict[str, Estimate]:
         raise BadInput(reason)
     base = base_of(problem)
     found: dict[str, Estimate] = {}
-    decay = penalty(base.problem.W, problem.lam)
+    decay = penalty(base.problem.W, problem.rate)
     terms = _paths(base)
     for l in range(problem.L, 0, -1):
         value = _layer(base, l, memory)
         up = growth(base, l)
         rounded = torch.minimum(gamma_n(_roundings(base, l), _U) * terms[l], _in_norm(base, l, terms[base.problem.L]))
-        bar = rounded + torch.amin(torch.stack([_truncated(d) for d in discs(base, l, up)]), dim=0) + _LOST
+        bar = (
+            rounded
+            + of_goal(base, l, up)
+            + torch.amin(torch.stack([_truncated(d) for d in discs(base, l, up)]), dim=0)
+            + _LOST
+        )
         delta = Estimate(value, bar, torch.zeros_like(value, dtype=torch.bool))
         found[f"delta{l}"] = delta
         found[f"dW{l}"], found[f"db{l}"] = parameters(base, l, delta, decay[l - 1])
@@ -200,15 +237,14 @@ def _layer(base: Base, l: int, memory: int) -> Tensor:
     """∂E_n/∂a(l) for every sample and unit, (N, M)."""
     p = base.problem
     f = _FUNCTIONS[p.activation](p.constants) if p.L > 1 else identity
-    # The cross-entropies take the scores alone.
-    y = _FUNCTIONS[p.output](p.constants) if p.loss == "squared-error" else identity
+    y = _output_of(p)
     n, j = pairs(base, l)
     a = base.a[l][n, j]
     value = torch.empty_like(a)
     for block in blocks(base, l, len(n), 2, memory):  # a complex number is two
         moved = torch.complex(a[block], torch.full_like(a[block], STEP)).unsqueeze(0)
         scores = above(base, l, n[block], j[block], moved, lambda z, l: f(z))[-1]
-        value[block] = errors(base, n[block], scores, y, _LOSSES[p.loss])[0].imag / STEP
+        value[block] = errors(base, n[block], scores, y, _loss_of(p))[0].imag / STEP
     return value.reshape(base.a[l].shape)
 
 
@@ -219,7 +255,7 @@ def _roundings(base: Base, l: int) -> int:
     """K: the most roundings that one term can take on its way from a(l) to E_n, the division by N left out."""
     return (
         sum(len(w) + roundings.COMPLEX_STEP for w in base.problem.W[l:])
-        + base.a[base.problem.L].shape[1]
+        + 2 * base.a[base.problem.L].shape[1]  # of the softmax's sum, and of the loss's
         + roundings.COMPLEX_STEP
     )
 
@@ -252,7 +288,7 @@ def _in_norm(base: Base, l: int, loss_terms: Tensor) -> Tensor:
         moves, off = c.first * moves, c.first * off + function * own * moves
         norm, sizes = (v(w) for v in (spectral, of_sizes)) if above_l > l else (torch.linalg.vector_norm(w, dim=1),) * 2
         moves, off = norm * moves, norm * off + gamma_n(len(w) + 1, _U) * sizes * (moves + off)
-    last = gamma_n(2 * roundings.COMPLEX_STEP + loss_terms.shape[1], _U)
+    last = gamma_n(2 * (roundings.COMPLEX_STEP + loss_terms.shape[1]), _U)
     # 1.01: what is rounded is rounded again, and this bound is rounded itself.
     return 1.01 * size * (off + last * (moves + off)) if l < p.L else torch.full_like(moves, torch.inf)
 
@@ -265,10 +301,14 @@ def _truncated(disc: Disc) -> Tensor:
 def _loss_terms(base: Base) -> Tensor:
     """The sizes of the terms of ∂E_n/∂a(L), (N, K)."""
     p = base.problem
-    a, t = base.a[p.L], p.t.abs()
-    if p.loss == "squared-error":
+    a, t = base.a[p.L], p.goal.abs()
+    if p.pair.by_y is not None:
+        if p.pair.g is None:
+            y = torch.softmax(a, dim=1)
+            e = steepest(p, y + t, 0.0)
+            return y * (e + torch.sum(e * y, dim=1, keepdim=True))
         c = curve(p.output, p.constants)
-        return (c.terms(a) + t) * c.derivative_terms(a)
+        return steepest(p, c.terms(a) + t, 0.0) * c.derivative_terms(a)
     if p.loss == "binary-cross-entropy":
         return t + (1 - p.t).abs()
     # e^(a − max) is rounded relative to |a − max|, of which it is never more than 1/e.

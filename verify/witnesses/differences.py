@@ -16,18 +16,20 @@ undecided, and so is an entry with more such units than can be tried.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from manual.outputs import GOALS
 from verify.bounds import roundings
 from verify.bounds.bounded import gamma_n
 from verify.bounds.curves import Curve, curve
 from verify.problems.problem import Problem
-from verify.witnesses.branches import Choice, choices
+from verify.witnesses.branches import Choice, choices, residuals
 from verify.witnesses.columns import Base, above, base_of, blocks, errors, origins, pairs, penalty, per_weight
-from verify.witnesses.growth import Growth, discs, growth, of_sizes, spectral
+from verify.witnesses.growth import Growth, discs, growth, of_sizes, spectral, steepest
 from verify.witnesses.stencils import POINTS, best_step, central_of, truncated
 
 _U = torch.finfo(torch.float64).eps / 2
@@ -55,7 +57,7 @@ def differences(problem: Problem, memory: int = MEMORY) -> dict[str, Estimate]:
     """
     base = base_of(problem)
     found: dict[str, Estimate] = {}
-    decay = penalty(base.problem.W, problem.lam)
+    decay = penalty(base.problem.W, problem.rate)
     for l in range(problem.L, 0, -1):
         delta = _layer(base, l, memory)
         found[f"delta{l}"] = delta
@@ -81,7 +83,7 @@ def _layer(base: Base, l: int, memory: int) -> Estimate:
     """∂E_n/∂a(l) for every sample and unit."""
     n, j = pairs(base, l)
     up = growth(base, l)
-    noise = _noise(base, l)
+    noise, lost = _noise(base, l), of_goal(base, l, up)
     C = _truncation(base, l, up)
     step, undecided = (v[n, j] for v in _steps(base, l, up, C, noise))
     choice = choices(base, l)
@@ -94,7 +96,7 @@ def _layer(base: Base, l: int, memory: int) -> Estimate:
             at = left[block]
             given = n[at], j[at], step[at], noise[n[at]]
             value[at], bar[at], crossed = _estimate(base, l, *given, choice)
-            bar[at] += C[n[at], j[at]] * step[at] ** 6
+            bar[at] += C[n[at], j[at]] * step[at] ** 6 + lost[n[at], j[at]]
             again.append(at[crossed])
         left = torch.cat(again)
         short = step[left] <= _SHORTEST_STEP
@@ -128,11 +130,10 @@ def _on_branches(
     base: Base, l: int, n: Tensor, j: Tensor, s: Tensor, noise: Tensor, choice: Choice, number: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The same with each unit at 0 kept to the branch that it has in this choice."""
-    p = base.problem
     a = base.a[l][n, j]
     steps = torch.tensor(POINTS, dtype=a.dtype, device=a.device).unsqueeze(1) * s
     rows = above(base, l, n, j, a + steps, choice.hidden(n, j, number))
-    E = errors(base, n, rows[-1], choice.output(n, j, number), p.pair.error)
+    E = errors(base, n, rows[-1], choice.output(n, j, number), choice.error(n, j, number))
     value, bar = central_of(E, s, noise)
     return value, bar, _crossed(base, l, n, j, rows)
 
@@ -144,7 +145,7 @@ def _curves(base: Base, l: int) -> list[Curve | None]:
     """The curve that each of a(l), …, a(L) passes through; None for scores whose output is smooth."""
     p = base.problem
     hidden: list[Curve | None] = [curve(p.activation, p.constants)] * (p.L - l)
-    return [*hidden, curve(p.output, p.constants) if p.loss == "squared-error" else None]
+    return [*hidden, curve(p.output, p.constants) if p.pair.g is not None else None]
 
 
 def _crossed(base: Base, l: int, n: Tensor, j: Tensor, rows: list[Tensor]) -> Tensor:
@@ -153,12 +154,22 @@ def _crossed(base: Base, l: int, n: Tensor, j: Tensor, rows: list[Tensor]) -> Te
     Points whose patterns are the base's lie on one smooth branch, whatever is between them.
     """
     crossed = torch.zeros_like(n, dtype=torch.bool)
-    for row, c, origin in zip(rows, _curves(base, l), origins(base, l, n, j), strict=True):
+    p, passed = base.problem, zip(rows, _curves(base, l), origins(base, l, n, j), strict=True)
+    lines: list[tuple[Tensor, Curve | None, Tensor]] = list(passed)
+    if p.pair.rho is not None:
+        c = curve(p.pair.rho.name, p.constants)
+        lines.append((_with_residuals(base, n, rows[-1]), c, residuals(base)[n]))
+    for row, c, origin in lines:
         if c is not None and c.knots:
             away = ~c.at_knot(origin)
             for knot in c.knots:
                 crossed |= (((row > knot.at) != (origin > knot.at)).any(0) & away).any(1)
     return crossed
+
+
+def _with_residuals(base: Base, n: Tensor, scores: Tensor) -> Tensor:
+    """y − t of scores (points, P, K) of the samples n (P,)."""
+    return base.problem.pair.y(scores) - base.problem.t[n]
 
 
 # Step, truncation and rounding ---------------------------------------------------------------------------------------
@@ -196,6 +207,15 @@ def _truncation(base: Base, l: int, up: Growth) -> Tensor:
     return torch.amin(torch.stack([truncated(d.steep, d.radius) for d in discs(base, l, up)]), dim=0)
 
 
+def of_goal(base: Base, l: int, up: Growth) -> Tensor:
+    """What ∂E_n/∂a(l) is off by where the loss makes another target of t and rounds that, (N, M)."""
+    p = base.problem
+    if p.loss not in GOALS:
+        return torch.zeros_like(base.a[l])
+    steep = torch.amin(torch.stack([d.steep for d in discs(base, l, up)]), dim=0)
+    return 4 * _U * steep
+
+
 def _noise(base: Base, l: int) -> Tensor:
     """What one evaluation of E_n after a move in layer l can round off, (N,): nothing of the base, which cancels.
 
@@ -229,15 +249,28 @@ def _loss_noise(base: Base, error: Tensor, moved: float) -> Tensor:
     """The rounding of E_n itself, and of scores that are off by `error` (N, K)."""
     p, scores = base.problem, base.a[base.problem.L]
     size = scores.abs() + moved
-    if p.loss == "squared-error":
-        c = curve(p.output, p.constants)
-        y = p.pair.y(scores)
-        off = (y - p.t).abs() + c.first * moved
-        y_error = c.first * error + roundings.DIFFERENCES * _U * c.terms(size)
-        return torch.sum(off * (y_error + 2 * _U * off) + _U * off**2, dim=1) * (1 + gamma_n(scores.shape[1], _U))
-    if p.loss == "cross-entropy":
-        weight = torch.clamp(torch.sum(p.t.abs(), dim=1), min=1)
+    if p.pair.by_y is not None:
+        y, K = p.pair.y(scores), scores.shape[1]
+        if p.pair.g is None:  # |∂y_k/∂a_j| is at most y_k, and no y moves by more than e^2m − 1 times itself
+            share = torch.clamp(y * math.exp(2 * moved), max=1)
+            shift = share * math.expm1(2 * moved)
+            y_error = share * (2 * torch.amax(error, dim=1, keepdim=True) + _softmax_noise(size))
+        else:
+            c = curve(p.output, p.constants)
+            shift = c.first * moved
+            y_error = c.first * error + roundings.DIFFERENCES * _U * c.terms(size)
+        residual = (y - p.t).abs()
+        off, own = residual + shift, 1 if p.pair.rho is None else 4
+        terms = steepest(p, residual, shift) * (y_error + 2 * _U * off + own * _U * off)
+        return torch.sum(terms, dim=1) * (1 + gamma_n(K + 2, _U))
+    if p.output == "softmax":
+        weight = torch.clamp(torch.sum(p.goal.abs(), dim=1), min=1)
         lipschitz, terms = 2 * torch.amax(error, dim=1) * weight, 2 * torch.amax(size, dim=1) * weight
     else:
         lipschitz, terms = torch.sum(error, dim=1), torch.sum(size, dim=1)
     return lipschitz + roundings.DIFFERENCES * _U * (terms + scores.shape[1])
+
+
+def _softmax_noise(size: Tensor) -> Tensor:
+    """The rounding of a softmax over itself, (N, 1): of a − max, the exponentials, their sum and the quotient."""
+    return 2 * _U * (2 * torch.amax(size, dim=1, keepdim=True) + size.shape[1] + roundings.DIFFERENCES)

@@ -102,8 +102,19 @@ def _slope(c: Curve, width: float) -> float:
     return c.first ** (1 - part) * max(c.first, c.strip.first) ** part
 
 
+def steepest(p: Problem, residual: Tensor, moved: Tensor | float) -> Tensor:
+    """A bound on |∂E_n/∂y_k|, (N, K), where |y_k − t_k| is `residual` and y_k moves by `moved`, on its own branch."""
+    off = residual + moved
+    return {
+        "squared-error": off,
+        "mean-squared-error": 2 / residual.shape[1] * off,
+        "l1": torch.ones_like(off),
+        "huber": torch.clamp(residual, max=p.constants.huber) + moved,
+    }[p.loss]
+
+
 def _output_width(p: Problem) -> float:
-    if p.loss == "cross-entropy":
+    if p.output == "softmax":
         return SOFTMAX_STRIP.half_width
     name = "softplus" if p.loss == "binary-cross-entropy" else p.output
     return curve(name, p.constants).strip.half_width
@@ -112,11 +123,21 @@ def _output_width(p: Problem) -> float:
 def _steepest(base: Base, width: float) -> Tensor:
     """A bound on each |∂E_n/∂a_k(L)|, (N, K), where every score has moved by at most `width` in the complex plane."""
     p, a = base.problem, base.a[base.problem.L]
-    if p.loss == "cross-entropy":
-        weight = torch.sum(p.t.abs(), dim=1, keepdim=True)
+    if p.output == "softmax" and p.pair.by_y is None:
+        goal = p.goal.abs()
+        weight = torch.sum(goal, dim=1, keepdim=True)
         largest = torch.clamp(torch.softmax(a, dim=1) * math.exp(2 * width), max=1)
-        return weight * SOFTMAX_STRIP.first * largest + p.t.abs()
+        return weight * SOFTMAX_STRIP.first * largest + goal
     if p.loss == "binary-cross-entropy":
         return p.t.abs() + (1 - p.t).abs()
+    if p.output == "softmax":
+        return _through_softmax(p, a, width)
     slope = _slope(curve(p.output, p.constants), width)
-    return ((p.pair.y(a) - p.t).abs() + slope * width) * slope
+    return steepest(p, (p.pair.y(a) - p.t).abs(), slope * width) * slope
+
+
+def _through_softmax(p: Problem, a: Tensor, width: float) -> Tensor:
+    """A bound on |y_k (e_k − Σ_j e_j y_j)| with e = ∂E_n/∂y there: |y_k| is √2 times what it is at real scores."""
+    largest = SOFTMAX_STRIP.first * torch.clamp(torch.softmax(a, dim=1) * math.exp(2 * width), max=1)
+    e = steepest(p, largest + p.t.abs(), 0.0)
+    return largest * (e + torch.sum(e * largest, dim=1, keepdim=True))

@@ -180,6 +180,7 @@ def function(name: str, c: Constants) -> Function:
 # Outputs and losses of one sample ------------------------------------------------------------------------------------
 
 Loss = Callable[[Sequence[Jet], Sequence[Ball]], Jet]
+Outputs = Callable[[Sequence[Jet]], list[Jet]]
 
 
 def softmax(a: Sequence[Jet]) -> list[Jet]:
@@ -208,17 +209,30 @@ def binary_cross_entropy(a: Sequence[Jet], t: Sequence[Ball]) -> Jet:
     return sum(terms, _jet(0))
 
 
-def squared_error(g: Function) -> Loss:
-    """½ Σ_k (g(a_k) − t_k)²."""
-    off: Loss = lambda a, t: sum((_square(g(a_k) - t_k) for a_k, t_k in zip(a, t, strict=True)), _jet(0)) / 2
-    return off
+def squared_error(y: Outputs) -> Loss:
+    """½ Σ_k (y_k − t_k)²."""
+    return lambda a, t: _squares(y(a), t) / 2
+
+
+def mean_squared_error(y: Outputs) -> Loss:
+    """(1/K) Σ_k (y_k − t_k)²."""
+    return lambda a, t: _squares(y(a), t) / len(t)
+
+
+def of_residuals(rho: Function) -> Callable[[Outputs], Loss]:
+    """Σ_k ρ(y_k − t_k)."""
+    return lambda y: lambda a, t: sum((rho(y_k - t_k) for y_k, t_k in zip(y(a), t, strict=True)), _jet(0))
+
+
+def _squares(y: Sequence[Jet], t: Sequence[Ball]) -> Jet:
+    return sum((_square(y_k - t_k) for y_k, t_k in zip(y, t, strict=True)), _jet(0))
 
 
 def _square(v: Jet) -> Jet:
     return v * v
 
 
-def output(name: str, c: Constants) -> Callable[[Sequence[Jet]], list[Jet]]:
+def output(name: str, c: Constants) -> Outputs:
     """y of the scores of one sample."""
     if name == "softmax":
         return softmax
@@ -228,6 +242,20 @@ def output(name: str, c: Constants) -> Callable[[Sequence[Jet]], list[Jet]]:
 
 def loss(name: str, output_name: str, c: Constants) -> Loss:
     """E_n of the scores of one sample."""
-    if name == "cross-entropy":
-        return cross_entropy
-    return binary_cross_entropy if name == "binary-cross-entropy" else squared_error(function(output_name, c))
+    if name == "smoothed-cross-entropy":
+        epsilon = arb(c.smoothing)
+        return lambda a, t: cross_entropy(a, [(1 - epsilon) * t_k + epsilon / len(t) for t_k in t])
+    if name in _OF_SCORES:
+        return _OF_SCORES[name]
+    made = _OF_OUTPUTS[name] if name in _OF_OUTPUTS else of_residuals(function(_RHOS[name], c))
+    return made(output(output_name, c))
+
+
+_RHOS = {"l1": "absolute", "huber": "huber"}
+
+
+_OF_SCORES: dict[str, Loss] = {"cross-entropy": cross_entropy, "binary-cross-entropy": binary_cross_entropy}
+_OF_OUTPUTS: dict[str, Callable[[Outputs], Loss]] = {
+    "squared-error": squared_error,
+    "mean-squared-error": mean_squared_error,
+}

@@ -62,6 +62,7 @@ class LinePart(msgspec.Struct, frozen=True):
     detail: str = ""
     limit: float | None = None
     largest_limit: float | None = None
+    histogram: tuple[int, ...] = ()  # decided entries by error / budget: 0, below 1e-6, each decade up to 1, beyond
 
 
 class OffPart(msgspec.Struct, frozen=True):
@@ -99,6 +100,25 @@ class FailurePart(msgspec.Struct, frozen=True):
     verdict: str
 
 
+class CellPart(msgspec.Struct, frozen=True):
+    """One problem of the sweep: what it was, and what came of it. ratio: error / budget of its worst entry."""
+
+    activation: str
+    loss: str
+    lam: float
+    shape: str
+    verdict: str
+    ratio: float | None
+
+
+class StepPart(msgspec.Struct, frozen=True):
+    """A difference quotient's median relative error at each step, in plain float64: the V-curve."""
+
+    method: str
+    steps: tuple[float, ...]
+    errors: tuple[float, ...]
+
+
 class SweepPart(msgspec.Struct, frozen=True):
     """The same comparison on many small problems."""
 
@@ -112,6 +132,7 @@ class SweepPart(msgspec.Struct, frozen=True):
     shapes: tuple[str, ...] = ()
     seconds: float = 0.0
     failures: tuple[FailurePart, ...] = ()
+    cells: tuple[CellPart, ...] = ()
     undecided: int = 0  # problems on which nothing disagrees, and some line has no entry that could be decided
 
 
@@ -127,6 +148,7 @@ class CompareRecord(msgspec.Struct, frozen=True):
     versions: dict[str, str]
     largest_limit: dict[str, float | None] = {}
     exact: ExactPart | None = None
+    steps: tuple[StepPart, ...] = ()
     schema: str = SCHEMA
 
     def json(self) -> str:

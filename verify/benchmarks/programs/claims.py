@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from manual import Constants, Equations, work
+from manual import Constants, Equations
 from verify.benchmarks.programs import oracle
 from verify.benchmarks.programs.oracle import Fresh, Given
 from verify.benchmarks.programs.tasks import Task
@@ -65,7 +65,9 @@ def row_of(source: str, task: Task, seed: int = 0) -> str | None:
         return None  # what is off is smaller than what is looked at here: any row that changes nothing would do
     for m in CATALOGUE.values():
         for variant in m.variants:
-            concerned = any(variant.concerns(f, task.output, task.loss) for f in task.activations)
+            concerned = any(
+                variant.concerns(f, task.output, task.loss, task.assignment.penalty) for f in task.activations
+            )
             if not variant.fitted and concerned and _explains(variant, answers, task):
                 return m.id
     return None
@@ -99,7 +101,11 @@ def _claims(findings: Sequence[FindingRecord], task: Task) -> Iterator[Claim]:
         for f, variant in zip(rows, chosen, strict=True):
             fixed = variant.with_number(f.number) if variant.fitted and f.number is not None else variant
             if variant.slot == "slope":
-                slopes |= {a: fixed for a in (f.only or task.activations) if fixed.concerns(a, task.output, task.loss)}
+                slopes |= {
+                    a: fixed
+                    for a in (f.only or task.activations)
+                    if fixed.concerns(a, task.output, task.loss, task.assignment.penalty)
+                }
             else:
                 slots[variant.slot] = fixed
         yield Claim(tuple(slots.items()), tuple(slopes.items()))
@@ -129,7 +135,7 @@ def _worked(equations: Equations, p: Fresh, task: Task) -> list[NDArray] | None:
     constants = Constants(own.leaky, own.elu, own.swish, own.celu, own.prelu)
     q = Problem(tensors(p.W), tensors(p.b), x, t, p.activation, task.output, task.loss, p.lam, constants)
     try:
-        net = work(q.W, q.b, q.x, q.t, q.f, q.pair, q.lam, equations)
+        net = q.work(equations)
     except _RAISES:
         return None
     layers = range(1, q.L + 1)

@@ -16,6 +16,8 @@ from verify.grading.course import EXPLAINED
 from verify.grading.lesson_assignment import AnyAssignment
 from verify.grading.record import GradeRecord, LineRecord, decode
 from verify.grading.shown import level, shown_as
+from verify.language import tr
+from verify.reports.spoken import spoken
 
 # Gradescope cuts the middle out of what is longer.
 _MOST_CHARACTERS = 100_000
@@ -72,8 +74,8 @@ def _score(record: GradeRecord, asked: AnyAssignment, days: int, now: str) -> di
 def _said_of(days: int, asked: AnyAssignment) -> str:
     if not days:
         return ""
-    begun = f"{days} days" if days != 1 else "1 day"
-    return f"Handed in {begun} late: {100 * asked.late.lost(days):g} % of the score is taken off.\n\n"
+    lost = 100 * asked.late.lost(days)
+    return tr("Handed in {days:day} late: {lost:g} % of the score is taken off.", days=days, lost=lost) + "\n\n"
 
 
 def _output(record: GradeRecord, shown: str, before: str) -> str:
@@ -82,7 +84,7 @@ def _output(record: GradeRecord, shown: str, before: str) -> str:
 
 
 def _tests(record: GradeRecord, now: str) -> list[dict[str, Any]]:
-    return [_test(at, line) for at, line in enumerate(shown_as(record, now).lines, 1)]
+    return [_test(at, line) for at, line in enumerate(spoken(shown_as(record, now)).lines, 1)]
 
 
 def _test(at: int, line: LineRecord) -> dict[str, Any]:
@@ -109,7 +111,7 @@ def _later(record: GradeRecord, asked: AnyAssignment, now: str, days: int) -> li
     scored = {"score": final, "max_score": record.max_score} if now == "nothing" and final is not None else {}
     return [
         {
-            "name": "Report",
+            "name": tr("Report"),
             **scored,
             "output": _output(record, after, ""),
             "output_format": "md",

@@ -12,7 +12,7 @@ from verify.classroom.gradebook import write_whole
 from verify.grading.lesson_assignment import AnyAssignment
 from verify.grading.record import GradeRecord, LineRecord, decode
 from verify.grading.shown import WITHHELD, level, shown_as
-from verify.reports.plain import visible
+from verify.plain import visible
 
 _COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 

@@ -8,19 +8,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import nbformat
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from verify.classroom.handout.lesson_making import Kit
 from verify.errors import BadInput
 from verify.grading.assignment import NUMBERED_LINES, Assignment
-from verify.grading.terms import LOSSES, forward_formula
+from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment, PartsAssignment
+from verify.lessons.network.cases.terms import forward_formula, loss_formula
+from verify.lessons.registry import lesson_of
 from verify.problems.headings import in_english, titles
 from verify.problems.lines import STEP, Place, place
+from verify.problems.written import PENALTIES
 
 SELF_CHECK = Path(__file__).with_name("selfcheck.py")
 _TASK = re.compile(r"^TASK = \{.*?^\}  # fmt: skip$", re.MULTILINE | re.DOTALL)
 _ASKED = (
-    "convention", "backend", "activations", "loss", "layers", "widths", "inputs", "outputs", "batch", "biases", "l2",
+    "convention", "backend", "activations", "output", "loss", "layers", "widths", "inputs", "outputs", "batch",
+    "biases", "l2",
 )  # fmt: skip
 
 
@@ -46,28 +52,65 @@ class Function:
     places: tuple[str, ...]
 
 
-def make(folder: Path, asked: Assignment) -> list[Path]:
-    """The files, written into a folder; returns them. Raises BadInput for a lesson that has no hand-out."""
-    if asked.lesson != "network":
-        raise BadInput(f"lesson = {asked.lesson}: has no hand-out; allowed is network")
+def make(folder: Path, asked: AnyAssignment) -> list[Path]:
+    """The files, written into a folder; returns them. Raises BadInput for an assignment that has no hand-out."""
+    if isinstance(asked, PartsAssignment):
+        return _of_parts(folder, asked)
     if asked.adapter.name:
         raise BadInput(
-            f"adapter = {asked.adapter.name}: has no hand-out, which is for gradients(W, b, x, t, activation, lam); "
+            f"adapter = {asked.adapter.name}: has no hand-out, which is for the form that is graded without one; "
             "allowed is an assignment without an adapter"
         )
-    about = context(asked)
-    program = asked.program or "submission.py"
-    starter = _TEMPLATES.get_template("starter.py.j2").render(about)
-    notebook = Path(program).with_suffix(".ipynb").name
-    texts = {
-        "STUDENT.md": _TEMPLATES.get_template("STUDENT.md.j2").render(about | {"notebook": notebook}),
-        program if program.endswith(".py") else "submission.py": starter,
-        notebook: _notebook(starter),
-        "selfcheck.py": self_check(asked),
-    }
+    program = asked.program if asked.program.endswith(".py") else "submission.py"
+    notebook = Path(asked.program or program).with_suffix(".ipynb").name
+    names = {"program": program, "notebook": notebook}
+    texts = _of_network(asked, names) if isinstance(asked, Assignment) else _of_lesson(asked, names)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     return [folder / name for name in texts]
+
+
+def _of_parts(folder: Path, asked: PartsAssignment) -> list[Path]:
+    """A folder for each part, whose program has the part's name, and a page that says what they are worth."""
+    rows = []
+    for part in asked.parts:
+        inner = folder / part.name
+        inner.mkdir()
+        program = part.asked.program or f"{part.name.replace('-', '_')}.py"
+        alone = msgspec.structs.replace(
+            part.asked, name=f"{asked.name or 'Homework'}: {part.name}", due=asked.due, late=asked.late,
+            show=asked.show, program=program,
+        )  # fmt: skip
+        make(inner, alone)
+        title = "A network" if isinstance(alone, Assignment) else lesson_of(alone).title
+        rows.append((part.name, program, title, asked.worth(part) * part.asked.points.total))
+    page = folder / "STUDENT.md"
+    about = _of_course(asked) | {"title": asked.name or "Homework", "rows": rows}
+    page.write_text(_TEMPLATES.get_template("parts.md.j2").render(about), encoding="utf-8")
+    return [page, *(folder / part.name for part in asked.parts)]
+
+
+def _of_network(asked: Assignment, names: dict[str, str]) -> dict[str, str]:
+    about = _of_course(asked) | context(asked) | names
+    starter = _TEMPLATES.get_template("starter.py.j2").render(about)
+    return {
+        "STUDENT.md": _TEMPLATES.get_template("STUDENT.md.j2").render(about),
+        names["program"]: starter,
+        names["notebook"]: _notebook(starter, "check(gradients, loss)"),
+        "selfcheck.py": self_check(asked),
+    }
+
+
+def _of_lesson(asked: LessonAssignment, names: dict[str, str]) -> dict[str, str]:
+    kit = Kit(lesson_of(asked), asked)
+    about = _of_course(asked) | kit.context() | names
+    starter = _TEMPLATES.get_template("lesson.py.j2").render(about)
+    return {
+        "STUDENT.md": _TEMPLATES.get_template("lesson.md.j2").render(about),
+        names["program"]: starter,
+        names["notebook"]: _notebook(starter, "check(globals())"),
+        "selfcheck.py": kit.self_check(names["program"]),
+    }
 
 
 def self_check(asked: Assignment) -> str:
@@ -85,17 +128,24 @@ def context(asked: Assignment) -> dict[str, Any]:
     """What STUDENT.md and the starter need to know."""
     columns = asked.convention == "columns"
     return {
-        "a": asked,
         "title": asked.name or "Backpropagation by hand",
-        "due": datetime.fromisoformat(asked.due).strftime("%Y-%m-%d %H:%M %z") if asked.due else "",
         "arguments": _arguments(asked, columns),
         "functions": _functions(asked, columns),
         "formulas": [forward_formula(name, asked.activation) for name in asked.activations],
         "output": forward_formula(asked.output, asked.activation) if asked.output != "softmax" else "",
-        "loss": f"{asked.loss}: {LOSSES[asked.loss]}",
+        "loss": f"{asked.loss}: {loss_formula(asked.loss, asked.losses)}",
+        "penalty": PENALTIES[asked.penalty].added,
         "lines": _lines(asked, columns),
         "decks": sorted({deck for kind in NUMBERED_LINES for deck in (place(f"{kind}1", columns=columns).deck,)}),
         "titles": titles(),
+    }
+
+
+def _of_course(asked: AnyAssignment) -> dict[str, Any]:
+    """What the pages of all lessons say."""
+    return {
+        "a": asked,
+        "due": datetime.fromisoformat(asked.due).strftime("%Y-%m-%d %H:%M %z") if asked.due else "",
         "weights": _weights(asked),
         "shown": {"before": _shown(asked.show.before), "after": _shown(asked.show.after)},
         "offered": ", ".join(_offered(asked)),
@@ -104,7 +154,7 @@ def context(asked: Assignment) -> dict[str, Any]:
     }
 
 
-def _offered(asked: Assignment) -> list[str]:
+def _offered(asked: AnyAssignment) -> list[str]:
     return [*(["PyTorch"] if asked.backend == "torch" else []), "NumPy", "matplotlib", *asked.packages]
 
 
@@ -122,7 +172,9 @@ def _arguments(asked: Assignment, columns: bool) -> list[Argument]:
         Argument("x", f"the batch, one sample per {'column' if columns else 'row'}", "(D, N)" if columns else "(N, D)"),
         Argument("t", "the target", "(K, N)" if columns else "(N, K)"),
         Argument("activation", f"of all hidden layers: {names}"),
-        Argument("lam", "λ of the penalty (λ/2) Σ ǁW(l)ǁ²" + ("" if asked.l2 else ", always 0"), "a number"),
+        Argument(
+            "lam", f"λ of the penalty {PENALTIES[asked.penalty].added}" + ("" if asked.l2 else ", always 0"), "a number"
+        ),
     ]
 
 
@@ -164,8 +216,10 @@ def _lines(asked: Assignment, columns: bool) -> list[tuple[str, str, str]]:
     ]
 
 
-def _weights(asked: Assignment) -> list[str]:
+def _weights(asked: AnyAssignment) -> list[str]:
     """The lines with points of their own, which must be handed over."""
+    if isinstance(asked, PartsAssignment):
+        return []
     return [f"{name} (weight {weight:g})" for name, weight in asked.points.lines.items() if weight > 0]
 
 
@@ -183,7 +237,7 @@ def _shown(level: str) -> str:
 # The notebook --------------------------------------------------------------------------------------------------------
 
 
-def _notebook(starter: str) -> str:
+def _notebook(starter: str, call: str) -> str:
     """The starter with a cell for each function, and the self-check at its end."""
     head, *functions = re.split(r"\n\n\n(?=def )", starter.rstrip("\n"))
     docstring, _, imports = head.partition('"""\n\n')
@@ -191,7 +245,7 @@ def _notebook(starter: str) -> str:
         nbformat.v4.new_markdown_cell(docstring.removeprefix('"""')),
         *(nbformat.v4.new_code_cell(text) for text in (imports, *functions)),
         nbformat.v4.new_markdown_cell("Check your own gradients; take this cell out, or leave it: it costs nothing."),
-        nbformat.v4.new_code_cell("from selfcheck import check\n\ncheck(gradients, loss)"),
+        nbformat.v4.new_code_cell(f"from selfcheck import check\n\n{call}"),
     ]
     for at, cell in enumerate(made):
         cell["id"] = f"cell-{at}"

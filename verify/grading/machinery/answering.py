@@ -77,7 +77,7 @@ def answer_of(lesson: Lesson, contract: Contract, case: Case, reply: Reply) -> A
         if name in lesson.lines and name not in contract.returns and value is not None:
             sorting.take(str(name), value)
     for name, value in sorting.lines.items():
-        if case.truth[name].dim() == 0 and value.numel() == 1:
+        if case.truth[name].dim() == 0 and value.size == 1:
             sorting.lines[name] = value.reshape(())
     return sorting.answer(reply.inputs_changed)
 

@@ -14,6 +14,7 @@ import torch
 
 from verify.grading import heat
 from verify.grading.answers import Answer
+from verify.grading.beside import given
 from verify.grading.finding import Finding
 from verify.grading.lesson import Contract, Lesson
 from verify.grading.lesson_assignment import LessonAssignment
@@ -57,7 +58,7 @@ class Examination:
         """Run one submission in its sandbox and grade what comes back. Raises IsolationError where that fails."""
         a = self.assignment
         limits = Limits(time_limit=a.time_limit, cpu_limit=a.cpu_limit, memory_mib=a.memory_mib)
-        prepared = replace(submission, files={**submission.files, **a.files.contents})
+        prepared = given(submission, a)
         ran = run_isolated(prepared, self.calls, limits=limits, backend=a.offer, device=device, sandbox=sandbox)
         record = grade(submission.name, ran, self)
         advise(record, passed_over(submission, ran))
@@ -105,7 +106,7 @@ def _without_answers(
         tell(record, ended(run))
         return
     record.state = "incomplete" if missing and not came else "error"
-    tell(record, telling.nothing_came(exam.lesson, run, came, missing))
+    tell(record, telling.nothing_came(exam.posed, run, came, missing))
 
 
 def _judge(

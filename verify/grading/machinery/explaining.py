@@ -29,7 +29,7 @@ class Explanation:
     forms: Forms = ()
 
 
-_ALWAYS = {
+ALWAYS = {
     "inputs-mutated": "The program writes into its arguments. Whoever calls it has other arrays afterwards: work on "
                       "copies, and do not use += on what was handed in.",
     "gradients-accumulated": "Results pile up from call to call: += without a fresh start. Each call begins anew.",
@@ -39,7 +39,7 @@ _ALWAYS = {
 
 def always(id: str) -> Finding:
     """A mistake of any lesson, which is no replaced equation."""
-    return Finding(id, (), (Said(f"mistake-{id}", {}, _ALWAYS[id]),))
+    return Finding(id, (), (Said(f"mistake-{id}", {}, ALWAYS[id]),))
 
 
 def explained(posed: Posed, contract: Contract, answers: Sequence[Answer]) -> Explanation:

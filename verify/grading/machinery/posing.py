@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -181,6 +181,30 @@ def _cases(lesson: Lesson, a: LessonAssignment, random: np.random.Generator) -> 
     for at in range(_GENERAL):
         yield _good(lesson, a, random, _sizes(a, at, random), "general", f"general {at + 1}", turn=at)
     yield from _at_kinks(lesson, a, random) if bends else ()
+
+
+def example(lesson: Lesson, a: LessonAssignment, seed: int) -> Case:
+    """A problem of small whole numbers to work by hand: of sizes that the lesson has for it, or as near to 2 as may be.
+
+    Raises BadInput where every problem that is drawn lies at a kink.
+    """
+    allowed = lambda sizes: all(a.sizes[k][0] <= v <= a.sizes[k][1] for k, v in sizes.items())
+    of_ladder = [{**_lowest(a), **sizes} for sizes in lesson.ladder if allowed(sizes)][-1:]
+    sizes = of_ladder[0] if of_ladder else {n: min(max(2, low), high) for n, (low, high) in a.sizes.items()}
+    case = _good(lesson, a, np.random.default_rng([seed, 0]), sizes, "rung", "explained", turn=1, small=True)
+    if case.kinks.count:
+        raise BadInput(f"lesson {lesson.name!r}: every small problem that is drawn from seed {seed} lies at a kink")
+    return case
+
+
+def practice(lesson: Lesson, a: LessonAssignment, seed: int, count: int, most: int) -> list[Case]:
+    """Problems that anybody may see: general ones of the assignment's sizes, with at most so many numbers each."""
+    random = np.random.default_rng([seed, 0])
+    drawn_ = (
+        _good(lesson, a, random, _sizes(a, at, random), "general", "practice", turn=at) for at in range(2 * count)
+    )
+    fitting = (case for case in drawn_ if case.numbers <= most)
+    return [*islice(fitting, count)] or [_good(lesson, a, random, _lowest(a), "general", "practice", turn=1)]
 
 
 def _at_kinks(lesson: Lesson, a: LessonAssignment, random: np.random.Generator) -> Iterator[Case]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from verify.grading.answers import Answer
-from verify.grading.lesson import Contract, parameters
+from verify.grading.lesson import Contract, Lesson, parameters
 from verify.grading.machinery.explaining import Explanation
 from verify.grading.machinery.posing import Posed, shows
 from verify.grading.machinery.working import Case
@@ -51,22 +51,28 @@ def _shown(posed: Posed, contract: Contract, case: Case, answer: Answer, line: s
     return LessonCase(
         title=f"{lesson.title}: {case.described}",
         function=contract.name,
-        inputs=[LessonInput(name=n, value=_plain(v)) for n, v in case.inputs.items()],
+        inputs=given(case),
         line=line,
         yours=None if yours is None else handed(yours),
         expected=as_lists(case.truth[line]),
         label=case.label,
         message=answer.faults[line].text if line in answer.faults else "",
         formulas=list(lesson.notes),
-        working=[_working_line(lesson, case, answer, n) for n in lesson.lines if n not in contract.arguments],
+        working=[working_line(lesson, case, answer, n) for n in lesson.lines if n not in contract.arguments],
     )
+
+
+def given(case: Case) -> list[LessonInput]:
+    """The inputs of a problem, as records have them."""
+    return [LessonInput(name=n, value=_plain(v)) for n, v in case.inputs.items()]
 
 
 def _plain(value: object) -> object:
     return as_lists(value) if isinstance(value, Tensor) else value
 
 
-def _working_line(lesson, case: Case, answer: Answer, name: str) -> WorkingLine:
+def working_line(lesson: Lesson, case: Case, answer: Answer, name: str) -> WorkingLine:
+    """A line of the working, with what a program gave of it."""
     equation = lesson.lines[name].equation
     yours = answer.lines.get(name)
     return WorkingLine(

@@ -90,13 +90,17 @@ def of_free_lines(lines: Sequence[LineRecord]) -> list[Said]:
 # Where nothing came --------------------------------------------------------------------------------------------------
 
 
-def nothing_came(lesson: Lesson, run: Run, came: Mapping[str, Sequence[Answer]], missing: Sequence[str]) -> list[Said]:
+def nothing_came(posed: Posed, run: Run, came: Mapping[str, Sequence[Answer]], missing: Sequence[str]) -> list[Said]:
     """Which function is missing, how it is called, what may be meant; or what the first call raised."""
     if came:
         function, answers = next(iter(came.items()))
         return [said("nothing-returned", function=function, what=raised(answers[0]))]
+    lesson, needs = posed.lesson, posed.assignment.adapter.needs
     contract = lesson.contract(missing[0])
     found = sorted(run.functions)
+    if needs:
+        names = told("names", names=", ".join(found)) if found else told("no-function")
+        return [told("adapter-needs", name=needs, found=names)]
     shapes = "; ".join(_shape(lesson, contract, name) for name in contract.arguments)
     sentences = [
         said("lesson-function-missing", function=contract.name, found=", ".join(found) or "no function",

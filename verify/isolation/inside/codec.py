@@ -43,6 +43,7 @@ _NUMPY_SCALARS = frozenset(
     kind for kind in vars(np).values() if isinstance(kind, type) and issubclass(kind, (np.number, np.bool_))
 )
 _PYTHON_SCALARS: dict[type, str] = {bool: "|b1", float: "<f8", complex: "<c16"}
+_NUMBERS = _NUMPY_SCALARS | frozenset(_PYTHON_SCALARS) | {int}
 
 
 class Encoder:
@@ -61,13 +62,16 @@ class Encoder:
     def encode(self, value: Any, depth: int = 0) -> dict[str, Any]:
         """The structure of a value; its arrays' bytes are appended to `buffers`."""
         kind = type(value)
+        if kind is np.ndarray and value.dtype != object:
+            return self._array(value, "array")
         if self._has_too_many_parts(value, kind, depth):
             return _unusable("a structure with too many parts")
         # issubclass looks at the bases that the type really has; what `__class__` claims does not count.
         if value is None:
             return {"none": True}
         if issubclass(kind, np.ndarray):
-            return self._array(np.ndarray.view(value, np.ndarray), "array")
+            array = np.ndarray.view(value, np.ndarray)
+            return self._objects(array, depth) if array.dtype == object else self._array(array, "array")
         if issubclass(kind, (list, tuple)):
             base = list if issubclass(kind, list) else tuple
             return {base.__name__: [self.encode(entry, depth + 1) for entry in base.__iter__(value)]}
@@ -108,14 +112,30 @@ class Encoder:
                 return _unusable(converted.type_name)
         return _unusable(type_name(kind))
 
+    def _objects(self, array: np.ndarray, depth: int) -> dict[str, Any]:
+        """An array of dtype object, as people keep ragged lists: its numbers, or the nested list that it is."""
+        if depth >= MAX_DEPTH or array.nbytes > self.most:
+            return _unusable("array of dtype object with too many parts")
+        entries = np.ndarray.tolist(np.ndarray.ravel(array))
+        if entries and all(type(entry) in _NUMBERS for entry in entries):
+            numbers = np.array(entries)
+            return self._array(np.ndarray.reshape(numbers, array.shape), "array")
+        return self.encode(np.ndarray.tolist(array), depth + 1)
+
     def _array(self, array: np.ndarray, name: str) -> dict[str, Any]:
-        if not _DTYPE.fullmatch(array.dtype.str):
+        dtype, shape = array.dtype.str, array.shape
+        if not _is_plain(dtype):
             return _unusable(f"array of dtype {array.dtype.name}")
-        if self.size + array.nbytes > self.most or array.ndim > MAX_DIMENSIONS or _extent(array.shape) > self.most:
+        if self.size + array.nbytes > self.most or len(shape) > MAX_DIMENSIONS or _extent(shape) > self.most:
             return _unusable("array of too many entries")
         self.size += array.nbytes
         self.buffers.append(np.ndarray.tobytes(array))
-        return {name: [array.dtype.str, list(array.shape)]}
+        return {name: [dtype, list(shape)]}
+
+
+@functools.lru_cache(maxsize=256)
+def _is_plain(dtype: str) -> bool:
+    return _DTYPE.fullmatch(dtype) is not None
 
 
 def _unusable(name: str) -> dict[str, Any]:
@@ -211,16 +231,16 @@ class Decoder:
     def _array(self, content: Any) -> np.ndarray:
         if type(content) is not list or len(content) != 2 or type(content[0]) is not str:
             raise Malformed("an array that no worker writes")
-        dtype, shape = _dtype(content[0]), content[1]
+        (dtype, native), shape = _dtype(content[0]), content[1]
         count, extent = _counted(shape)
         end = self.place + count * dtype.itemsize
         if end > len(self.payload) or extent > max(len(self.payload), 1 << 20):
             raise Malformed("an array larger than its bytes")
         if count == 0:
-            return np.empty(shape, dtype.newbyteorder("="))
+            return np.empty(shape, native)
         flat = np.frombuffer(self.payload, dtype, count, self.place)
         self.place = end
-        return flat.astype(dtype.newbyteorder("=")).reshape(shape)
+        return flat.astype(native).reshape(shape)
 
 
 def _counted(shape: Any) -> tuple[int, int]:
@@ -237,10 +257,45 @@ def _counted(shape: Any) -> tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=256)
-def _dtype(text: str) -> np.dtype:
+def _dtype(text: str) -> tuple[np.dtype, np.dtype]:
+    """A dtype as it was written, and in the machine's byte order."""
     if not _DTYPE.fullmatch(text):
         raise Malformed("an array's dtype")
     try:
-        return np.dtype(text)
+        dtype = np.dtype(text)
     except TypeError:
         raise Malformed("an array's dtype") from None
+    return dtype, dtype.newbyteorder("=")
+
+
+# Unchanged -----------------------------------------------------------------------------------------------------------
+
+
+class Written:
+    """The bytes that values were decoded from, to see whether they would still be written down in the same.
+
+    convert: as an Encoder takes it.
+    """
+
+    def __init__(self, payload: bytes, convert: Callable[[Any], Any] | None = None) -> None:
+        self.payload = payload
+        self.convert = convert
+        self.place = 0
+
+    def are(self, values: list[Any], structures: list[Any]) -> bool:
+        """Whether these values, in this order, have these structures and all of the bytes."""
+        return all(map(self._is, values, structures)) and self.place == len(self.payload)
+
+    def _is(self, value: Any, structure: dict[str, Any]) -> bool:
+        [(name, content)] = structure.items()
+        if name == "array" and type(value) is np.ndarray:
+            same = [value.dtype.str, list(value.shape)] == content
+            return same and self._goes_on(np.ndarray.tobytes(value))
+        if name == "list" and type(value) is list:
+            return len(value) == len(content) and all(map(self._is, value, content))
+        encoder = Encoder(len(self.payload) + 1, self.convert)
+        return encoder.encode(value) == structure and self._goes_on(b"".join(encoder.buffers))
+
+    def _goes_on(self, data: bytes) -> bool:
+        before, self.place = self.place, self.place + len(data)
+        return self.payload[before : self.place] == data

@@ -24,6 +24,7 @@ from verify.isolation.inside.codec import (
     Decoder,
     Encoder,
     Unusable,
+    Written,
     frame,
     parse_header,
     sizes,
@@ -160,8 +161,9 @@ class _Program:
         self.stand_ins = stand_ins
         self.send = send
         self.bound = job["answer_bytes"]
-        # Given back when memory runs out, so that there is some to say so with.
-        self.reserve = bytearray(4 << 20)
+        # Given back when memory runs out, so that there is some to say so with. Addresses are what is bounded: nothing
+        # is written there, which would cost more time than most programs take.
+        self.reserve = np.empty(4 << 20, np.uint8)
 
     def run(self, header: dict[str, Any], payload: bytes) -> None:
         """Sends the import's outcome, an answer to every call, and the last word."""
@@ -213,7 +215,8 @@ class _Program:
         arguments = self._arguments(call, payload)
         encoder = Encoder(self.bound, self.backend.leaf)
         structure = None
-        with self._spoken({"call": number, "outcome": "returned"}) as said:
+        unwarned = np.errstate(all="ignore") if call["extreme"] else contextlib.nullcontext()
+        with self._spoken({"call": number, "outcome": "returned"}) as said, unwarned:
             structure = encoder.encode(function(*arguments))
         if said["outcome"] != "returned":
             encoder.buffers, structure = [], None
@@ -228,9 +231,7 @@ class _Program:
     def _changed(self, arguments: list[Any], call: dict[str, Any], payload: bytes) -> bool:
         """Whether the arguments would now be written down in other words or bytes than those that they came in."""
         first, last = call["bytes"]
-        encoder = Encoder(2 * (last - first) + 1, self.backend.plain)
-        structures = [encoder.encode(argument) for argument in arguments]
-        return structures != call["arguments"] or b"".join(encoder.buffers) != payload[first:last]
+        return not Written(payload[first:last], self.backend.plain).are(arguments, call["arguments"])
 
     @contextlib.contextmanager
     def _spoken(self, said: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -240,7 +241,7 @@ class _Program:
             yield said
         except BaseException as error:
             if type(error) is MemoryError:
-                self.reserve = bytearray()
+                self.reserve = np.empty(0, np.uint8)
             said |= self._described(key, error)
         tried = self.backend.tried()
         if tried is not None:
@@ -298,7 +299,8 @@ def _message(error: BaseException) -> str:
         text = str(error)
     except BaseException:
         text = ""
-    return (f"{name}: {text}" if type(text) is str and text else name)[:_MAX_MESSAGE]
+    text = " ".join(text[:_MAX_MESSAGE].split()) if type(text) is str else ""  # a message is one line
+    return (f"{name}: {text}" if text else name)[:_MAX_MESSAGE]
 
 
 def _flush() -> None:

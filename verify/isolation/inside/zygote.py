@@ -1,7 +1,8 @@
 """A fork server: Python with its packages loaded once, and a clean child of it for every submission.
 
-It knows no expected value and no submission: what a child runs, the child alone is told. One child lives at a time, and
-when it has ended everything that it started, wrote or left behind is gone before the grader hears of it.
+It knows no expected value and no submission: what a child runs, the child alone is told. Of the problems, which all
+submissions of a class get, it keeps those that were asked last. One child lives at a time, and when it has ended
+everything that it started, wrote or left behind is gone before the grader hears of it.
 """
 
 # ruff: noqa: PTH101, PTH110, PTH123
@@ -27,6 +28,8 @@ from verify.isolation.inside.looking import ROOM_TASKS, Look
 _FIRST_USER = 1_880_000_000
 _FIRST_KILLER = 1_890_000_000
 _FEW_USERS = 8192
+_KEPT_BYTES = 1 << 20
+Calls = tuple[dict[str, Any], bytes]  # what is asked for, and the bytes of its arrays
 _WORLD_WRITABLE = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock", "/var/lock", "/var/crash")
 
 
@@ -80,6 +83,7 @@ class _State:
         self.own_tasks = groups.DEVICE_TASKS if config["with_device"] else 0
         # Made here, once for all children.
         self.filtered = syscalls.filter_here() is not None
+        self._calls: tuple[int, Calls] | None = None
         gc.collect()
         gc.freeze()
 
@@ -87,6 +91,20 @@ class _State:
         """What Landlock lets be read, as a descriptor."""
         config = self.config
         return landlock.reading([*config["readable"], *config["devices"], config["scratch"], *more], self.landlock)
+
+    def calls(self, descriptor: int) -> Calls:
+        """The calls in a sealed file, read once for all children in a row that get the same."""
+        if self._calls is not None and os.path.sameopenfile(self._calls[0], descriptor):
+            return self._calls[1]
+        _, described, arrays = worker.read_frame(descriptor)
+        if len(arrays) <= _KEPT_BYTES:
+            if self._calls is not None:
+                os.close(self._calls[0])
+            # Kept open, so that no other file can have its number.
+            self._calls = os.dup(descriptor), (described, arrays)
+            gc.collect()
+            gc.freeze()
+        return described, arrays
 
     def told(self) -> dict[str, Any]:
         """What the grader is told of this server."""
@@ -138,9 +156,10 @@ def _one(
 ) -> dict[str, Any]:
     """Runs one job in a child and cleans up; how the child ended and what it used."""
     scratch = "" if state.rooms else tempfile.mkdtemp(prefix="submission-", dir=state.config["scratch"])
+    state.calls(descriptors[1])
     hear, say = os.pipe()
     group = groups.made(state.group, int(limits["processes"]) + ROOM_TASKS + 1 + state.own_tasks)
-    began = time.monotonic()
+    began, cause = time.monotonic(), ""
     child = os.fork()
     if child == 0:
         start = _room if state.rooms else _child
@@ -154,8 +173,10 @@ def _one(
             group.bound_memory(limits, look.base)
         cause = _watch(control, wakeup, child, look)
     finally:
-        # Before the child is reaped: its number stands for its session, and may be another's afterwards.
-        _kill(state, child)
+        # Before the child is reaped: its number stands for its session, and may be another's afterwards. Where a user
+        # stands for it and it has ended, `_clean` sees whether it left anything: that is a child of this process now.
+        if cause != "itself" or state.rooms or state.user is None:
+            _kill(state, child)
     _, status, used = os.wait4(child, 0)
     _clean(state, child, scratch)
     ended = _Ended(os.waitstatus_to_exitcode(status), used.ru_maxrss, used.ru_utime + used.ru_stime)
@@ -204,7 +225,7 @@ def _child(state: _State, scratch: str, descriptors: list[int], limits: dict[str
         _stand_alone(output)
         os.set_inheritable(reply, False)
         token, header, files = worker.read_frame(job)
-        _, described, arrays = worker.read_frame(calls)
+        asked = state.calls(calls)
         if state.rooms:
             before = confine.usage(of_user=False) | {"tasks": 0 if state.user is not None else ROOM_TASKS}
             _confine_in_room(state)
@@ -212,7 +233,7 @@ def _child(state: _State, scratch: str, descriptors: list[int], limits: dict[str
             before = confine.usage(of_user=state.user is None)
             _confine(state, scratch)
         confine.close_all_but([reply, *imports.opened])
-        worker.work(header, files, (described, arrays), worker.sender(reply, token), before)
+        worker.work(header, files, asked, worker.sender(reply, token), before)
     except BaseException as error:
         _failed(error)
     finally:

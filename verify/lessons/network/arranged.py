@@ -12,10 +12,11 @@ from manual import work
 from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
 from verify.grading.finding import Finding
-from verify.grading.fixtures import Case
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.findings import finding
 from verify.lessons.network.right import is_finite
 from verify.lessons.network.texts import said
+from verify.problems.lines import gradient_names
 from verify.problems.problem import Problem
 from verify.said import Said
 
@@ -125,7 +126,7 @@ def _turned_over(a: Assignment, case: Case, answer: Answer) -> bool:
 def _turned_gradients(case: Case, answer: Answer, lift: Callable[[Tensor], Tensor]) -> bool:
     """lift: how a bias of one axis meets the arrays, unit by unit or, by broadcasting, sample by sample."""
     p = case.problem
-    net = work([w.T for w in p.W], [lift(v) for v in p.b], p.x.T, p.t.T, p.f, p.pair, p.lam)
+    net = work([w.T for w in p.W], [lift(v) for v in p.b], p.x.T, p.t.T, p.f, p.pair, p.lam, penalty=p.form)
     return all(
         name in answer.lines and answer.lines[name].shape == value.shape
         and torch.allclose(answer.lines[name], value, rtol=1e-7, atol=1e-10)
@@ -134,9 +135,37 @@ def _turned_gradients(case: Case, answer: Answer, lift: Callable[[Tensor], Tenso
 
 
 def views(asked: Sequence[Observed]) -> Iterator[tuple[str, list[Observed]]]:
-    """The answers as they would be in another arrangement of the lists, with the mistake's id."""
+    """The answers as they would be in another arrangement of the lists and arrays, with the mistake's id."""
     if any(c.problem.L > 1 for c, _ in asked):
         yield "reversed-lists", [(c, _reversed(answer, c.problem.L)) for c, answer in asked]
+    for id, arrange in (("gradients-exchanged", _exchanged), ("weight-gradients-transposed", _transposed)):
+        view = [(c, arrange(answer)) for c, answer in asked]
+        if not all(_fits(c, answer) for c, answer in asked) and all(_fits(c, answer) for c, answer in view):
+            yield id, view
+
+
+def _exchanged(answer: Answer) -> Answer:
+    """dW and db in each other's place."""
+    other = {"dW": "db", "db": "dW"}
+    return replace(answer, lines={other.get(n[:2], n[:2]) + n[2:]: value for n, value in answer.lines.items()})
+
+
+def _transposed(answer: Answer) -> Answer:
+    turned = {n: v.T if n.startswith("dW") and v.dim() == 2 else v for n, v in answer.lines.items()}
+    return replace(answer, lines=turned)
+
+
+def _fits(case: Case, answer: Answer) -> bool:
+    """Whether every gradient that came has the shape of what it is the gradient of."""
+    return all(
+        n not in answer.lines or answer.lines[n].shape == case.truth[n].shape for n in gradient_names(case.problem.L)
+    )
+
+
+def without_forward_biases(asked: Sequence[Observed], missing: Callable[[int, int], bool]) -> list[Observed]:
+    """The problems as a program sees them that leaves biases out: b = 0 where missing(l, L) holds."""
+    without = lambda p: replace(p, b=tuple(v * 0 if missing(l, p.L) else v for l, v in enumerate(p.b, 1)))
+    return [(Case(without(c.problem), c.role), answer) for c, answer in asked]
 
 
 def _reversed(answer: Answer, L: int) -> Answer:

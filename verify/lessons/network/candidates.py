@@ -10,7 +10,7 @@ from torch import Tensor
 
 from manual import Equations, Working, forward
 from verify.grading.answers import Answer
-from verify.grading.fixtures import Case
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.fitted import Throughout
 from verify.lessons.network.mistakes import Variant, equations_with, variants
 
@@ -37,16 +37,22 @@ class Candidates:
     float32: bool = False
     slack: bool = False  # the numbers are differences of sums, which lose digits: ten are asked for
     throughout: Throughout | None = None
+    eta: float | None = None  # the numbers are (W − W after a step of η) / η
     _forwards: dict[tuple[int, int], Working] = field(default_factory=dict, repr=False)
     _tolerances: dict[int, float] = field(default_factory=dict, repr=False)
     _options: dict[str, list[Variant | None]] = field(default_factory=dict, repr=False)
+
+    @property
+    def penalty(self) -> str:
+        """The penalty's name, of the problems that came back."""
+        return self.observed[0][0].problem.penalty if self.observed else "lam/2"
 
     # Candidates ------------------------------------------------------------------------------------------------------
 
     def options(self, slot: str) -> list[Variant | None]:
         """What may stand in a slot: the right equation, or one of the catalogue's."""
         if slot not in self._options:
-            every = variants(slot, self.activations, self.output, self.loss)
+            every = variants(slot, self.activations, self.output, self.loss, self.penalty)
             self._options[slot] = [None, *(v for v in every if self._can_show(v.mistake))]
         return self._options[slot]
 
@@ -59,7 +65,7 @@ class Candidates:
     def may_show(self, id: str, name: str) -> bool:
         """Whether that mistake in f′ can show under that activation."""
         forms = (v for v in self.options("slope") if v is not None and v.mistake == id)
-        return any(v.concerns(name, self.output, self.loss) for v in forms)
+        return any(v.concerns(name, self.output, self.loss, self.penalty) for v in forms)
 
     def equations(self, slots: Slots, slopes: Mapping[str, Variant] | None = None) -> Equations:
         """The slides' equations with those variants, and with what the program does throughout."""
@@ -72,7 +78,8 @@ class Candidates:
         if key not in self._forwards:
             p = case.problem
             f = p.f if self.throughout is None else self.throughout.f(p.f)
-            net = Working(dict(enumerate(p.W, 1)), dict(enumerate(p.b, 1)), p.x, p.t, f, p.pair, p.lam, equations)
+            W, b = dict(enumerate(p.W, 1)), dict(enumerate(p.b, 1))
+            net = Working(W, b, p.x, p.t, f, p.pair, p.lam, equations, p.form)
             self._forwards[key] = forward(net)
         return again(self._forwards[key], equations)
 

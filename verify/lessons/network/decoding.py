@@ -19,9 +19,10 @@ from torch import Tensor
 from manual import Equations, Working
 from verify.bounds.bounded import Bounded
 from verify.bounds.budget import FLOAT32, FLOAT64
+from verify.bounds.forms import parameter_of, step_rounding
 from verify.grading.answers import Answer
-from verify.grading.fixtures import Case
 from verify.lessons.network.candidates import RAISES, Candidates, Observed, Slots, again
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.hypothesis import Hypothesis, covered
 from verify.lessons.network.mistakes import Equation, Variant, replaced
 from verify.problems.lines import gradient_names
@@ -76,7 +77,7 @@ class Decoder(Candidates):
         db, dW = answer.lines.get(f"db{L}"), answer.lines.get(f"dW{L}")
         if db is None or dW is None or not self.biases or dW.shape != case.problem.W[-1].shape:
             return []
-        terms = dW - case.problem.lam * case.problem.W[-1]
+        terms = dW - case.problem.rate * case.problem.W[-1]
         sums = (dW.sum(0), dW.sum(0) / len(dW), terms.sum(0), terms.sum(0) * case.problem.N)
         forms = [v for v in self.options("bias_gradient") if v is not None and v.mistake == "bias-from-weight-gradient"]
         return [{"bias_gradient": v} for v, total in zip(forms, sums, strict=True) if self.close(total, db)]
@@ -172,7 +173,7 @@ class Decoder(Candidates):
                     yield Screened((way, hidden, bias), slope)
 
     def _concerns(self, variant: Variant, case: Case) -> bool:
-        return variant.concerns(case.problem.activation, self.output, self.loss)
+        return variant.concerns(case.problem.activation, self.output, self.loss, self.penalty)
 
     def _with_output_layer(self, top: Slots, case: Case) -> Working | None:
         equations = self.equations(top)
@@ -307,18 +308,26 @@ class Decoder(Candidates):
             actual = answer.lines.get(name)
             if actual is None or (name.startswith("db") and not self.biases):
                 continue
-            if not _inside(lines[name], actual, 1e-10 if self.slack else 0.0):
+            if not _inside(lines[name], actual, self._lost(case, name, lines[name])):
                 return False
         return True
+
+    def _lost(self, case: Case, name: str, line: Bounded) -> Tensor | float:
+        """What the numbers have lost since they were the line's: in a difference of sums, or of weights."""
+        if self.eta is not None:
+            w = parameter_of(case.problem, name)
+            u = FLOAT32 if self.float32 else FLOAT64
+            return step_rounding(w, line.value, self.eta, u) if line.shape == w.shape else 0.0
+        return 1e-10 * (1 + line.value.abs()) if self.slack else 0.0
 
 
 # Mistakes in the whole of δ that keep f′ as a factor: with the others, no f′ is asked for.
 _WITH_SLOPE = ("mean-per-layer", "delta-of-another-layer")
 
 
-def _inside(line: Bounded, actual: Tensor, lost: float) -> bool:
-    """Whether a value is the line's within twice its budget, and what sums have lost."""
-    allowed = 2 * line.error + lost * (1 + line.value.abs())
+def _inside(line: Bounded, actual: Tensor, lost: Tensor | float) -> bool:
+    """Whether a value is the line's within twice its budget, and what it has lost."""
+    allowed = 2 * line.error + lost
     return line.shape == actual.shape and bool(((line.value - actual).abs() <= allowed).all())
 
 

@@ -7,14 +7,17 @@ equation in which it is made; of the verdict one thing: what a mistake explains 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from manual import SLIDES
+from verify.bounds.budget import FLOAT32, FLOAT64
+from verify.bounds.forms import parameter_of, step_of
 from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
-from verify.grading.fixtures import GRADED, Case, Fixture
-from verify.lessons.network.arranged import arranged, fails, views
+from verify.grading.machinery.posing import GRADED
+from verify.lessons.network.arranged import arranged, fails, views, without_forward_biases
+from verify.lessons.network.cases.fixtures import Case, Fixture
 from verify.lessons.network.decoding import Decoder, Observed
 from verify.lessons.network.findings import Diagnosis, finding, findings_of, lines_of_mistake
 from verify.lessons.network.fitted import Throughout
@@ -28,11 +31,21 @@ from verify.lessons.network.precision import (
     rounded_beside,
     rounded_in_the_middle,
 )
+from verify.lessons.network.products import product_in_single
 from verify.lessons.network.read import throughouts
-from verify.lessons.network.right import gradients_are_right, is_finite, line_is_right, what_came_is_right
+from verify.lessons.network.right import gradients_are_right, is_finite, line_is_right, wanted, what_came_is_right
 from verify.lessons.network.texts import said
+from verify.lessons.network.usual import usual_cuts
 from verify.lessons.network.walking import stepped_each_sample
 from verify.lessons.network.whole_norm import norm_of_all
+from verify.said import Said
+
+_MISSING_BIASES: tuple[tuple[tuple[Said, ...], Callable[[int, int], bool]], ...] = (
+    ((), lambda l, L: True),
+    ((said("biases-at-output"),), lambda l, L: l == L),
+    ((said("biases-below"),), lambda l, L: l < L),
+)
+_FEW = 3  # problems that rule an explanation out before all are asked
 
 __all__ = ["Diagnosis", "diagnose", "finding", "line_is_right", "lines_of_mistake"]
 
@@ -62,7 +75,7 @@ def _named(a: Assignment, asked: Sequence[Observed]) -> Diagnosis | None:
     found = _scaled(a, observed) or _decoded(a, observed) or _throughout(a, observed)
     if found is not None or decoder(a, observed).nearly_right():
         return found
-    return _in_another_view(a, asked) or _stale(a, cases, came) or _walking(a, observed)
+    return _in_another_view(a, asked) or _stale(a, cases, came) or _walking(a, observed) or _unbiased(a, observed)
 
 
 def usable(asked: Iterable[Observed]) -> list[Observed]:
@@ -74,6 +87,21 @@ def _without_biases(answer: Answer) -> Answer:
     """Where the assignment has no biases, what came as db is not looked at."""
     lines = {n: v for n, v in answer.lines.items() if not n.startswith("db")}
     return replace(answer, lines=lines, faults={n: v for n, v in answer.faults.items() if not n.startswith("db")})
+
+
+def _unbiased(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None:
+    """The right gradients of the same network without biases, where these are not 0."""
+    if not a.biases:
+        return None
+    for form, missing in _MISSING_BIASES:
+        shows = lambda p, missing=missing: any(bool(v.any()) and missing(l, p.L) for l, v in enumerate(p.b, 1))
+        few = [(c, answer) for c, answer in observed if shows(c.problem)][:_FEW]
+        right = lambda rows, missing=missing: all(
+            gradients_are_right(c, answer, True) for c, answer in without_forward_biases(rows, missing)
+        )
+        if few and right(few) and right(observed):
+            return Diagnosis((finding("forward-biases-missing", a.layers[1], form=form),))
+    return None
 
 
 def _of_error(a: Assignment, asked: Sequence[Observed]) -> Diagnosis:
@@ -148,9 +176,10 @@ def decoder(
     float32: bool = False,
     slack: bool = False,
     throughout: Throughout | None = None,
+    eta: float | None = None,
 ) -> Decoder:
     """A decoder of what came back to that assignment."""
-    return Decoder(observed, a.activations, a.output, a.loss, a.biases, float32, slack, throughout)
+    return Decoder(observed, a.activations, a.output, a.loss, a.biases, float32, slack, throughout, eta)
 
 
 def _decoded(a: Assignment, observed: Sequence[Observed], *, slack: bool = False) -> Diagnosis | None:
@@ -163,15 +192,29 @@ def _decoded(a: Assignment, observed: Sequence[Observed], *, slack: bool = False
     float32 = all(in_single(answer) for _, answer in observed)
     if float32 and all(gradients_are_right(c, answer, a.biases, float32=True) for c, answer in observed):
         return Diagnosis(() if asked_for else (finding("precision-float32", depth),))
-    if not asked_for and (where := rounded_in_the_middle(a, observed)) is not None:
+    if not asked_for and (where := rounded_in_the_middle(a, observed) or product_in_single(a, observed)) is not None:
         return Diagnosis((finding("precision-float32", depth, form=[said(where)]),))
     asked = decoder(a, observed, float32, slack)
     found = None if asked.nearly_right() else asked.accepted()
     if found is None:
-        return _beside_a_rounding(a, observed)
+        return _after_a_step(a, observed, float32) or _beside_a_rounding(a, observed)
     hypothesis, others = found
     single = (finding("precision-float32", depth),) if float32 and not asked_for else ()
     return Diagnosis((*findings_of(hypothesis, others, depth), *single), hypothesis=hypothesis)
+
+
+def _after_a_step(a: Assignment, observed: Sequence[Observed], float32: bool) -> Diagnosis | None:
+    """Mistakes of a program that hands over (W − W after a step of η) / η, as far as that keeps its digits."""
+    names = {id(c): wanted(c, a.biases) for c, _ in observed}
+    lines = [(parameter_of(c.problem, n), got.lines[n]) for c, got in observed for n in names[id(c)] if n in got.lines]
+    if any(w.shape != g.shape for w, g in lines):
+        return None
+    eta = step_of(lines, FLOAT32 if float32 else FLOAT64)
+    asked = decoder(a, observed, float32, eta=eta)
+    found = None if eta is None or asked.nearly_right() else asked.accepted()
+    if found is None:
+        return None
+    return Diagnosis(tuple(findings_of(*found, a.layers[1])), hypothesis=found[0], eta=eta)
 
 
 def _beside_a_rounding(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None:
@@ -193,6 +236,7 @@ def _throughout(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None
     tried = [decoder(a, observed, throughout=t) for t in throughouts(observed)]
     near = [d for d in tried if d.nearly_right()]
     alone = [d for d in near if d.reproduces(d.equations({}))]  # what comes near and fails has no mistake on top
+    alone = alone or _guessed(a, observed)
     joined = [d for d in tried if d.throughout is not None and d.throughout.functions and d not in near]
     for decoders in (alone, joined):
         found = [one for d in decoders if (one := d.accepted()) is not None]
@@ -200,6 +244,12 @@ def _throughout(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None
             best = min(found, key=lambda one: one[0].cost)
             return Diagnosis(tuple(findings_of(*best, a.layers[1])), hypothesis=best[0])
     return None
+
+
+def _guessed(a: Assignment, observed: Sequence[Observed]) -> list[Decoder]:
+    """Usual limits of an activation's argument that reproduce everything by themselves."""
+    tried = (decoder(a, observed, throughout=t) for t in usual_cuts(observed))
+    return [d for d in tried if d.nearly_right() and d.reproduces(d.equations({}))]
 
 
 def _in_another_view(a: Assignment, asked: Sequence[Observed]) -> Diagnosis | None:

@@ -25,6 +25,7 @@ class Diagnosis:
     known: tuple[Said, ...] = ()
     hypothesis: Hypothesis | None = None
     fails: tuple[Said, ...] = ()
+    eta: float | None = None  # the program hands over (W − W after a step of η) / η
 
     def blames(self, name: str) -> bool:
         """Whether the line's own equation is among the wrong ones."""

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from manual import SLIDES, Activation, Equations, Working, work
+from manual import SLIDES, Activation, Constants, Equations, Working, activation, work
 from verify.bounds.bounded import Bounded
 from verify.bounds.budget import bounded_pair, lines_of
 from verify.bounds.curves import bounded
-from verify.grading.fixtures import Case
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.mistake import Equation
 from verify.lessons.network.rows_slope import of_output
 from verify.said import Said
@@ -62,7 +62,7 @@ class Throughout:
         exact: Callable[..., Any] = lambda v: Bounded.exact(v, u)
         f = self.functions[p.activation].bounded if p.activation in self.functions else bounded(p.f)
         W, b = [exact(w) for w in p.W], [exact(v) for v in p.b]
-        return lines_of(work(W, b, exact(p.x), exact(p.t), f, bounded_pair(p), p.lam, equations))
+        return lines_of(work(W, b, exact(p.x), exact(p.t), f, bounded_pair(p), p.lam, equations, p.form))
 
 
 # Functions -----------------------------------------------------------------------------------------------------------
@@ -113,6 +113,29 @@ class Cut:
         held = torch.clamp(a.value, self.low, self.high)
         beyond = (a.value - held).abs() > 2 * a.error
         return Bounded(held, torch.where(beyond, 0.0, a.error), a.u)
+
+
+@dataclass(frozen=True)
+class Straight:
+    """Softplus that is a itself from some a on; slope: f′ is one there, or that of softplus (free)."""
+
+    begins: float
+    slope: str
+
+    def function(self) -> Function:
+        """It, under softplus's name."""
+        softplus = activation("softplus", Constants())
+        return Function(self._activation(softplus), self._activation(bounded(softplus)))
+
+    def _activation(self, f: Activation) -> Activation:
+        derivative = f.derivative if self.slope == "free" else lambda a: self._joined(f.derivative(a), a * 0 + 1.0, a)
+        return Activation(f.name, lambda a: self._joined(f.f(a), a, a), derivative, f.constants)
+
+    def _joined(self, below: Any, above: Any, a: Any) -> Any:
+        on = _plain(a) > self.begins
+        if isinstance(below, Tensor):
+            return torch.where(on, above, below)
+        return Bounded(torch.where(on, above.value, below.value), torch.where(on, above.error, below.error), below.u)
 
 
 def _plain(value: Any) -> Tensor:

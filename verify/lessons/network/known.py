@@ -9,11 +9,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from verify.bounds.forms import parameter_of
 from verify.grading.answers import Answer, shapes_of
 from verify.grading.assignment import Assignment
-from verify.grading.fixtures import Case
 from verify.grading.known_numbers import entries, factor, numerical, shape, turned
 from verify.lessons.network.arranged import conditions
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.order import same
 from verify.lessons.network.right import is_finite, line_is_right
 from verify.lessons.network.texts import said
@@ -35,7 +36,7 @@ def known(assignment: Assignment, asked: Sequence[Observed]) -> list[Said]:
         return kept
     deepest = max(c.problem.L for c, _, _ in both)
     both = [w for w in both if deepest == w[0].problem.L]
-    ways = (shape, partial(factor, factors=_FACTORS), _parts, turned, numerical)
+    ways = (shape, _parameter, partial(factor, factors=_FACTORS), _parts, turned, numerical)
     found = next((s for way in ways for s in way(name, both)), None)
     if found is not None and "yours" in found.values:
         found = replace(found, values={**found.values, **_shapes(name, asked, deepest)})
@@ -76,23 +77,31 @@ _FACTORS: tuple[tuple[Callable[..., Said], str, Callable[[Case], float]], ...] =
 )
 
 
+def _parameter(name: str, both: Sequence[Wrong]) -> Iterator[Said]:
+    """The weights or biases handed over in place of their gradient."""
+    kind, l = kind_and_layer(name)
+    if kind in ("dW", "db") and all(torch.equal(y, parameter_of(c.problem, name)) for c, y, _ in both):
+        yield said("parameter", line=name, parameter=f"{kind[1:]}({l})")
+
+
 def _parts(name: str, both: Sequence[Wrong]) -> Iterator[Said]:
     """dW as α times the data's part plus β times λW."""
     kind, l = kind_and_layer(name)
     if kind != "dW" or l is None or any(y.shape != r.shape for _, y, r in both):
         return
-    decays = [(c.problem.lam * c.problem.W[l - 1]).flatten() for c, _, _ in both]
+    decays = [(c.problem.rate * c.problem.W[l - 1]).flatten() for c, _, _ in both]
     if not any(bool((decay != 0).any()) for decay in decays):
         return
     rows = [torch.stack([r.flatten() - decay, decay], 1) for (_, _, r), decay in zip(both, decays, strict=True)]
     system, target = torch.cat(rows), torch.cat([y.flatten() for _, y, _ in both])
     alpha, beta = torch.linalg.lstsq(system, target.unsqueeze(1)).solution.flatten().tolist()
     residual = (system @ torch.tensor([alpha, beta], dtype=target.dtype, device=target.device) - target).abs().max()
-    data, decay = (f"{v:.4g}" for v in (alpha, beta))
+    data, decay = ("1" if abs(v - 1) < 1e-9 else f"{v:.4g}" for v in (alpha, beta))
     if float(residual) > 1e-11 * float(target.abs().max()) or (data, decay) == ("1", "1"):
         return
     key = "parts-decay" if data == "1" else "parts-data" if decay == "1" else "parts"
-    yield said(key, line=name, data=_bare_zero(data), decay=_bare_zero(decay))
+    factors = {"data": _bare_zero(data), "decay": _bare_zero(decay)}
+    yield said(key, line=name, **{n: v for n, v in factors.items() if key in ("parts", f"parts-{n}")})
 
 
 def _bare_zero(number: str) -> str:

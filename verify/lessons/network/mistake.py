@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from manual import SLIDES, Equations, Working
+from verify.problems.written import LOSSES
 
 Equation = Callable[[Working, int], Tensor]
 
@@ -48,8 +49,13 @@ _KINDS_OF_SLOT = {
     "delta_hidden": ("delta below",),
 }
 
-ENTROPY = ("cross-entropy", "binary-cross-entropy")
-SQUARED = ("squared-error",)
+# Losses whose derivative cancels against the output's, δ(L) = y − t; and those that come through the output.
+ENTROPY = tuple(name for name, loss in LOSSES.items() if not loss.by_y)
+THROUGH = tuple(name for name, loss in LOSSES.items() if loss.by_y)
+SQUARES = tuple(name for name in THROUGH if "²" in LOSSES[name].error and name != "huber")
+# A mean over the outputs stands in them.
+MEANS = tuple(name for name, loss in LOSSES.items() if "1/K" in loss.error)
+SUMS = tuple(name for name in LOSSES if name not in MEANS)
 
 
 @dataclass(frozen=True)
@@ -62,10 +68,12 @@ class Variant:
     activations: tuple[str, ...] | None = None  # None: any
     outputs: tuple[str, ...] | None = None
     losses: tuple[str, ...] | None = None
+    penalties: tuple[str, ...] | None = None
     fitted: bool = False  # the equation takes (net, l, number), and the number is the program's own
     form: str = ""  # what the form is called in a report, where a mistake has several
     layers: str = "all"  # all | output | below: the layers in which the equation differs from the slides'
     handed: Equation | None = None  # what layer L−1 gets in place of δ(L) W(L)ᵀ, where δ(L) itself is not handed down
+    decay: Equation | None = None  # what stands for the penalty's gradient, of a mistake in the mean
     kinds: tuple[str, ...] | None = None  # of the lines that are wrong by themselves; None: those of the slot
     wrong: str = ""  # the formula of this form, where it is not the mistake's
     right: str = ""
@@ -78,12 +86,13 @@ class Variant:
         equation = self.equation
         return replace(self, equation=lambda net, l: equation(net, l, number), fitted=False, number=number)
 
-    def concerns(self, activation_name: str, output: str, loss: str) -> bool:
-        """Whether the variant can differ from the slides under that activation, output and loss."""
+    def concerns(self, activation_name: str, output: str, loss: str, penalty: str = "lam/2") -> bool:
+        """Whether the variant can differ from the slides under that activation, output, loss and penalty."""
         return (
             (self.activations is None or activation_name in self.activations)
             and (self.outputs is None or output in self.outputs)
             and (self.losses is None or loss in self.losses)
+            and (self.penalties is None or penalty in self.penalties)
         )
 
     @property
@@ -92,9 +101,16 @@ class Variant:
         return _KINDS_OF_SLOT[self.slot] if self.kinds is None else self.kinds
 
 
+def error_by_output(net: Working) -> Any:
+    """∂E_n/∂y, what δ(L) is before the output's derivative; y − t where the two cancel."""
+    return net.y - net.pair.goal(net.t) if net.pair.by_y is None else net.pair.by_y(net.y, net.t)
+
+
 @dataclass(frozen=True)
 class Mistake:
-    """A row of the catalogue. In its texts {delta} stands for the assignment's own formula of δ(L)."""
+    """A row of the catalogue. In its texts {delta} stands for the assignment's own formula of δ(L), {by_y} for that of
+    ∂E_n/∂y, {λ} for the penalty's λ; `verify.lessons.network.words` has all of them.
+    """
 
     id: str
     wrong: str
@@ -129,6 +145,9 @@ def replaced(equations: Equations, chosen: Mapping[str, Variant]) -> Equations:
     made = copy(equations)
     made.__dict__.update((slot, v.equation) for slot, v in chosen.items())
     top = chosen.get("delta_output")
+    scale = chosen.get("mean")
+    if scale is not None and scale.decay is not None and "decay" not in chosen:
+        made.__dict__["decay"] = scale.decay
     if top is not None and top.handed is not None and "carried" not in chosen:
         made.__dict__["carried"] = _handed_first(top.handed, equations.carried)
     return made

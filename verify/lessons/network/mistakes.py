@@ -30,11 +30,11 @@ def rank(id: str) -> int:
     return _RANK[id]
 
 
-def variants(slot: str, activations: tuple[str, ...], output: str, loss: str) -> list[Variant]:
-    """The variants in one slot that can show under one of the activations with that output and loss."""
+def variants(slot: str, activations: tuple[str, ...], output: str, loss: str, penalty: str = "lam/2") -> list[Variant]:
+    """The variants in one slot that can show under one of the activations with that output, loss and penalty."""
     return [
         v
         for m in CATALOGUE.values()
         for v in m.variants
-        if v.slot == slot and any(v.concerns(name, output, loss) for name in activations)
+        if v.slot == slot and any(v.concerns(name, output, loss, penalty) for name in activations)
     ]

@@ -15,10 +15,12 @@ from torch import Tensor
 
 from manual import Equations, backward, step, work
 from verify.grading.answers import Answer
-from verify.grading.fixtures import Case
 from verify.grading.sentence import said
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.mistakes import Variant, replaced
 from verify.lessons.network.walking import Online, agree
+
+Observed = tuple[Case, Answer]
 
 
 def same(first: Answer, again: Answer) -> bool:
@@ -65,7 +67,7 @@ def _piles_up(cases: Sequence[Case], first: Answer, second: Answer, again: Answe
         return _added_again(biases, first.lines, second.lines, again.lines)
     weights = [n for n in first.lines if n.startswith("dW")]
     bare = [
-        {n: answer.lines[n] - case.problem.lam * case.problem.W[int(n[2:]) - 1] for n in weights}
+        {n: answer.lines[n] - case.problem.rate * case.problem.W[int(n[2:]) - 1] for n in weights}
         for case, answer in zip(cases, (first, second, again), strict=False)
     ]
     whole = [first.lines, second.lines, again.lines]
@@ -88,7 +90,7 @@ def _whole(case: Case, name: str) -> tuple[float, Tensor | float]:
 
 
 def _data(case: Case, name: str) -> tuple[float, Tensor | float]:
-    return 1.0, case.problem.lam * case.problem.W[int(name[2:]) - 1] if name.startswith("dW") else 0.0
+    return 1.0, case.problem.rate * case.problem.W[int(name[2:]) - 1] if name.startswith("dW") else 0.0
 
 
 def _sums(case: Case, name: str) -> tuple[float, Tensor | float]:
@@ -155,6 +157,21 @@ def kept_calls(cases: Sequence[Case]) -> Iterator[list[int | None]]:
     yield run
 
 
+def follows_from(earlier: Observed, later: Observed, equations: Equations) -> bool:
+    """Whether the later of two calls is explained by the earlier one alone, which is as if nothing were kept.
+
+    Its gradients are piled on the earlier call's, or made with values of it.
+    """
+    cases, answers = (earlier[0], later[0]), (earlier[1], later[1])
+    alone = [_stale_lines(case, case, ("all",), equations) for case in cases]
+    if not agree(alone[0], answers[0]) or agree(alone[1], answers[1]) or not _like(*answers):
+        return False
+    return any(
+        agree(alone[1], _taken_apart(cases, answers, part, lambda _: (), for_good=True)[1])
+        for part in (_whole, _sums, _data)
+    ) or is_stale(cases, answers, [None, 0], equations)
+
+
 _KEPT = (
     ("a", "z", "y"), ("a", "z", "y", "x"), ("a", "z", "y", "x", "W"), ("z", "y"), ("z", "y", "x"), ("a", "z"), ("z",),
     ("a",), ("y",), ("x",), ("all",),
@@ -201,7 +218,7 @@ def repeated_step(case: Case, eta: float) -> list[Tensor]:
     p = case.problem
     W, b = list(p.W), list(p.b)
     for _ in range(p.N):
-        net = work(W, b, p.x, p.t, p.f, p.pair, p.lam)
+        net = work(W, b, p.x, p.t, p.f, p.pair, p.lam, penalty=p.form)
         W, b = step(W, b, list(reversed(net.dW.values())), list(reversed(net.db.values())), eta)
     return [*W, *b]
 

@@ -13,7 +13,7 @@ from manual import SLIDES, Equations, Working, work
 from verify.bounds.budget import FLOAT32
 from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
-from verify.grading.fixtures import Case
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.right import gradients_are_right, wanted
 
 Observed = tuple[Case, Answer]
@@ -47,7 +47,7 @@ def inputs_in_single(assignment: Assignment, observed: Sequence[Observed]) -> bo
 def _right_of(case: Case, answer: Answer, assignment: Assignment, names: tuple[str, ...]) -> bool:
     p = case.problem
     W, b = (tuple(map(short, v)) if "W" in names else v for v in (p.W, p.b))
-    net = work(W, b, short(p.x) if "x" in names else p.x, p.t, p.f, p.pair, p.lam)
+    net = work(W, b, short(p.x) if "x" in names else p.x, p.t, p.f, p.pair, p.lam, penalty=p.form)
     return _alike(case, answer, assignment, net, "W" in names)
 
 
@@ -64,7 +64,7 @@ def _decay(case: Case, name: str, decays: bool) -> Tensor | float:
     """What λW may lose where W is in float32 already."""
     if not decays or not name.startswith("dW"):
         return 0.0
-    return 2 * FLOAT32 * case.problem.lam * case.problem.W[int(name[2:]) - 1].abs()
+    return 2 * FLOAT32 * case.problem.rate * case.problem.W[int(name[2:]) - 1].abs()
 
 
 # One product ---------------------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ def rounded_beside(assignment: Assignment, observed: Sequence[Observed], equatio
 def _reproduces(case: Case, answer: Answer, assignment: Assignment, equations: Equations) -> bool:
     p = case.problem
     return _alike(
-        case, answer, assignment, work(p.W, p.b, p.x, p.t, p.f, p.pair, p.lam, equations), decays=True
+        case, answer, assignment, p.work(equations), decays=True
     )  # fmt: skip
 
 
@@ -158,7 +158,7 @@ def _is_cut(case: Case, answer: Answer, cut: Callable[..., tuple[Tensor, Callabl
         if actual is None or actual.shape != truth.shape:
             return False
         decay = (
-            case.problem.lam * case.problem.W[int(name[2:]) - 1] if name.startswith("dW") else torch.zeros_like(truth)
+            case.problem.rate * case.problem.W[int(name[2:]) - 1] if name.startswith("dW") else torch.zeros_like(truth)
         )
         whole, made = cut((truth - decay) * N, decay, N)
         # A number that is whole but for its rounding may be cut to either side.

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from manual import ACTIVATIONS, Activation, Constants, activation
 from verify.grading.answers import Answer
-from verify.grading.fixtures import Case
 from verify.lessons.network import fitted
-from verify.lessons.network.fitted import Cut, Function, Throughout
+from verify.lessons.network.cases.fixtures import Case
+from verify.lessons.network.fitted import Cut, Function, Straight, Throughout
+from verify.lessons.network.own_scale import own_activations
 from verify.lessons.network.rows_slope import SHORT_FORMULAS
 from verify.lessons.network.texts import said
 
@@ -50,6 +51,7 @@ def rounded(number: float, digits: int = 4, within: float = 1e-6) -> float:
 
 def _functions(observed: Sequence[Observed]) -> Iterator[Throughout]:
     seen = _seen(observed)
+    yield from _straight(seen.get("softplus"))
     off = {name: pairs for name, pairs in seen.items() if not _is(_right(observed, name), pairs)}
     if not off:
         return
@@ -90,20 +92,16 @@ def _of_case(case: Case, answer: Answer) -> Iterator[Pairs]:
 
 
 def _quotient(case: Case, answer: Answer, l: int) -> Tensor | None:
-    """z(l) of one sample from dW(l+1) and db(l+1); without biases, up to the factor that most units share."""
+    """z(l) of one sample from dW(l+1) and db(l+1); without biases, from dW(l+1) alone."""
     p = case.problem
     dW, db = answer.lines.get(f"dW{l + 1}"), answer.lines.get(f"db{l + 1}")
     if p.N != 1 or dW is None or dW.shape != p.W[l].shape:
         return None
-    terms = dW - p.lam * p.W[l]
+    terms = dW - p.rate * p.W[l]
     if db is not None and db.shape == terms.shape[1:] and bool((db != 0).any()):
         k = int(torch.argmax(db.abs()))
         return (terms[:, k] / db[k]).unsqueeze(0)
-    k = int(torch.argmax(terms.abs().sum(0)))
-    ratios = terms[:, k] / case.truth[f"z{l}"][0]
-    finite = ratios[torch.isfinite(ratios)]
-    ratio = float(torch.median(finite)) if len(finite) else 0.0
-    return (terms[:, k] / ratio).unsqueeze(0) if ratio != 0 else None
+    return own_activations(case, terms, l)
 
 
 def _is(f: Activation, pairs: Pairs) -> bool:
@@ -115,7 +113,7 @@ def _ignored(off: Mapping[str, Pairs], seen: Mapping[str, Pairs], constants: Con
     """One function under every name that is off, and it is another activation of the decks."""
     for name in ACTIVATIONS:
         f = activation(name, constants)
-        if not all(_is(f, pairs) for pairs in off.values()):
+        if set(off) == _CUT_OFF.get(name) or not all(_is(f, pairs) for pairs in off.values()):
             continue
         functions = {other: fitted.another(other, f) for other in off}
         if all(other in _GELU and name in _GELU for other in off):
@@ -130,6 +128,9 @@ def _ignored(off: Mapping[str, Pairs], seen: Mapping[str, Pairs], constants: Con
                     "activation-ignored", None, said("it-is", name=name), functions=made, only=tuple(off),
                     wrong=f"{name} for {', '.join(off)}", right=", ".join(off),
                 )  # fmt: skip
+
+
+_CUT_OFF = {"relu6": {"relu"}, "hard_tanh": {"identity"}}  # another name for what is cut off at a limit
 
 
 def _with_their_slopes(off: Iterable[str], f: Activation) -> Iterator[dict[str, Function]]:
@@ -174,11 +175,11 @@ def _cuts(off: Mapping[str, Pairs], constants: Constants) -> Iterator[Throughout
     cut = {name: found for name, found in limits.items() if found is not None}
     if len(cut) != len(off):
         return
-    for way, slope in product((cut, {name: _both_sides(*found) for name, found in cut.items()}), _SLOPES):
-        yield from _cut_at(way, slope, constants)
+    for way, slope in product((cut, {name: _both_sides(*found) for name, found in cut.items()}), SLOPES):
+        yield from cut_at(way, slope, constants)
 
 
-_SLOPES = ("zero", "held", "free")
+SLOPES = ("zero", "held", "free")
 
 
 def _both_sides(low: float, high: float) -> tuple[float, float]:
@@ -187,7 +188,8 @@ def _both_sides(low: float, high: float) -> tuple[float, float]:
     return -limit, limit
 
 
-def _cut_at(cut: Mapping[str, tuple[float, float]], slope: str, constants: Constants) -> Iterator[Throughout]:
+def cut_at(cut: Mapping[str, tuple[float, float]], slope: str, constants: Constants) -> Iterator[Throughout]:
+    """Those activations with their arguments held between limits; slope: what f′ is beyond (`Cut`)."""
     numbers = {number for found in cut.values() for number in found if math.isfinite(number)}
     largest = max(abs(number) for number in numbers)
     pair = len(numbers) == 2 and sum(numbers) == 0
@@ -229,6 +231,32 @@ def _argument(f: Activation, z: Tensor, low: float, high: float) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if (value(middle) < wanted) == rises else (low, middle)
     return rounded((low + high) / 2, within=1e-5)
+
+
+def _straight(pairs: Pairs | None) -> Iterator[Throughout]:
+    """Softplus that is a itself from some a on; where it begins is known up to the pre-activations that came."""
+    if pairs is None:
+        return
+    a, z = pairs
+    softplus = torch.nn.functional.softplus(a, threshold=math.inf)
+    telling = (softplus - a).abs() > _TELLING * softplus
+    is_f, is_a = ((made - z).abs() <= 0.1 * _TELLING * softplus for made in (softplus, a))
+    most = float(a[telling & is_a].min()) if bool((telling & is_a).any()) else 0.0
+    below = a[telling & is_f & (a > 0)]
+    least = float(below.max()) if len(below) else 0.0
+    if not least < most or not bool((is_f | (is_a & (a >= most))).all()):
+        return
+    begins = next((v for v in _BEGINNINGS if least <= v < most), (least + most) / 2)
+    for slope in ("one", "free"):
+        yield Throughout(
+            "activation-clipped", None, said("straight", least=float(f"{least:.4g}"), most=float(f"{most:.4g}")),
+            functions={"softplus": Straight(begins, slope).function()}, only=("softplus",),
+            says=said("straight-softplus"), wrong="f(a) = a", right="f(a) = ln(1 + eᵃ)",
+        )  # fmt: skip
+
+
+_TELLING = 1e-12
+_BEGINNINGS = (20.0, 30.0, 15.0, 10.0)
 
 
 # Gradients -----------------------------------------------------------------------------------------------------------
@@ -285,7 +313,7 @@ def _met_often(sizes: Sequence[Tensor]) -> float | None:
 
 def _outputs(observed: Sequence[Observed]) -> Iterator[Throughout]:
     p = observed[0][0].problem
-    if p.loss == "squared-error":
+    if p.pair.by_y is not None:
         return
     read = [(case, d) for case, answer in observed if (d := _output_delta(case, answer)) is not None]
     yield from _clipped_outputs(read)
@@ -306,7 +334,7 @@ def _output_delta(case: Case, answer: Answer) -> Tensor | None:
         return None
     z = case.truth[f"z{p.L - 1}"][0] if p.L > 1 else p.x[0]
     i = int(torch.argmax(z.abs()))
-    return (dW - p.lam * p.W[-1])[i] / z[i]
+    return (dW - p.rate * p.W[-1])[i] / z[i]
 
 
 def _clipped_outputs(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughout]:
@@ -314,7 +342,7 @@ def _clipped_outputs(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughout
     found = [
         float(y[k])
         for case, d in read
-        for y in [d + case.problem.t[0]]
+        for y in [d + case.problem.goal[0]]
         for k in range(len(y))
         if float(case.truth["y"][0, k]) < 0.5 * float(y[k]) and float(y[k]) < 0.1
     ]
@@ -328,7 +356,7 @@ def _softmax_epsilons(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughou
     for shifted in (True, False):
         found = []
         for case, d in read:
-            a, total = case.truth[f"a{case.problem.L}"][0], float((d + case.problem.t[0]).sum())
+            a, total = case.truth[f"a{case.problem.L}"][0], float((d + case.problem.goal[0]).sum())
             size = float(torch.exp(a - a.max()).sum() if shifted else torch.exp(a).sum())
             if 0 < total < 1 - 1e-12 and size > 0:
                 found.append(((1 - total), size * (1 / total - 1)))

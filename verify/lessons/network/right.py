@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from verify.grading.answers import Answer
-from verify.grading.fixtures import Case
+from verify.lessons.network.cases.fixtures import Case
 from verify.problems.lines import gradient_names
 
 

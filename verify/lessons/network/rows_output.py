@@ -10,7 +10,8 @@ from torch import Tensor
 
 from manual import SLIDES, Working, activation
 from verify.bounds.curves import bounded
-from verify.lessons.network.mistake import ENTROPY, SQUARED, Equation, mistake
+from verify.lessons.network.mistake import ENTROPY, MEANS, SQUARES, THROUGH, Equation, error_by_output, mistake
+from verify.problems.choices import ACTIVATIONS
 
 
 def _softmax_over_batch(net: Working, l: int) -> Tensor:
@@ -21,7 +22,7 @@ def _softmax_over_batch(net: Working, l: int) -> Tensor:
 
 
 def _delta(formula: Callable[[Working, int, Any, Any], Any]) -> Equation:
-    return lambda net, l: formula(net, l, net.y, net.t)
+    return lambda net, l: formula(net, l, net.y, net.pair.goal(net.t))
 
 
 def _softmax_squared(net: Working, l: int, y: Any, t: Any) -> Any:
@@ -52,12 +53,60 @@ def _output_slope(net: Working, l: int) -> Any:
     return net.pair.g.derivative(net.a[l]) if net.pair.g is not None else logistic_slope(net.a[l])
 
 
-def _slope_at_output(net: Working, l: int, y: Any, t: Any) -> Any:
-    return (y - t) * net.pair.g.derivative(y) if net.pair.g is not None else y - t
+def _through(net: Working, e: Any) -> Any:
+    """δ(L) of another ∂E_n/∂y: e through the output's derivative, σ′(a(L)) or the softmax's Jacobian."""
+    if net.pair.g is not None:
+        return e * net.pair.g.derivative(net.a[net.L])
+    return net.y * (e - torch.sum(e * net.y, dim=1, keepdim=True))
 
 
-def _slope_of_error(net: Working, l: int, y: Any, t: Any) -> Any:
-    return net.pair.g.derivative(y - t) if net.pair.g is not None else y - t
+def _without_target(net: Working, l: int) -> Any:
+    assert net.pair.by_y is not None
+    return _through(net, net.pair.by_y(net.y, net.t * 0.0))
+
+
+def _error_alone(net: Working, l: int) -> Any:
+    return error_by_output(net) * 1.0
+
+
+def _residual(net: Working, l: int) -> Any:
+    return _through(net, net.y - net.t)
+
+
+def _size_for_sign(net: Working, l: int) -> Any:
+    return _through(net, abs(net.y - net.t))
+
+
+def _sign_beyond(net: Working, l: int) -> Any:
+    """Huber's residual within ±κ, and its sign alone beyond."""
+    assert net.pair.rho is not None
+    apart, kappa = net.y - net.t, net.pair.rho.constants.huber
+    plain = apart if isinstance(apart, Tensor) else apart.value
+    return _through(net, torch.where(plain.abs() <= kappa, apart, torch.sign(apart)))
+
+
+def _to_labels(net: Working, l: int) -> Any:
+    return net.y - net.t
+
+
+def _to_other_classes(net: Working, l: int) -> Any:
+    """ε shared by the other classes alone: (1 − ε) t + ε (1 − t)/(K − 1)."""
+    K, shared = net.t.shape[1], 1 - net.pair.goal(net.t * 0.0) * float(net.t.shape[1])  # 1 − ε
+    return net.y - (shared * net.t + (1 - shared) * (1 - net.t) / float(max(1, K - 1)))
+
+
+def _outputs_summed(net: Working, l: int) -> Any:
+    return float(net.t.shape[1]) * SLIDES.delta_output(net, l)
+
+
+def _slope_at_output(net: Working, l: int) -> Any:
+    e = error_by_output(net)
+    return e * net.pair.g.derivative(net.y) if net.pair.g is not None else e
+
+
+def _slope_of_error(net: Working, l: int) -> Any:
+    e = error_by_output(net)
+    return net.pair.g.derivative(e) if net.pair.g is not None else e
 
 
 def _right_handed_down(net: Working, l: int) -> Any:
@@ -65,13 +114,20 @@ def _right_handed_down(net: Working, l: int) -> Any:
 
 
 def _error_weights(net: Working, l: int) -> Any:
-    """zᵀ(y − t) in the output layer, the slides' terms below it."""
-    return net.z[l - 1].T @ (net.y - net.t) if l == net.L else SLIDES.weight_terms(net, l)
+    """zᵀ ∂E/∂y in the output layer, the slides' terms below it."""
+    return net.z[l - 1].T @ error_by_output(net) if l == net.L else SLIDES.weight_terms(net, l)
 
 
 def _error_biases(net: Working, l: int) -> Any:
-    return torch.sum(net.y - net.t, dim=0) if l == net.L else SLIDES.bias_terms(net, l)
+    return torch.sum(error_by_output(net), dim=0) if l == net.L else SLIDES.bias_terms(net, l)
 
+
+SOFTMAX = ("softmax",)
+SMOOTHED = ("smoothed-cross-entropy",)
+_JACOBIAN = (
+    "The softmax's Jacobian is missing in δ(L): ∂E/∂y = {by_y} has to go through it. With cross-entropy alone the two "
+    "cancel to y − t."
+)
 
 OUTPUT = [
     mistake(
@@ -88,11 +144,42 @@ OUTPUT = [
           "says": "δ(L) has a factor too many: every entry is half of the right one."}),
     ),
     mistake(
+        "outputs-mean-missing", "δ(L) = K ({delta})", "δ(L) = {delta}",
+        "δ(L) is K times the right one, K being the number of outputs: E is a mean over the outputs too.",
+        ("delta_output", _outputs_summed, {"losses": MEANS}),
+        ("delta_output", _residual,
+         {"losses": MEANS, "form": "half", "wrong": "δ(L) of ½ǁy − tǁ²",
+          "says": "δ(L) is that of ½ǁy − tǁ². E has (1/K) ǁy − tǁ² here, so ∂E/∂y is {by_y}."}),
+    ),
+    mistake(
+        "smoothing-missing", "δ(L) = y − t", "δ(L) = {delta}",
+        "The labels are not smoothed: y − t stands where y − t′ belongs, t′ = (1 − ε) t + ε/K.",
+        ("delta_output", _to_labels, {"losses": SMOOTHED}),
+        ("delta_output", _to_other_classes,
+         {"losses": SMOOTHED, "form": "others", "wrong": "δ(L) = y − ((1 − ε) t + ε/(K − 1) (1 − t))",
+          "says": "The ε is shared by the other K − 1 classes alone. Here every class gets ε/K, the true one too."}),
+    ),
+    mistake(
+        "residual-for-sign", "δ(L) = (y − t) ⊙ σ′(a(L))", "δ(L) = {delta}",
+        "δ(L) has y − t, as under the squared error, where the derivative of |y − t| is its sign.",
+        ("delta_output", _residual, {"losses": ("l1",)}),
+        ("delta_output", _size_for_sign,
+         {"losses": ("l1",), "form": "size", "wrong": "δ(L) = |y − t| ⊙ σ′(a(L))",
+          "says": "δ(L) has |y − t| itself where its derivative belongs, the sign of y − t."}),
+    ),
+    mistake(
+        "huber-not-clipped", "δ(L) = (y − t) ⊙ σ′(a(L))", "δ(L) = {delta}",
+        "δ(L) has y − t throughout. Beyond ±κ the Huber loss is a line, and ∂E/∂y stays at ±κ.",
+        ("delta_output", _residual, {"losses": ("huber",)}),
+        ("delta_output", _sign_beyond,
+         {"losses": ("huber",), "form": "sign", "wrong": "δ(L) = sign(y − t) ⊙ σ′(a(L)) beyond ±κ",
+          "says": "Beyond ±κ δ(L) has the sign of y − t, without the factor κ: the line's slope is κ."}),
+    ),
+    mistake(
         "target-missing", "δ(L) = y", "δ(L) = {delta}",
         "The target is missing: y stands where y − t belongs.",
         ("delta_output", _delta(lambda net, l, y, t: y * 1.0), {"losses": ENTROPY}),
-        ("delta_output", _delta(lambda net, l, y, t: y * _output_slope(net, l)),
-         {"losses": SQUARED, "wrong": "δ(L) = y ⊙ σ′(a(L))"}),
+        ("delta_output", _without_target, {"losses": SQUARES, "wrong": "δ(L) of t = 0"}),
     ),
     mistake(
         "output-derivative-extra", "δ(L) = (y − t) ⊙ σ′(a(L))", "δ(L) = {delta}",
@@ -111,28 +198,42 @@ OUTPUT = [
         "Only the diagonal of the softmax's Jacobian is used. Every y_k depends on every a_j: deck 000 derives both "
         'cases, k = j and k ≠ j ("求导 $\\delta^{(3)}$ -1", "-2").',
         ("delta_output", _delta(lambda net, l, y, t: -(t * (1 - y))), {"losses": ENTROPY}),
+        ("delta_output", _delta(lambda net, l, y, t: error_by_output(net) * (y * (1 - y))),
+         {"losses": THROUGH, "outputs": SOFTMAX, "wrong": "δ(L) = ({by_y}) ⊙ y ⊙ (1 − y)"}),
     ),
     mistake(
-        "output-derivative-missing", "δ(L) = y − t", "δ(L) = {delta}",
-        "The derivative of the output, σ′(a(L)), is missing in δ(L): the loss is the squared error.",
-        ("delta_output", _delta(lambda net, l, y, t: y - t), {"losses": SQUARED}),
+        "output-derivative-missing", "δ(L) = {by_y}", "δ(L) = {delta}",
+        "The derivative of the output, σ′(a(L)), is missing in δ(L): under this loss nothing cancels it.",
+        ("delta_output", _error_alone, {"losses": THROUGH, "outputs": ACTIVATIONS}),
+        ("delta_output", _error_alone, {"losses": THROUGH, "outputs": SOFTMAX, "form": "softmax", "says": _JACOBIAN}),
         ("delta_output", _delta(lambda net, l, y, t: y - t),
-         {"losses": SQUARED, "handed": _right_handed_down, "kinds": ("dW", "db"), "layers": "output",
-          "form": "dW(L) and db(L)", "wrong": "∂E/∂W(L) and ∂E/∂b(L) of y − t", "right": "of δ(L) = {delta}",
+         {"losses": MEANS, "outputs": SOFTMAX, "form": "cross-entropy", "wrong": "δ(L) = y − t", "says": _JACOBIAN}),
+        ("delta_output", _error_alone,
+         {"losses": THROUGH, "outputs": ACTIVATIONS, "handed": _right_handed_down, "kinds": ("dW", "db"),
+          "layers": "output", "form": "dW(L) and db(L)", "wrong": "∂E/∂W(L) and ∂E/∂b(L) of {by_y}",
+          "right": "of δ(L) = {delta}",
           "says": "The output's derivative, σ′(a(L)), is missing in dW(L) and db(L); what is handed down has it."}),
         ("weight_terms", _error_weights,
-         {"losses": SQUARED, "layers": "output", "form": "dW(L)", "wrong": "∂E/∂W(L) of y − t",
+         {"losses": THROUGH, "outputs": ACTIVATIONS, "layers": "output", "form": "dW(L)", "wrong": "∂E/∂W(L) of {by_y}",
           "right": "of δ(L) = {delta}",
           "says": "The output's derivative, σ′(a(L)), is missing in dW(L); db(L) and what is handed down have it."}),
         ("bias_terms", _error_biases,
-         {"losses": SQUARED, "layers": "output", "form": "db(L)", "wrong": "∂E/∂b(L) of y − t",
+         {"losses": THROUGH, "outputs": ACTIVATIONS, "layers": "output", "form": "db(L)", "wrong": "∂E/∂b(L) of {by_y}",
           "right": "of δ(L) = {delta}",
           "says": "The output's derivative, σ′(a(L)), is missing in db(L); dW(L) and what is handed down have it."}),
     ),
     mistake(
         "softmax-over-batch", "softmax over the samples", "softmax over the outputs of each sample",
         "The softmax is normalised over the samples (axis 0). The outputs of each sample must sum to 1: axis 1.",
-        ("output", _softmax_over_batch, {"outputs": ("softmax",)}),
+        ("output", _softmax_over_batch, {"outputs": SOFTMAX}),
+    ),
+    mistake(
+        "output-not-softmax", "y = σ(a(L))", "y = softmax(a(L))",
+        "The logistic function stands in the softmax's place. The outputs of each sample must sum to 1.",
+        ("output", lambda net, l: logistic(net.a[l]), {"outputs": SOFTMAX}),
+        ("output", lambda net, l: net.a[l] * 1.0,
+         {"outputs": SOFTMAX, "form": "a(L)", "wrong": "y = a(L)",
+          "says": "The softmax is missing: y is a(L) itself. The outputs of each sample must sum to 1."}),
     ),
     mistake(
         "squared-error-for-cross-entropy", "δ(L) of ½ǁy − tǁ²", "δ(L) = {delta}",
@@ -151,13 +252,15 @@ OUTPUT = [
 # Forms at the output of rows that are told in the hidden layers.
 AT_OUTPUT: dict[str, tuple] = {
     "derivative-at-activation": (
-        "delta_output", _delta(_slope_at_output),
-        {"losses": SQUARED, "form": "output", "wrong": "δ(L) = (y − t) ⊙ σ′(y)", "right": "δ(L) = {delta}",
+        "delta_output", _slope_at_output,
+        {"losses": THROUGH, "outputs": ACTIVATIONS, "form": "output", "wrong": "δ(L) = ({by_y}) ⊙ σ′(y)",
+         "right": "δ(L) = {delta}",
          "says": "σ′ is taken at the output y where it belongs at the pre-activation a(L)."},
     ),
     "derivative-of-the-error": (
-        "delta_output", _delta(_slope_of_error),
-        {"losses": SQUARED, "form": "output", "wrong": "δ(L) = σ′(y − t)", "right": "δ(L) = {delta}",
-         "says": "σ′ is taken of the error y − t. It is a factor: (y − t) ⊙ σ′(a(L))."},
+        "delta_output", _slope_of_error,
+        {"losses": THROUGH, "outputs": ACTIVATIONS, "form": "output", "wrong": "δ(L) = σ′({by_y})",
+         "right": "δ(L) = {delta}",
+         "says": "σ′ is taken of the error {by_y}. It is a factor of its own: δ(L) = {delta}."},
     ),
 }  # fmt: skip

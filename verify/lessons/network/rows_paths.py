@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from manual import SLIDES, Working
-from verify.lessons.network.mistake import ENTROPY, SQUARED, mistake
+from verify.lessons.network.mistake import ENTROPY, THROUGH, error_by_output, mistake
 from verify.lessons.network.rows_output import AT_OUTPUT
 
 
@@ -20,12 +20,15 @@ def _plain(value: Any) -> Tensor:
 
 
 def bare_error(net: Working) -> Any:
-    """The output's error before σ′(a(L)): δ(L) without that factor, y − t where the factor is 0 or there is none."""
+    """The output's error before σ′(a(L)): δ(L) without that factor, ∂E_n/∂y where the factor is 0 or no factor.
+
+    Where the two cancel it is δ(L) itself.
+    """
     if net.pair.g is None:
-        return net.delta[net.L]
+        return net.delta[net.L] if net.pair.by_y is None else error_by_output(net)
     slope = net.pair.g.derivative(net.a[net.L])
     kept = _plain(slope) != 0
-    return torch.where(kept, net.delta[net.L] / torch.where(kept, slope, _ones(slope)), net.y - net.t)
+    return torch.where(kept, net.delta[net.L] / torch.where(kept, slope, _ones(slope)), error_by_output(net))
 
 
 def _ones(like: Any) -> Any:
@@ -56,7 +59,7 @@ def _error_of_output(net: Working, l: int) -> Any:
     """∂E_n/∂y in place of δ(L)."""
     if l != net.L - 1:
         return SLIDES.carried(net, l)
-    by_y = -(net.t / net.y) if net.pair.loss == "cross-entropy" else (net.y - net.t) / (net.y * (1 - net.y))
+    by_y = -(net.pair.goal(net.t) / net.y) if net.pair.output == "softmax" else (net.y - net.t) / (net.y * (1 - net.y))
     return by_y @ net.W[net.L].T
 
 
@@ -87,7 +90,9 @@ def _updated_by_each_sample(net: Working, l: int, eta: float) -> Any:
 
 
 def _updated_by_each_sample_with_penalty(net: Working, l: int, eta: float) -> Any:
-    return _updated_by_each_sample(net, l, eta) - (eta * net.lam) * (net.delta[l + 1] @ net.W[l + 1].T)
+    return _updated_by_each_sample(net, l, eta) - (eta * net.penalty.of(net.lam, net.N)) * (
+        net.delta[l + 1] @ net.W[l + 1].T
+    )
 
 
 # δ of the hidden layers ----------------------------------------------------------------------------------------------
@@ -141,11 +146,11 @@ HANDED_DOWN = [
         "f′ is used for dW of its own layer, but the δ that is handed down is the one without it.",
         ("carried", _slope_left_behind),
         ("carried", _every_slope_left_behind,
-         {"losses": SQUARED, "form": "The output's σ′(a(L)) is left behind too: y − t is handed down."}),
+         {"losses": THROUGH, "form": "The output's derivative is left behind too: {by_y} is handed down."}),
         ("carried", _output_slope_left_behind,
-         {"losses": SQUARED, "form": "output", "wrong": "y − t handed down from the output",
+         {"losses": THROUGH, "form": "output", "wrong": "{by_y} handed down from the output",
           "right": "δ(L) = {delta} handed down from the output",
-          "says": "The output's derivative σ′(a(L)) is used for dW(L), but what is handed down is y − t without it."}),
+          "says": "The output's derivative is used for dW(L), but what is handed down is {by_y} without it."}),
     ),
     mistake(
         "error-of-the-output-handed-down", "(∂E/∂y) W(L)ᵀ", "δ(L) W(L)ᵀ",
@@ -168,10 +173,11 @@ HANDED_DOWN = [
         ("delta_hidden", _output_delta),
         ("delta_hidden", _output_delta_alone, {"form": "f′ is missing too.", "wrong": "δ(L)"}),
         ("delta_hidden", _output_error,
-         {"losses": SQUARED, "form": "It is the error y − t, without σ′(a(L)).", "wrong": "(y − t) ⊙ f′(a(l))"}),
+         {"losses": THROUGH, "form": "It is the error {by_y}, without the output's derivative.",
+          "wrong": "({by_y}) ⊙ f′(a(l))"}),
         ("delta_hidden", _output_error_alone,
-         {"losses": SQUARED, "form": "It is the error y − t, without σ′(a(L)), and f′ is missing too.",
-          "wrong": "y − t"}),
+         {"losses": THROUGH, "form": "It is the error {by_y}, without the output's derivative, and f′ is missing too.",
+          "wrong": "{by_y}"}),
         ("delta_hidden", _delta_above, {"form": "It is that of the layer above.", "wrong": "δ(l+1) ⊙ f′(a(l))"}),
     ),
 ]  # fmt: skip

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from manual import Working
-from verify.lessons.network.mistake import SQUARED, Equation, mistake
+from verify.lessons.network.mistake import MEANS, SUMS, THROUGH, Equation, error_by_output, mistake
 
 
 def _without_mean_weights(net: Working, l: int) -> Any:
@@ -26,7 +26,7 @@ def _mean_again_biases(net: Working, l: int) -> Any:
 
 
 def _decayed_biases(net: Working, l: int) -> Any:
-    return net.equations.mean(net, net.equations.bias_terms(net, l)) + net.lam * net.b[l]
+    return net.equations.mean(net, net.equations.bias_terms(net, l)) + net.penalty.of(net.lam * net.b[l], net.N)
 
 
 def _zero_biases(net: Working, l: int) -> Any:
@@ -39,7 +39,38 @@ def _ones_like_weights(net: Working, l: int) -> Tensor:
 
 
 def _only_layer(layer: Callable[[Working], int]) -> Equation:
-    return lambda net, l: (net.lam if l == layer(net) else 0.0) * net.W[l]
+    return lambda net, l: net.penalty.of((net.lam if l == layer(net) else 0.0) * net.W[l], net.N)
+
+
+def _rate(times: float) -> Equation:
+    """The penalty's gradient with so many times its λ."""
+    return lambda net, l: net.penalty.of((times * net.lam) * net.W[l], net.N)
+
+
+def _without_n(net: Working, l: int) -> Any:
+    return net.lam * net.W[l]
+
+
+def _over_n(net: Working, l: int) -> Any:
+    return net.penalty.of((net.lam / net.N) * net.W[l], net.N)
+
+
+def _over_all(net: Working, total: Any) -> Any:
+    return total / net.N / net.t.shape[1]
+
+
+def _over_outputs(net: Working, l: int) -> Any:
+    return net.penalty.of(net.lam * net.W[l], net.N) / net.t.shape[1]
+
+
+def _number(times: float) -> Equation:
+    """So many times λ ΣW² in every entry."""
+    return lambda net, l: net.penalty.of(times * net.lam * torch.sum(net.W[l] ** 2) * _ones_like_weights(net, l), net.N)
+
+
+def _sign(net: Working, l: int) -> Any:
+    """The gradient of λ Σ|W|, or of (λ/N) Σ|W|."""
+    return net.penalty.of(net.lam * torch.sign(net.W[l]), net.N) * (1 / net.penalty.times)
 
 
 def _mean_per_layer(net: Working, l: int) -> Any:
@@ -53,7 +84,7 @@ def _before_derivative(net: Working, l: int) -> Any:
 
 
 def _before_every_derivative(net: Working, l: int) -> Any:
-    return torch.sum(net.equations.carried(net, l) if l < net.L else net.y - net.t, dim=0)
+    return torch.sum(net.equations.carried(net, l) if l < net.L else error_by_output(net), dim=0)
 
 
 def _from_weight_gradient(net: Working, l: int) -> Any:
@@ -73,25 +104,38 @@ def _from_weight_sum(net: Working, l: int) -> Any:
     return torch.sum(net.equations.weight_terms(net, l), dim=0)
 
 
+_INSIDE = ("lam/(2N)",)
+_OUTSIDE = ("lam/2", "lam")
+
 SCALE = [
     mistake(
         "mean-missing", "Σₙ", "(1/N) Σₙ",
         "The mean over the batch is missing: the sum over the samples is never divided by N. "
         'Deck 000, "难点在于偏导怎么计算?", has 1/N in front of the sum.',
         ("mean", lambda net, total: total * 1.0),
+        ("mean", lambda net, total: total * 1.0,
+         {"penalties": _INSIDE, "decay": _without_n, "form": "The penalty's 1/N is missing too."}),
     ),
     mistake(
         "mean-twice", "(1/N²) Σₙ", "(1/N) Σₙ",
         "The gradient is divided by N twice. Divide once: in δ(L), or in dW and db, but in one of them only.",
         ("mean", lambda net, total: total / net.N / net.N),
+        ("mean", lambda net, total: total / net.N / net.N,
+         {"penalties": _INSIDE, "decay": _over_n, "form": "The penalty's gradient too."}),
     ),
     mistake(
         "mean-over-outputs", "(1/NK) Σₙ", "(1/N) Σₙ",
         "The mean is over samples and outputs (1/NK). E is a mean over the N samples and a sum over the K outputs.",
-        ("mean", lambda net, total: total / net.N / net.t.shape[1]),
+        ("mean", _over_all, {"losses": SUMS}),
+        ("mean", _over_all,
+         {"losses": SUMS, "penalties": _INSIDE, "decay": _over_outputs,
+          "form": "The penalty's gradient is divided by K too."}),
+        ("mean", _over_all,
+         {"losses": MEANS,
+          "says": "The gradient is divided by K twice: δ(L) holds the 1/K of the mean over the outputs already."}),
     ),
     mistake(
-        "mean-missing-weights", "∂E/∂W(l) = z(l−1)ᵀ δ(l) + λ W(l)", "∂E/∂W(l) = (1/N) z(l−1)ᵀ δ(l) + λ W(l)",
+        "mean-missing-weights", "∂E/∂W(l) = z(l−1)ᵀ δ(l) + {λ} W(l)", "∂E/∂W(l) = (1/N) z(l−1)ᵀ δ(l) + {λ} W(l)",
         "The weights' gradient is a sum over the batch and should be a mean: 1/N is missing in dW (db has it).",
         ("weight_gradient", _without_mean_weights),
     ),
@@ -109,57 +153,68 @@ SCALE = [
 
 DECAY = [
     mistake(
-        "l2-missing", "∂E/∂W(l) = (1/N) z(l−1)ᵀ δ(l)", "… + λ W(l)",
-        "The penalty's gradient λW is missing in dW. E has (λ/2) Σ ǁWǁ², whose derivative is λW.",
+        "l2-missing", "∂E/∂W(l) = (1/N) z(l−1)ᵀ δ(l)", "… + {λ} W(l)",
+        "The penalty's gradient {λ}W is missing in dW. E has {before} Σ ǁWǁ², whose derivative is {λ}W.",
         ("decay", lambda net, l: 0.0 * net.W[l]),
     ),
     mistake(
-        "l2-doubled", "… + 2λ W(l)", "… + λ W(l)",
-        "The penalty's gradient is 2λW where it should be λW: the ½ of (λ/2) ǁWǁ² cancels the 2 of the square.",
-        ("decay", lambda net, l: (2 * net.lam) * net.W[l]),
+        "l2-doubled", "… + {2λ} W(l)", "… + {λ} W(l)",
+        "The penalty's gradient is {2λ}W where it should be {λ}W: {cancels}.",
+        ("decay", _rate(2)),
     ),
     mistake(
-        "l2-halved", "… + (λ/2) W(l)", "… + λ W(l)",
-        "The penalty's gradient is (λ/2)W where it should be λW: the square brings a 2 that cancels the ½.",
-        ("decay", lambda net, l: (net.lam / 2) * net.W[l]),
+        "l2-halved", "… + {½λ} W(l)", "… + {λ} W(l)",
+        "The penalty's gradient is {½λ}W where it should be {λ}W: {brings}.",
+        ("decay", _rate(0.5)),
     ),
     mistake(
-        "l2-over-n", "… + (λ/N) W(l)", "… + λ W(l)",
+        "l2-over-n", "… + {λ/N} W(l)", "… + {λ} W(l)",
         "The penalty's gradient is divided by N. The mean is over the samples' errors; the penalty stands outside it.",
-        ("decay", lambda net, l: (net.lam / net.N) * net.W[l]),
+        ("decay", _over_n, {"penalties": _OUTSIDE}),
+        ("decay", _over_n,
+         {"penalties": _INSIDE, "form": "twice",
+          "says": "The penalty's gradient is divided by N twice. {before} ǁWǁ² holds one 1/N."}),
+        ("decay", lambda net, l: (net.lam / net.N) * net.W[l],
+         {"penalties": ("lam",), "form": "of another", "wrong": "… + (λ/N) W(l)",
+          "says": "The penalty's gradient is (λ/N)W, that of (λ/(2N)) Σ ǁWǁ². E has λ Σ ǁWǁ² here, outside the mean."}),
     ),
     mistake(
-        "l2-sign", "… − λ W(l)", "… + λ W(l)",
-        "The penalty's gradient has the wrong sign: −λW lets the weights grow.",
-        ("decay", lambda net, l: (-net.lam) * net.W[l]),
+        "l2-not-over-n", "… + λ W(l)", "… + {λ} W(l)",
+        "The penalty's gradient is λW, without the 1/N of {before} ǁWǁ²: here the penalty stands inside the mean.",
+        ("decay", _without_n, {"penalties": _INSIDE}),
     ),
     mistake(
-        "l2-on-biases", "∂E/∂b(l) = … + λ b(l)", "∂E/∂b(l) = (1/N) Σₙ δₙ(l)",
-        "λb is added to the biases' gradient. The penalty is on the weights alone.",
+        "l2-sign", "… − {λ} W(l)", "… + {λ} W(l)",
+        "The penalty's gradient has the wrong sign: −{λ}W lets the weights grow.",
+        ("decay", _rate(-1)),
+    ),
+    mistake(
+        "l2-on-biases", "∂E/∂b(l) = … + {λ} b(l)", "∂E/∂b(l) = (1/N) Σₙ δₙ(l)",
+        "{λ}b is added to the biases' gradient. The penalty is on the weights alone.",
         ("bias_gradient", _decayed_biases),
     ),
     mistake(
-        "l2-some-layers", "λ W in one layer only", "… + λ W(l) in every layer",
-        "The penalty's gradient is there in one layer only. Every W(l) is in Σ ǁW(l)ǁ², so every dW(l) has its λW(l).",
+        "l2-some-layers", "{λ} W in one layer only", "… + {λ} W(l) in every layer",
+        "The penalty's gradient is there in one layer only. Every W(l) is in Σ ǁW(l)ǁ², so every dW(l) has its "
+        "{λ}W(l).",
         ("decay", _only_layer(lambda net: net.L), {"form": "It is in the last layer."}),
         ("decay", _only_layer(lambda net: 1), {"form": "It is in the first layer."}),
     ),
     mistake(
-        "l2-scalar", "… + λ Σ W(l)²", "… + λ W(l)",
-        "One number, λ ΣW², is added to every entry of dW. The derivative of the penalty by w_ij is λ w_ij.",
-        ("decay", lambda net, l: net.lam * torch.sum(net.W[l] ** 2) * _ones_like_weights(net, l)),
-        ("decay", lambda net, l: net.lam / 2 * torch.sum(net.W[l] ** 2) * _ones_like_weights(net, l),
-         {"form": "Half of it, (λ/2) ΣW²."}),
+        "l2-scalar", "… + {λ} Σ W(l)²", "… + {λ} W(l)",
+        "One number, {λ} ΣW², is added to every entry of dW. The derivative of the penalty by w_ij is {λ} w_ij.",
+        ("decay", _number(1)),
+        ("decay", _number(0.5), {"form": "Half of it, {½λ} ΣW²."}),
     ),
     mistake(
-        "l2-squared", "… + λ W(l) ⊙ W(l)", "… + λ W(l)",
-        "λ W² is added to dW, entry by entry. The derivative of w² is 2w.",
-        ("decay", lambda net, l: net.lam * (net.W[l] * net.W[l])),
+        "l2-squared", "… + {λ} W(l) ⊙ W(l)", "… + {λ} W(l)",
+        "{λ} W² is added to dW, entry by entry. The derivative of w² is 2w.",
+        ("decay", lambda net, l: net.penalty.of(net.lam * (net.W[l] * net.W[l]), net.N)),
     ),
     mistake(
-        "l1-for-l2", "… + λ sign W(l)", "… + λ W(l)",
-        "λ·sign(W) is the gradient of an L1 penalty. This one is L2: λW.",
-        ("decay", lambda net, l: net.lam * torch.sign(net.W[l])),
+        "l1-for-l2", "… + {λ₁} sign W(l)", "… + {λ} W(l)",
+        "{λ₁}·sign(W) is the gradient of an L1 penalty. This one is L2: {λ}W.",
+        ("decay", _sign),
     ),
 ]  # fmt: skip
 
@@ -196,14 +251,14 @@ BIASES = [
         "bias-before-derivative", "(1/N) Σₙ (δ(l+1) W(l+1)ᵀ)ₙ", "(1/N) Σₙ δₙ(l)",
         "db is summed from the error before f′(a(l)) is multiplied in. ∂E/∂b(l) is the mean of δ(l), as dW(l) has it.",
         ("bias_terms", _before_derivative, {"layers": "below"}),
-        ("bias_terms", _before_every_derivative, {"losses": SQUARED, "form": "Also in the output layer: y − t."}),
+        ("bias_terms", _before_every_derivative, {"losses": THROUGH, "form": "Also in the output layer: {by_y}."}),
     ),
     mistake(
         "bias-from-weight-gradient", "Σᵢ (∂E/∂W(l))ᵢⱼ", "(1/N) Σₙ δₙⱼ(l)",
         "db is made of dW, summed over the layer's inputs. It is the mean of δ(l) over the samples.",
         ("bias_gradient", _from_weight_gradient),
         ("bias_gradient", _mean_of_weight_gradient, {"form": "The mean over the inputs is taken."}),
-        ("bias_gradient", _from_weight_terms, {"form": "The part without λW is taken."}),
+        ("bias_gradient", _from_weight_terms, {"form": "The part without {λ}W is taken."}),
         ("bias_gradient", _from_weight_sum, {"form": "The sum over the samples is taken, without the mean."}),
     ),
 ]  # fmt: skip

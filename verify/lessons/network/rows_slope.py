@@ -156,6 +156,14 @@ SLOPE = [
         ("slope", _at_or_below(_zeros), {"activations": ("leaky_relu", "prelu")}),
     ),
     mistake(
+        "leaky-slope-added", "0.01 where a(l) ≤ 0", "0 where a(l) ≤ 0",
+        "The derivative is the leaky ReLU's, 0.01 where a ≤ 0. The function is the ReLU, which is flat there.",
+        ("slope", _at_or_below(lambda net, l: 0.01 * _ones(net, l)), {"activations": ("relu",)}),
+        ("slope", _at_or_below(lambda net, l: 0.1 * _ones(net, l)),
+         {"activations": ("relu",), "form": "0.1", "wrong": "0.1 where a(l) ≤ 0",
+          "says": "The derivative is the leaky ReLU's, 0.1 where a ≤ 0. The function is the ReLU: it is flat there."}),
+    ),
+    mistake(
         "elu-negative-side", "γ exp(z) or f(a) where a(l) ≤ 0", "γ exp(a) where a(l) ≤ 0",
         "The ELU's derivative at a ≤ 0 should be γeᵃ, which is f(a) + γ; here it is taken of z.",
         ("slope", _at_or_below(lambda net, l: _constant("elu")(net) * torch.exp(net.z[l])), {"activations": ("elu",)}),

@@ -50,8 +50,17 @@ CONSTANTS = [
 
 # What is handed over in another arrangement.
 ARRANGED = [
+    mistake("bias-axis-kept", "∂E/∂b of shape (1, n)", "∂E/∂b of shape (n,), as b",
+            "∂E/∂b has an axis more than b, as a sum with keepdims=True leaves it. The numbers were judged without it.",
+            kinds=("db",)),
     mistake("reversed-lists", "[∂E/∂W(L), …, ∂E/∂W(1)]", "[∂E/∂W(1), …, ∂E/∂W(L)]",
             "dW and db are handed over from the output to the input. The first of each list is layer 1's."),
+    mistake("gradients-exchanged", "db, dW", "dW, db",
+            "db and dW are handed over in each other's place. The weights' gradients come first."),
+    mistake("weight-gradients-transposed", "(∂E/∂W(l))ᵀ", "∂E/∂W(l), of W(l)'s shape",
+            "∂E/∂W(l) is handed over transposed: it has the shape of W(l), one row per input.", kinds=("dW",)),
+    mistake("forward-biases-missing", "a(l) = z(l−1) W(l)", "a(l) = z(l−1) W(l) + b(l)",
+            "The biases are not added in the forward pass."),
     mistake("arrays-the-other-way-round", "samples in the other axis", "the assignment's convention",
             "The program is written for arrays that lie the other way round: rows and columns are exchanged."),
     mistake("layers-hard-coded", "a fixed number of layers", "as many layers as W has",

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from manual import SLIDES, Equations, Working, forward
 from verify.grading.answers import Answer
-from verify.grading.fixtures import Case
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.hypothesis import Hypothesis
 from verify.lessons.network.mistakes import variants
 
@@ -91,7 +91,7 @@ def _working(
 ) -> Working:
     p = case.problem
     return Working(
-        dict(enumerate(W, 1)), dict(enumerate(b, 1)), p.x[rows], p.t[rows], p.f, p.pair, lam, equations
+        dict(enumerate(W, 1)), dict(enumerate(b, 1)), p.x[rows], p.t[rows], p.f, p.pair, lam, equations, p.form
     )  # fmt: skip
 
 
@@ -134,7 +134,7 @@ def _kept(one: Hypothesis | None, case: Case) -> Iterator[Hypothesis]:
     base = Hypothesis(slots, slopes, frozenset() if one is None else one.confined)
     yield base
     p = case.problem
-    for v in variants("mean", (p.activation,), p.output, p.loss):
+    for v in variants("mean", (p.activation,), p.output, p.loss, p.penalty):
         yield replace(base, slots={**slots, "mean": v})
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from verify.grading.answers import Answer
-from verify.grading.fixtures import Case
+from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.read import rounded
 from verify.lessons.network.right import wanted
 
