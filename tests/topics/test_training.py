@@ -187,6 +187,8 @@ def test_a_file_that_is_no_state_and_a_job_that_is_another_are_said(tmp_path: Pa
     state = tmp_path / "state"
     with pytest.raises(BadInput, match="there is no file"):
         begin(SMALL, state, resume=True)
+    with pytest.raises(BadInput, match="is no file that can be replaced"):
+        begin(SMALL, tmp_path, resume=False)
     state.write_bytes(b"nothing of the kind")
     with pytest.raises(BadInput, match="holds no training"):
         begin(SMALL, state, resume=True)

@@ -208,6 +208,8 @@ def begin(job: TrainJob, state: Path | None, *, resume: bool) -> Training:
 
     Raises BadInput for a file that is no state of this very job; `epochs` may be more than before.
     """
+    if state is not None and state.exists() and not state.is_file():
+        raise BadInput(f"--state {state}: is no file that can be replaced; allowed is a file, or a name for a new one")
     part, test = samples(job, train=True), samples(job, train=False)
     training = Training(job, part, test, learner(job, *first_weights(job)), state, [])
     if resume:
