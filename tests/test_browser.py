@@ -13,11 +13,13 @@ import pytest
 from tests.test_class_page import right, summary
 from tests.test_graded_reports import HOSTILE, case, hostile_record, record
 from tests.test_person_page import mapped
+from verify.commands.main_job import run
 from verify.grading.explain_record import ExplainJob
 from verify.grading.record import FindingRecord, GradeRecord, LessonCase, LessonInput, LessonRecord, WorkingLine
 from verify.lessons.network.cases.explain import explain
 from verify.lessons.network.mistakes import CATALOGUE
-from verify.reports import explanation, graded_pages
+from verify.problems.job import Job
+from verify.reports import explanation, graded_pages, html
 
 INSTALL = "apt-get install chromium; .venv/bin/pip install -c constraints.txt -e '.[browser]'"
 CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
@@ -58,6 +60,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "lesson": lambda: graded_pages.as_html(lesson_record()),
     "correct": lambda: graded_pages.as_html(right("ann.py")),
     "class": klass,
+    "main": lambda: html.render(run(Job(layers=(784, 3, 10), batch=2, sweep=8))),
     "explain": lambda: explanation.as_html(explain(ExplainJob())),
 }
 
@@ -198,8 +201,8 @@ def finding_of(id: str) -> str:
     m = CATALOGUE[id]
     wrong, right = (text.replace("{delta}", "(y − t) ⊙ σ′(a(L))") for text in (m.wrong, m.right))
     finding = FindingRecord(mistake=id, lines=["delta2", "delta1"], says=m.says, wrong=wrong, right=right)
-    html = graded_pages.as_html(record(diagnosis=[finding], counterexample=case()))
-    return html[html.index('<article class="finding">') : html.index("</article>")] + "</article>"
+    page = graded_pages.as_html(record(diagnosis=[finding], counterexample=case()))
+    return page[page.index('<article class="finding">') : page.index("</article>")] + "</article>"
 
 
 def test_for_every_mistake_the_first_screen_of_a_telephone_has_the_line_and_both_formulas(
