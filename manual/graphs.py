@@ -65,6 +65,10 @@ class Graph:
     def output(self) -> str:
         return self.nodes[-1].name
 
+    def readers(self, name: str) -> list[tuple[Node, int]]:
+        """The edges up from a value: who reads it, and as which operand; once for each time."""
+        return [(node, at) for node in self.nodes for at, operand in enumerate(node.operands) if operand == name]
+
 
 def forward(graph: Graph, inputs: Values) -> dict[str, Tensor]:
     """Every value, inputs first, then node by node: deck 003 "复合函数求导——技巧" (1)."""
@@ -98,8 +102,7 @@ def paths(graph: Graph, start: str) -> list[tuple[str, ...]]:
     """Every way from a node up to the output: deck 003 "复合函数求导" adds the derivatives along them."""
     if start == graph.output:
         return [(start,)]
-    readers = [node.name for node in graph.nodes for name in node.operands if name == start]
-    return [(start, *rest) for reader in readers for rest in paths(graph, reader)]
+    return [(start, *rest) for reader, _ in graph.readers(start) for rest in paths(graph, reader.name)]
 
 
 # The decks' examples -------------------------------------------------------------------------------------------------

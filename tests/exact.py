@@ -99,16 +99,35 @@ def scores(problem: Problem, p: Parameters, x: list[float]) -> list[Real]:
 
 def sample_error(problem: Problem, a: list[Real], t: list[float]) -> Real:
     """E_n."""
-    if problem.loss == "cross-entropy":
+    if problem.loss in ("cross-entropy", "smoothed-cross-entropy"):
         total = mpmath.log(sum(mpmath.exp(v) for v in a))
-        return sum((mpf(t_k) * (total - a_k) for t_k, a_k in zip(t, a, strict=True)), mpf(0))
+        share = mpf(problem.constants.smoothing) if problem.loss != "cross-entropy" else mpf(0)
+        goal = [(1 - share) * mpf(t_k) + share / len(t) for t_k in t]
+        return sum((t_k * (total - a_k) for t_k, a_k in zip(goal, a, strict=True)), mpf(0))
     if problem.loss == "binary-cross-entropy":
         return -sum(
             mpf(t_k) * mpmath.log(mp_sigmoid(a_k)) + (1 - mpf(t_k)) * mpmath.log(mp_sigmoid(-a_k))
             for t_k, a_k in zip(t, a, strict=True)
         )
+    apart = [y_k - mpf(t_k) for y_k, t_k in zip(outputs(problem, a), t, strict=True)]
+    return sum((_OF_RESIDUALS[problem.loss](r, problem) for r in apart), mpf(0))
+
+
+_OF_RESIDUALS: dict[str, Callable[[Real, Problem], Real]] = {
+    "squared-error": lambda r, p: r**2 / 2,
+    "mean-squared-error": lambda r, p: r**2 / p.t.shape[1],
+    "l1": lambda r, p: abs(r),
+    "huber": lambda r, p: r**2 / 2 if abs(r) <= (k := mpf(p.constants.huber)) else k * (abs(r) - k / 2),
+}
+
+
+def outputs(problem: Problem, a: list[Real]) -> list[Real]:
+    """y of one sample."""
+    if problem.output == "softmax":
+        e = [mpmath.exp(v) for v in a]
+        return [v / sum(e, mpf(0)) for v in e]
     g = mp_activation(problem.output, problem.constants)
-    return sum(((g(a_k) - mpf(t_k)) ** 2 for t_k, a_k in zip(t, a, strict=True)), mpf(0)) / 2
+    return [g(v) for v in a]
 
 
 def total_error(problem: Problem, p: Parameters) -> Real:
@@ -118,7 +137,7 @@ def total_error(problem: Problem, p: Parameters) -> Real:
         for x, t in zip(problem.x.tolist(), problem.t.tolist(), strict=True)
     ]
     squares = sum((w**2 for W in p[0] for row in W for w in row), mpf(0))
-    return sum(each, mpf(0)) / problem.N + mpf(problem.lam) / 2 * squares
+    return sum(each, mpf(0)) / problem.N + problem.form.of(mpf(problem.lam), problem.N) / 2 * squares
 
 
 def gradients(problem: Problem) -> dict[str, list]:

@@ -143,7 +143,7 @@ def mp_error(problem: Problem, W, b):
         else:
             total += sum((MP_FUNCTIONS[problem.output](v) - q) ** 2 for q, v in zip(t, z, strict=True)) / 2
     penalty = sum(v**2 for w in W for row in w for v in row)
-    return total / problem.N + mpmath.mpf(problem.lam) / 2 * penalty
+    return total / problem.N + problem.form.of(mpmath.mpf(problem.lam), problem.N) / 2 * penalty
 
 
 def mp_gradient(problem: Problem) -> dict[str, Tensor]:

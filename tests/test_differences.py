@@ -44,7 +44,7 @@ def one(value: float) -> Tensor:
 
 
 def forward(p: Problem, W: list[Tensor], b: list[Tensor]) -> Tensor:
-    """E of the whole network, written once more: z₋W + b, f, output and loss, λ."""
+    """E of the whole network, written once more: z₋W + b, f, output and loss, the penalty."""
     f = activation(p.activation, p.constants).f
     loss: Pair = pair(p.output, p.loss, p.constants)
     z = p.x
@@ -52,7 +52,7 @@ def forward(p: Problem, W: list[Tensor], b: list[Tensor]) -> Tensor:
         a = z @ w + v
         z = a if l == p.L else f(a)
     E_n = loss.error(z, loss.y(z), p.t)
-    return E_n.sum() / p.N + p.lam / 2 * sum((w**2).sum() for w in W)
+    return E_n.sum() / p.N + p.rate / 2 * sum((w**2).sum() for w in W)
 
 
 def plain_loop(p: Problem, h: float = 2.0**-13) -> dict[str, Tensor]:
@@ -111,7 +111,11 @@ def near_a_kink(p: Problem) -> bool:
     base = base_of(p)
     passed = {l: p.activation if l < p.L else p.output for l in base.a}
     bent = {l: curves.curve(name, p.constants) for l, name in passed.items() if name in PIECEWISE}
-    return any(bool(c.at_knot(base.a[l], 1e-9).any()) for l, c in bent.items())
+    at_loss = False
+    if (rho := p.pair.rho) is not None:
+        apart = p.pair.y(base.a[p.L]) - p.t
+        at_loss = bool(curves.curve(rho.name, p.constants).at_knot(apart, 1e-9).any())
+    return at_loss or any(bool(c.at_knot(base.a[l], 1e-9).any()) for l, c in bent.items())
 
 
 @settings(max_examples=25)

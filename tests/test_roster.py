@@ -58,6 +58,8 @@ FILES = [
     ("Identifier,Full name,ID number,Email address,Grade\nParticipant 9,Ada Lovelace,71,ada@u.example,\n",
      "Ada Lovelace", "71", ""),
     ("identifier,github_username,github_id,name\n71,ada-l,1,Ada Lovelace\n", "Ada Lovelace", "", ""),
+    ("\r\n\r\n" + LIST, "Ada Lovelace", "71", "A"),
+    ("sep=;\r\n" + LIST.replace(",", ";"), "Ada Lovelace", "71", "A"),
 ]  # fmt: skip
 
 
@@ -81,7 +83,8 @@ def test_what_exports_say_besides(tmp_path: Path) -> None:
         ("a,b\n1,2\n", "has the heading a,b; allowed is a CSV file with a heading, with a column name"),
         ("name,number\n", "names nobody"),
         ("name,number\nAda,71\nBob,71\n", "Ada and Bob have one number, 71; allowed is one person each"),
-        (b"name\n\x00\n", "null byte"),
+        (b"name\n\x00\n", "null byte: this is no text"),
+        ('name,number\n"Ada,71\n', "is no CSV"),
         ("name\n" + '"' + "x" * 200_000 + '"\n', "line 2 is no CSV"),
     ],
 )

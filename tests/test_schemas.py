@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 
 from tests.classes import CLASS, grade_class, write_class
 from tests.test_assignment import DEFAULT
+from verify.commands.figures import TOPICS
 from verify.commands.schemas import FOLDER, schemas, text_of
 from verify.errors import BadInput
 from verify.grading.assignment import assignment_from
+from verify.reports import figures_terminal
+from verify.reports.figures_record import FiguresRecord, Topics
 
 ROOT = Path(__file__).parent.parent
 
@@ -41,6 +45,21 @@ def test_records_of_a_class_fit(tmp_path: Path) -> None:
     summary = json.loads((tmp_path / "out" / "class.json").read_bytes())
     assert fits(summary, "class")
     assert not fits(summary | {"students": [{}]}, "class")
+
+
+@pytest.mark.parametrize("topic", ["regression", "perceptron", "graphs", "svm", "numerical", "logistic"])
+def test_the_numbers_of_a_topic_fit(topic: str) -> None:
+    numbers = json.loads(
+        figures_terminal.encoded({"schema": "backproof.figures/1", "topics": {topic: TOPICS[topic]()}})
+    )
+    assert fits(numbers, "figures")
+    assert msgspec.convert(numbers, FiguresRecord)
+    for spoilt in ({"schema": "backproof.figures/0"}, {"topics": {topic: {}}}, {"topics": {"none": {}}}):
+        assert not fits(numbers | spoilt, "figures")
+
+
+def test_every_topic_has_its_schema() -> None:
+    assert set(Topics.__struct_fields__) == set(TOPICS)
 
 
 def as_editors_read(table: dict[str, Any]) -> dict[str, Any]:

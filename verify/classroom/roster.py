@@ -131,9 +131,10 @@ def _text(path: Path, source: str) -> str:
 
 def _rows(text: str, source: str) -> Iterator[dict[str, str]]:
     """Each row with text in it, by the kinds of its columns."""
-    heading = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=heading.count)
-    table = csv.reader(io.StringIO(text), delimiter=delimiter)
+    told, text = _told_delimiter(text.lstrip("\r\n"))
+    heading = text.split("\n", 1)[0].rstrip("\r")
+    delimiter = told or max(",;\t", key=heading.count)
+    table = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
     try:
         kinds = _kinds(next(table, []))
         if not {"name", "number"} & kinds.keys() and not {"first", "last"} <= kinds.keys():
@@ -144,6 +145,12 @@ def _rows(text: str, source: str) -> Iterator[dict[str, str]]:
                 yield cells
     except csv.Error as error:
         raise BadInput(shown(f"{source}: line {table.line_num} is no CSV ({error}); {_ALLOWED}")) from None
+
+
+def _told_delimiter(text: str) -> tuple[str, str]:
+    """The delimiter that Excel's first line sep=; tells, "" where there is no such line; and the text below it."""
+    found = re.match(r"sep=([,;\t])\r?\n", text, re.IGNORECASE)
+    return ("", text) if found is None else (found[1], text[found.end() :])
 
 
 def _kinds(heading: Sequence[str]) -> dict[str, int]:

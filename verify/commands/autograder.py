@@ -19,10 +19,12 @@ from packaging.requirements import Requirement
 from verify.classroom.gradebook import Gradebook
 from verify.commands.command_line import OneLineCommand
 from verify.commands.new_folder import new_folder
+from verify.errors import BadInput
 from verify.grading.beside import HERE
 from verify.grading.lesson_assignment import AnyAssignment, LessonAssignment, PartsAssignment
 from verify.isolation.packages import check_offered
 from verify.lessons.registry import read_any, source_of
+from verify.submissions.submission import shown
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 _SOURCES = ("manual", "torch_ref", "verify")
@@ -87,6 +89,8 @@ def _seed(asked: AnyAssignment, gradebook: Path | None) -> int:
         return asked.seed
     if gradebook is None:
         return secrets.randbits(62)
+    if gradebook.exists() and not gradebook.is_dir():
+        raise BadInput(shown(f"--gradebook {gradebook}: is a file; allowed is a gradebook's folder"))
     with Gradebook(gradebook) as kept:
         return kept.seed()
 

@@ -44,7 +44,7 @@ class OneJob:
             raise BadInput(f"--seed {self.seed}: allowed is a whole number from 0 to {MOST_SEED}")
         check_known("--sandbox", self.sandbox, SANDBOXES)
         check_known("--device", self.device, DEVICES)
-        check_known("--show", self.show or EXPLAINED[0], EXPLAINED)
+        check_known("--show", EXPLAINED[0] if self.show is None else self.show, EXPLAINED)
         entry_of(self.path)
 
     def sitting(self, asked: AnyAssignment | None = None) -> Sitting:

@@ -16,6 +16,7 @@ from verify.classroom.class_record import ClassRecord
 from verify.grading import assignment
 from verify.grading.explain_record import ExplainRecord, LessonExplainRecord
 from verify.grading.record import GradeRecord, LessonRecord, PartsRecord
+from verify.reports.figures_record import FiguresRecord
 from verify.reports.train_record import TrainRecord
 from verify.witnesses.record import CompareRecord
 
@@ -26,6 +27,7 @@ RECORDS = {
     "compare": CompareRecord,
     "explain": ExplainRecord,
     "explain-lesson": LessonExplainRecord,
+    "figures": FiguresRecord,
     "grade": GradeRecord,
     "grade-lesson": LessonRecord,
     "grade-parts": PartsRecord,

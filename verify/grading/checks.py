@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Any
 
 import msgspec
@@ -167,6 +167,8 @@ def shown(value: Any) -> str:
         return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, date | time):
+        return value.isoformat()
     if isinstance(value, int) and value.bit_length() > 128:
         return "a whole number of more than 38 digits"
     text = '"' + value.encode("unicode_escape").decode() + '"' if isinstance(value, str) else ascii(value)

@@ -5,6 +5,7 @@ docs/JSON.md explains every field. Two runs with one seed give the same record, 
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import msgspec
@@ -189,6 +190,11 @@ class GradeRecord(msgspec.Struct, kw_only=True):
     sandbox: str = ""
     digests: dict[str, str] = {}
     timings: dict[str, float] = {}
+
+    def _repr_html_(self) -> str:
+        """The page, where a notebook shows a record."""
+        # By its name: a record knows none of its renderers.
+        return importlib.import_module("verify.reports.graded_pages").in_notebook(self)
 
 
 class LessonInput(msgspec.Struct, frozen=True):

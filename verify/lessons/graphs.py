@@ -7,35 +7,33 @@ of the graph, and with a dict behind its results any node's value (`q`) and deri
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 
-from manual.graphs import EXAMPLES, EXP, RECIPROCAL, SIGMOID, SQUARE, TIMES, Example, Graph, Node, Operation
+from manual.graphs import EXAMPLES, EXP, RECIPROCAL, SIGMOID, SQUARE, TIMES, Example, Node, Operation
 from torch_ref.graphs import FUNCTIONS
 from verify.grading.lesson import Lesson, Line, Mistake, taking
 
 Local = Callable[[Operation, tuple[Any, ...]], tuple[Any, ...]]
-Edge = tuple[Node, int]
+_right: Local = lambda operation, operands: operation.local(*operands)
 
-# What people take for the derivative of an operation: id, what they are told, and the wrong derivative.
-_SLIPS: tuple[tuple[str, Operation, str, Callable[..., Any]], ...] = (
-    ("graph-square", SQUARE, "The derivative of x² is 2x: here it is x.", lambda x: x * 1.0),
-    ("graph-reciprocal", RECIPROCAL, "The derivative of 1/x is −1/x²: here its sign is missing.", lambda x: 1 / x**2),
-    ("graph-exp", EXP, "The derivative of eˣ is eˣ: here x stands for it.", lambda x: x * 1.0),
-    ("graph-sigmoid", SIGMOID, "The derivative of σ(x) is σ(x)(1 − σ(x)): here it is x(1 − x).", lambda x: x * (1 - x)),
-)
-
-
-def _right(operation: Operation, operands: tuple[Any, ...]) -> tuple[Any, ...]:
-    return operation.local(*operands)
-
-
-def _edges_up(graph: Graph, name: str) -> list[Edge]:
-    return [(node, at) for node in graph.nodes for at, operand in enumerate(node.operands) if operand == name]
+# What people take for the derivatives of an operation: id, what they are told, and the wrong derivatives.
+_SLIPS: tuple[tuple[str, Operation, str, Callable[..., tuple[Any, ...]]], ...] = (
+    ("graph-product-exchanged", TIMES,
+     "The derivative of a product by one factor is the other factor: here it is the factor itself.",
+     lambda x, y: (x, y)),
+    ("graph-square", SQUARE, "The derivative of x² is 2x: here it is x.", lambda x: (x * 1.0,)),
+    ("graph-reciprocal", RECIPROCAL, "The derivative of 1/x is −1/x²: here its sign is missing.",
+     lambda x: (1 / x**2,)),
+    ("graph-exp", EXP, "The derivative of eˣ is eˣ: here x stands for it.", lambda x: (x * 1.0,)),
+    ("graph-sigmoid", SIGMOID, "The derivative of σ(x) is σ(x)(1 − σ(x)): here it is x(1 − x).",
+     lambda x: (x * (1 - x),)),
+)  # fmt: skip
 
 
-def _derivative(name: str, edges: list[Edge], local: Local) -> Line:
+def _derivative(name: str, edges: list[tuple[Node, int]], local: Local) -> Line:
     """∂f/∂name: the sum over the edges up of the derivative above times the local one."""
 
     def value(given: Mapping[str, Any]) -> Any:
@@ -52,31 +50,23 @@ def _derivatives(example: Example, local: Local = _right) -> dict[str, Line]:
     graph, top = example.graph, example.graph.output
     names = [*reversed([node.name for node in graph.nodes]), *example.inputs]
     first = Line(f"∂f/∂{top} = 1", taking((top,), lambda given: given[top] * 0 + 1.0))
-    return {f"d_{n}": first if n == top else _derivative(n, _edges_up(graph, n), local) for n in names}
+    return {f"d_{n}": first if n == top else _derivative(n, graph.readers(n), local) for n in names}
 
 
 def _mistakes(example: Example) -> Iterator[Mistake]:
-    graph, right = example.graph, _derivatives(example)
+    graph, top, right = example.graph, example.graph.output, _derivatives(example)
     for says, which in (("first", slice(0, 1)), ("last", slice(-1, None))):
-        several = {n: e for n in right if len(e := _edges_up(graph, n[2:])) > 1}
+        several = {n: e for n in right if len(e := graph.readers(n[2:])) > 1}
         if several:
             yield Mistake(
                 "graph-path-missing",
                 f"A node that is read more than once has a path for each: only the {says} one is counted.",
                 {n: _derivative(n[2:], edges[which], _right) for n, edges in several.items()},
             )
-    if any(node.operation is TIMES for node in graph.nodes):
-        exchanged: Local = lambda f, operands: _right(f, operands)[:: -1 if f is TIMES else 1]
-        yield Mistake(
-            "graph-product-exchanged",
-            "The derivative of a product by one factor is the other factor: here it is the factor itself.",
-            _derivatives(example, exchanged),
-        )
     for id, operation, says, slip in _SLIPS:
         if any(node.operation is operation for node in graph.nodes):
-            slipped: Local = lambda f, xs, wrong=slip, of=operation: (wrong(*xs),) if f is of else _right(f, xs)
+            slipped: Local = lambda f, xs, wrong=slip, of=operation: wrong(*xs) if f is of else _right(f, xs)
             yield Mistake(id, says, _derivatives(example, slipped))
-    top = graph.output
     yield Mistake(
         "graph-top-not-one",
         "Backward starts with the value of the output: it starts with ∂f/∂f = 1.",
@@ -87,18 +77,14 @@ def _mistakes(example: Example) -> Iterator[Mistake]:
 def lesson(example: Example) -> Lesson:
     """The lesson of a deck's graph: single numbers, or arrays of N × D where the deck has arrays."""
     inputs, top = tuple(example.inputs), example.graph.output
-    shape = "N D" if example.name == "arrays" else ""
-    values = {
-        node.name: Line(f"{node.name} = {node.formula}", taking(node.operands, _value_of(node)))
-        for node in example.graph.nodes
-    }
-    listed = ", ".join(inputs)
+    listed, nodes = ", ".join(inputs), example.graph.nodes
+    values = {n.name: Line(f"{n.name} = {n.formula}", taking(n.operands, partial(_value, n))) for n in nodes}
     return Lesson(
         name=f"graph-{example.name}",
         title=f"The graph of {example.function}",
         place=example.place,
         functions=(f"forward({listed}) -> {top}", f"backward({listed}) -> {', '.join(f'd_{n}' for n in inputs)}"),
-        inputs=dict.fromkeys(inputs, shape),
+        inputs=dict.fromkeys(inputs, "N D" if example.name == "arrays" else ""),
         lines=values | _derivatives(example),
         objective=top,
         gradients={f"d_{n}": n for n in inputs},
@@ -107,8 +93,8 @@ def lesson(example: Example) -> Lesson:
     )
 
 
-def _value_of(node: Node) -> Callable[[Mapping[str, Any]], torch.Tensor]:
-    return lambda given: node.operation.value(*(given[operand] for operand in node.operands))
+def _value(node: Node, given: Mapping[str, Any]) -> torch.Tensor:
+    return node.operation.value(*(given[operand] for operand in node.operands))
 
 
 LESSONS = {f"graph-{example.name}": lesson(example) for example in EXAMPLES}

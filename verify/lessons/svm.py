@@ -54,53 +54,37 @@ LESSON = Lesson(
     gradients={"dW": "W"},
     reference=lambda W, x, y, margin, lam: svm.loss(W, x, y, margin, lam),
     mistakes=(
-        Mistake(
-            "own-class-counted",
-            "The margin of the true class is counted, which is Δ always: the sum is over j ≠ yᵢ.",
-            {
-                "m": Line("sⱼᵢ − s_{yᵢ} + Δ for every j", lambda s, y, margin, K: _over(s, y, margin, K)),
-                "above": Line("1 where m > 0", lambda m: positive(m) * 1.0),
-                "counts": Line("−Σ above at the own class", lambda above, y, K: (
-                    above * (1 - _own(y, K)) - _own(y, K) * above.sum(0)
-                )),
-            },
-        ),
-        Mistake(
-            "count-missing",
-            "The row of the true class loses xᵢ once: it loses it as often as others exceed it.",
-            {"counts": Line("above − 1 at the own class", lambda above, y, K: (
+        Mistake("own-class-counted",
+                "The margin of the true class is counted, which is Δ always: the sum is over j ≠ yᵢ.", {
+            "m": Line("sⱼᵢ − s_{yᵢ} + Δ for every j", lambda s, y, margin, K: _over(s, y, margin, K)),
+            "above": Line("1 where m > 0", lambda m: positive(m) * 1.0),
+            "counts": Line("−Σ above at the own class", lambda above, y, K: (
+                above * (1 - _own(y, K)) - _own(y, K) * above.sum(0)
+            )),
+        }),
+        Mistake("count-missing", "The row of the true class loses xᵢ once: it loses it as often as others exceed it.", {
+            "counts": Line("above − 1 at the own class", lambda above, y, K: (
                 above - _own(y, K) * positive(above.sum(0) - 0.5)
-            ))},
-        ),
-        Mistake(
-            "own-row-missing",
-            "The row of the true class is left out: its score lowers every margin that is above 0.",
-            {"counts": Line("above", lambda above: above * 1.0)},
-        ),
-        Mistake(
-            "margin-missing",
-            "The margin Δ is left out of the comparison.",
-            {"m": Line("sⱼᵢ − s_{yᵢ}", lambda s, y, K: _over(s, y, 0.0, K) * (1 - _own(y, K)))},
-        ),
-        Mistake(
-            "gradient-sign",
-            "The gradient of the margins has the wrong sign.",
-            {"dW": Line("−(1/N) C xᵀ + λ W", lambda counts, x, N, lam, W: -(counts @ x.T) / N + lam * W)},
-        ),
-        Mistake(
-            "mean-missing",
-            "The mean over the samples is missing: the sum is never divided by N.",
-            {"dW": Line("C xᵀ + λ W", lambda counts, x, lam, W: counts @ x.T + lam * W)},
-        ),
-        Mistake(
-            "l2-missing",
-            "The penalty's gradient λW is missing.",
-            {"dW": Line("(1/N) C xᵀ", lambda counts, x, N: counts @ x.T / N)},
-        ),
-        Mistake(
-            "l2-doubled",
-            "The penalty's gradient is 2λW. It should be λW: the ½ cancels the 2 of the square.",
-            {"dW": Line("(1/N) C xᵀ + 2λ W", lambda counts, x, N, lam, W: counts @ x.T / N + 2 * lam * W)},
-        ),
+            )),
+        }),
+        Mistake("own-row-missing",
+                "The row of the true class is left out: its score lowers every margin that is above 0.", {
+            "counts": Line("above", lambda above: above * 1.0),
+        }),
+        Mistake("margin-missing", "The margin Δ is left out of the comparison.", {
+            "m": Line("sⱼᵢ − s_{yᵢ}", lambda s, y, K: _over(s, y, 0.0, K) * (1 - _own(y, K))),
+        }),
+        Mistake("gradient-sign", "The gradient of the margins has the wrong sign.", {
+            "dW": Line("−(1/N) C xᵀ + λ W", lambda counts, x, N, lam, W: -(counts @ x.T) / N + lam * W),
+        }),
+        Mistake("mean-missing", "The mean over the samples is missing: the sum is never divided by N.", {
+            "dW": Line("C xᵀ + λ W", lambda counts, x, lam, W: counts @ x.T + lam * W),
+        }),
+        Mistake("l2-missing", "The penalty's gradient λW is missing.", {
+            "dW": Line("(1/N) C xᵀ", lambda counts, x, N: counts @ x.T / N),
+        }),
+        Mistake("l2-doubled", "The penalty's gradient is 2λW. It should be λW: the ½ cancels the 2 of the square.", {
+            "dW": Line("(1/N) C xᵀ + 2λ W", lambda counts, x, N, lam, W: counts @ x.T / N + 2 * lam * W),
+        }),
     ),
 )  # fmt: skip

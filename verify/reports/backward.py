@@ -34,6 +34,13 @@ class Report:
 
         return render(self.record)
 
+    def _repr_html_(self) -> str:
+        """The page, where a notebook shows a report."""
+        from verify.reports.backward_html import render
+        from verify.reports.notebook import framed
+
+        return framed(render(self.record))
+
     def __repr__(self) -> str:
         return f"<Report: {self.record.sentence}>"
 

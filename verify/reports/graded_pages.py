@@ -16,6 +16,7 @@ from verify.grading.record import GradeRecord, PartsRecord
 from verify.language import language, tr
 from verify.reports import graded_terminal, person
 from verify.reports import graded_words as words
+from verify.reports.notebook import framed
 from verify.reports.spoken import spoken
 
 _OUTPUT_LINES = 40
@@ -29,6 +30,11 @@ def as_html(record: GradeRecord) -> str:
         parts = [(part, _inside(as_html(part.graded))) for part in record.parts]
         return HTML.get_template("parts.html.j2").render(person.context(record) | {"parts": parts})
     return HTML.get_template("person.html.j2").render(person.context(record))
+
+
+def in_notebook(record: GradeRecord) -> str:
+    """The page as a notebook shows it below a cell."""
+    return framed(as_html(record))
 
 
 def as_markdown(record: GradeRecord) -> str:

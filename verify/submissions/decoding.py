@@ -24,7 +24,7 @@ def decode(data: bytes) -> tuple[str, tuple[str, ...]]:
         return _lines(_strictly(data, wide)), ("It was read as UTF-16: save it as UTF-8.",)
     if b"\0" in data:
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
-        raise Unreadable(f"line {line} has a null byte: this is no Python text")
+        raise Unreadable(f"line {line} has a null byte: this is no text")
     try:
         return _lines(_as_python_does(data)), ()
     except Unreadable:

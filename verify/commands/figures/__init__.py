@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from verify.commands.figures import exercise, graphs, regression, separation, unstable, valleys
+from verify.reports.figures_record import SCHEMA
 
 TOPICS: dict[str, Callable[[], dict[str, Any]]] = {
     "regression": regression.topic,
@@ -20,4 +21,4 @@ TOPICS: dict[str, Callable[[], dict[str, Any]]] = {
     "remedies": unstable.remedies_topic,
     "exercise": exercise.topic,
 }
-SCHEMA = "backproof.figures/1"
+__all__ = ["SCHEMA", "TOPICS"]
