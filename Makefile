@@ -8,12 +8,13 @@ PIP_FLAGS = --quiet --disable-pip-version-check --no-warn-script-location
 BIN = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help compare test check format bench clean
+.PHONY: help compare test check format bench site clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 	@echo 'make format    put the code into format, mend what ruff can'
 	@echo 'make bench     the benchmarks, with the extra packages that they need'
+	@echo 'make site      the documentation as a site, in site/'
 	@echo 'make clean     remove .venv/ and all caches'
 
 compare: .venv/stamp
@@ -35,8 +36,14 @@ format: .venv/stamp
 bench: .venv/bench.stamp
 	@$(BIN)/python scripts/benchmark.py
 
+# Strict: a link that leads nowhere ends it (with --quiet it would not: warnings are not counted then). Nothing in the site is loaded from elsewhere, which is looked at last.
+site: .venv/site.stamp
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@! grep -rlE '<(script|link|img)[^>]+(src|href)="?https?:' site --include='*.html' || { echo 'make site: these pages load something from elsewhere'; exit 1; }
+	@echo 'The site is in site/: open site/index.html, or for its search $(BIN)/python -m http.server -b 127.0.0.1 -d site'
+
 clean:
-	rm -rf .venv .hypothesis .pytest_cache .ruff_cache .import_linter_cache *.egg-info build
+	rm -rf site .venv .hypothesis .pytest_cache .ruff_cache .import_linter_cache *.egg-info build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: .venv
@@ -55,6 +62,11 @@ clean:
 .venv/bench.stamp: .venv/stamp
 	@echo 'Installing the packages of the benchmarks'
 	@$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e '.[bench]'
+	@touch $@
+
+.venv/site.stamp: .venv/stamp
+	@echo 'Installing the packages of the site'
+	@$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e '.[site]'
 	@touch $@
 
 # What some tests need beyond .[test]: without it they skip, and say so.

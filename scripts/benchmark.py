@@ -14,7 +14,7 @@ import typer
 
 from verify.benchmarks.against import against_table
 from verify.benchmarks.against import check as check_checkout
-from verify.benchmarks.tables import BACKWARD, GRADING, NAMES, ODD, VERDICTS, Settings, Table, run
+from verify.benchmarks.tables import BACKWARD, EVERY, GRADING, LEARNING, Settings, Table, run
 from verify.commands.command_line import OneLineCommand, check_picture, check_writable, whole, write_text
 from verify.errors import BadInput
 
@@ -25,9 +25,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 Names = Annotated[
     list[str] | None,
-    typer.Option(
-        "--table", metavar="NAME", help=f"one of {', '.join(NAMES + VERDICTS + GRADING + BACKWARD + ODD)}; again"
-    ),
+    typer.Option("--table", metavar="NAME", help=f"one of {', '.join(EVERY)}; again"),
 ]
 Budget = Annotated[bool, typer.Option("--budget", help="the same as --table budget")]
 Diagnosis = Annotated[bool, typer.Option("--diagnosis", help="the same as --table diagnosis --table checkers")]
@@ -35,6 +33,7 @@ Grading = Annotated[bool, typer.Option("--grading", help=f"the same as --table {
 Verdicts = Annotated[bool, typer.Option("--verdicts", help="the same as --table verdicts: right programs, drawn")]
 Wrong = Annotated[bool, typer.Option("--names", help="the same as --table names: wrong programs, drawn")]
 Backward = Annotated[bool, typer.Option("--backward", help=f"the same as --table {' --table '.join(BACKWARD)}")]
+Learning = Annotated[bool, typer.Option("--learning", help=f"the same as --table {' --table '.join(LEARNING)}")]
 Quick = Annotated[bool, typer.Option("--quick", help="small networks, few repetitions: to see that all works")]
 Share = Annotated[
     str, typer.Option("--share", metavar="K/N", help="of --verdicts and --budget the K-th of N shares, to run in parts")
@@ -58,6 +57,7 @@ def benchmark(
     verdicts: Verdicts = False,
     names: Wrong = False,
     backward: Backward = False,
+    learning: Learning = False,
     quick: Quick = False,
     seed: Seed = 0,
     share: Share = "1/1",
@@ -72,7 +72,7 @@ def benchmark(
         check_checkout(against)
     asked = [*(table or []), *(["budget"] if budget else []), *(["diagnosis", "checkers"] if diagnosis else [])]
     asked += [*(GRADING if grading else ()), *(["verdicts"] if verdicts else []), *(["names"] if names else [])]
-    asked += BACKWARD if backward else ()
+    asked += [*(BACKWARD if backward else ()), *(LEARNING if learning else ())]
     settings = Settings(quick=quick, seed=seed, share=_share(share), progress=_progress())
     tables = run(asked, settings) if asked or against is None else []
     if against is not None:

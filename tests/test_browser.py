@@ -13,11 +13,13 @@ import pytest
 from tests.test_class_page import right, summary
 from tests.test_graded_reports import HOSTILE, case, hostile_record, record
 from tests.test_person_page import mapped
+from verify.commands.main_job import run
 from verify.grading.explain_record import ExplainJob
 from verify.grading.record import FindingRecord, GradeRecord, LessonCase, LessonInput, LessonRecord, WorkingLine
 from verify.lessons.network.cases.explain import explain
 from verify.lessons.network.mistakes import CATALOGUE
-from verify.reports import explanation, graded_pages
+from verify.problems.job import Job
+from verify.reports import explanation, graded_pages, html
 
 INSTALL = "apt-get install chromium; .venv/bin/pip install -c constraints.txt -e '.[browser]'"
 CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
@@ -58,6 +60,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "lesson": lambda: graded_pages.as_html(lesson_record()),
     "correct": lambda: graded_pages.as_html(right("ann.py")),
     "class": klass,
+    "main": lambda: html.render(run(Job(layers=(784, 3, 10), batch=2, sweep=8))),
     "explain": lambda: explanation.as_html(explain(ExplainJob())),
 }
 
@@ -193,18 +196,26 @@ def test_the_answer_is_folded_until_it_is_asked_for(open_page: Callable[..., See
     assert answer.is_visible()
 
 
-def test_for_every_mistake_the_first_screen_of_a_telephone_has_the_line_and_both_formulas(browser: Any) -> None:
-    page = browser.new_page(viewport=PHONE)
-    page.set_default_timeout(_PATIENCE)
-    for m in CATALOGUE.values():
-        lines = ["delta2", "delta1"] if m.wrong else []
-        finding = FindingRecord(mistake=m.id, lines=lines, says=m.says, wrong=m.wrong.replace("{delta}", "y − t"),
-                                right=m.right.replace("{delta}", "y − t"))  # fmt: skip
-        page.set_content(graded_pages.as_html(record(diagnosis=[finding], counterexample=case())))
-        low = page.evaluate("""() => Math.max(...[".finding h3", ".formulas dd:nth-of-type(1)",
-          ".formulas dd:last-of-type"].map(name => document.querySelector(name).getBoundingClientRect().bottom))""")
-        assert low <= PHONE["height"], m.id
-    page.close()
+def finding_of(id: str) -> str:
+    """The part of a person's page that says what is wrong, for a mistake of the catalogue."""
+    m = CATALOGUE[id]
+    wrong, right = (text.replace("{delta}", "(y − t) ⊙ σ′(a(L))") for text in (m.wrong, m.right))
+    finding = FindingRecord(mistake=id, lines=["delta2", "delta1"], says=m.says, wrong=wrong, right=right)
+    page = graded_pages.as_html(record(diagnosis=[finding], counterexample=case()))
+    return page[page.index('<article class="finding">') : page.index("</article>")] + "</article>"
+
+
+def test_for_every_mistake_the_first_screen_of_a_telephone_has_the_line_and_both_formulas(
+    open_page: Callable[..., Seen],
+) -> None:
+    page = open_page("person", viewport=PHONE).page
+    put_in = """parts => parts.map(part => {
+      document.querySelector(".finding").outerHTML = part;
+      return Math.max(...[".finding h3", ".formulas dd:nth-of-type(1)", ".formulas dd:last-of-type"].map(
+        name => document.querySelector(name).getBoundingClientRect().bottom));
+    })"""
+    low = page.evaluate(put_in, [finding_of(id) for id in CATALOGUE])
+    assert {id: y for id, y in zip(CATALOGUE, low, strict=True) if not 0 < y <= PHONE["height"]} == {}
 
 
 def test_the_class_is_filtered_and_can_be_read_without_a_script(open_page: Callable[..., Seen]) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import re
 import time
 from pathlib import Path
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from tests.classes import CLASS, HERE, grade_class, write_class
 from tests.test_graded_reports import HOSTILE, Page, read, record
@@ -19,7 +21,7 @@ from verify.classroom.gradebook import Gradebook, Row, row_of
 from verify.classroom.sitting import Sitting
 from verify.grading.assignment import Assignment
 from verify.grading.record import GradeRecord, encode
-from verify.reports import class_page
+from verify.reports import class_page, class_terminal
 from verify.reports.class_page import SCRIPT
 from verify.submissions.confined import find_submissions
 
@@ -146,3 +148,26 @@ def test_pages_that_are_missing_are_made_again_without_grading(folder: Path) -> 
     again(False)
     assert not (folder / "bob.py.html").exists()
     assert (folder / "bob.py.md").is_file()
+
+
+def test_the_summary_in_the_terminal_names_every_state_at_80_columns() -> None:
+    states = ["correct", "wrong", "undecided", "incomplete", "error", "timeout", "memory", "crashed", "forbidden",
+              "ungradable", "grader-error"]  # fmt: skip
+    graded = [GradeRecord(submission=f"{s}.py", state=s, score=None if s == "grader-error" else 0.0, max_score=10.0,
+                          message="m") for s in states]  # fmt: skip
+    rows = {one.submission: row for one in graded if (row := row_of(encode(one))) is not None}
+    students = students_of(rows)
+    made = ClassRecord(
+        submissions=len(rows), states=states_of(students), max_score=10.0, scores=scores_of(students),
+        groups=groups_of(rows.values()), students=students, grader_errors=["grader-error.py"], regraded=[], earlier=[],
+        restored=[], sandbox="process", seed=None, digests={},
+    )  # fmt: skip
+    out = Console(width=80, file=io.StringIO(), highlight=False)
+    class_terminal.show(made, Path("out"), out)
+    text = out.file.getvalue()  # type: ignore[union-attr]
+    for state in states:
+        assert f"\n{state} " in f"\n{text}"
+    assert "…" not in text
+    html = class_page.render(made, rows)
+    for state in states:
+        assert class_page.meaning(state) in " ".join(read(html).split())

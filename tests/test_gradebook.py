@@ -223,4 +223,15 @@ def test_no_record_is_called_as_the_summary_is(names: list[str]) -> None:
 
 def test_a_row_needs_its_schema() -> None:
     assert row_of(record()) is not None
-    assert row_of(record().replace(b"grade/1", b"grade/3")) is None
+    assert row_of(record().replace(b"grade/1", b"grade/9")) is None
+
+
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(pipe, b"table")
+    assert os.read(reader, 100) == b"table"
+    os.close(reader)
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]

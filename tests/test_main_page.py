@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
@@ -9,13 +10,15 @@ import numpy as np
 import pytest
 import torch
 from msgspec.structs import replace
+from rich.cells import cell_len
+from rich.console import Console
 
 from manual import work
 from verify.bounds.comparison import DECADES, compare
 from verify.commands.main_job import run
 from verify.problems import samples
 from verify.problems.job import Job
-from verify.reports import html, main_pictures
+from verify.reports import html, main_pictures, terminal, words
 from verify.witnesses.record import CellPart, CompareRecord
 from verify.witnesses.step_sizes import STEPS, step_sizes
 
@@ -99,3 +102,48 @@ def test_the_page_has_its_pictures_in_the_colours_of_the_theme(record: CompareRe
     assert "var(--good)" in page
     assert "http:" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", page)
     assert len(page.encode()) < 300_000
+
+
+# In the terminal ------------------------------------------------------------------------------------------------------
+
+
+def printed(record: CompareRecord, width: int) -> str:
+    out = Console(width=width, file=io.StringIO(), highlight=False)
+    terminal.show(record, out)
+    return out.file.getvalue()  # type: ignore[union-attr]
+
+
+def with_complex_step(record: CompareRecord) -> CompareRecord:
+    more = [replace(line, pair=("manual", "complex-step")) for line in record.lines if line.pair[1] == "autograd"]
+    return replace(record, lines=(*record.lines, *more))
+
+
+@pytest.mark.parametrize(
+    ("width", "three"), [(60, False), (80, False), (130, False), (200, False), (80, True), (100, True), (160, True)]
+)
+def test_every_number_keeps_its_exponent_and_every_place_its_heading(
+    record: CompareRecord, width: int, three: bool
+) -> None:
+    shown = with_complex_step(record) if three else record
+    text = printed(shown, width)
+    assert "…" not in text
+    for line in text.splitlines():
+        assert cell_len(line) <= width, line
+    numbers = [words.size(v) for line in shown.lines for v in (line.worst_error, line.budget)]
+    assert [n for n in numbers if n not in text] == []
+    squeezed = "".join(text.split())
+    for line in shown.lines:
+        assert line.place.heading.replace(" ", "") in squeezed
+    assert ("place in the slides" in text) or width < 80
+
+
+def test_nothing_is_coloured_where_nobody_wants_it(record: CompareRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = Console(width=80, file=io.StringIO(), force_terminal=True, highlight=False)
+    terminal.show(record, out)
+    text = out.file.getvalue()  # type: ignore[union-attr]
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", text)
+    monkeypatch.delenv("NO_COLOR")
+    out = Console(width=80, file=io.StringIO(), force_terminal=True, color_system="standard", highlight=False)
+    terminal.show(record, out)
+    assert re.search(r"\x1b\[[0-9;]*3[0-9]", out.file.getvalue())  # type: ignore[union-attr]

@@ -77,6 +77,11 @@ def test_what_is_clipped_shows(exam: Examination, source: str) -> None:
     assert found <= {"activation-clipped", "gradient-clipped", "probability-clipped"}
 
 
+def test_a_usual_limit_is_tried_where_none_can_be_read_off(exam: Examination) -> None:
+    record = graded(changed("np.tanh(a)", "np.tanh(np.clip(a, -8, 8))"), exam)
+    assert [(f.mistake, f.number) for f in record.diagnosis] == [("activation-clipped", 8.0)]
+
+
 SOFTPLUS = changed(
     '"tanh": np.tanh(a)', '"softplus": np.where(a > TURN, a, np.log1p(np.exp(np.minimum(a, TURN))))'
 ).replace('"tanh": 1 - z**2', '"softplus": SLOPE')

@@ -115,6 +115,38 @@ def test_a_reference_that_cannot_be_differentiated_is_bad_input():
         check_backward(torch.tanh, [torch.ones(3)], Once.apply, probes="upstream")
 
 
+def _doubled_by(refuses):
+    """y = 2x, that raises where `refuses` says so."""
+
+    def forward(x):
+        if refuses(x):
+            raise ValueError("this kernel takes no such input")
+        return 2 * x
+
+    return function(forward, lambda g, x: 2 * g, "Doubled")
+
+
+def test_a_layout_or_a_size_that_the_forward_pass_refuses_is_said_and_no_fault():
+    x = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
+    picky = _doubled_by(lambda x: not x.is_contiguous() or x.shape[-1] % 2)
+    report = check_backward(picky, [x], lambda x: 2 * x)
+    assert report.verdict == "right", report
+    assert any("refuses" in n and "layouts and sizes that the reference takes" in n for n in report.record.notes)
+    assert "inputs transposed" not in {p.name for p in report.record.probes}
+    zeros = _doubled_by(lambda x: bool((x == 0).any()))
+    assert check_backward(zeros, [x], lambda x: 2 * x, shapes=False).verdict == "doubtful"
+
+
+def test_wrong_at_other_sizes_alone_says_how_to_go_on():
+    x = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
+    even = function(lambda x: 2 * x, lambda g, x: 2 * g if x.shape[-1] % 2 == 0 else 0 * g, "Even")
+    report = check_backward(even, [x], lambda x: 2 * x)
+    assert report.verdict == "wrong"
+    assert any("others than the given ones" in n for n in report.record.notes)
+    everywhere_ = function(lambda x: 2 * x, lambda g, x: 3 * g, "Three")
+    assert not any("others than" in n for n in check_backward(everywhere_, [x], lambda x: 2 * x).record.notes)
+
+
 def test_no_number_where_the_reference_has_one_is_never_passed_over():
     """0/0 at a row of zeros, where rounding has no bound because the reference divides by an ε."""
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,6 +15,8 @@ from hypothesis import strategies as st
 
 from manual import ACTIVATIONS, PAIRS, activation, pair, training
 from manual.training import Trainee
+from verify.benchmarks.learning import drift, killed
+from verify.benchmarks.tables import Settings
 from verify.bounds.budget import bounded_working, budgets, lines_of
 from verify.commands import training as command
 from verify.commands.training import Stopped, begin, first_weights
@@ -122,29 +120,20 @@ def test_a_run_that_is_taken_up_again_ends_with_the_same_bytes(tmp_path: Path, b
     assert [e.loss for e in part.history] == [e.loss for e in whole.history]
 
 
-def test_killed_in_the_middle_and_resumed(tmp_path: Path) -> None:
-    """The process is killed once it has kept an epoch; the same command with --resume ends as if nothing had been."""
-    state, record = tmp_path / "state", tmp_path / "record.json"
-    options = ["--layers", "784,6,10", "--batch", "100", "--dtype", "float64", "--epochs", "12", "--state", str(state)]
-    command = [sys.executable, "scripts/train.py", *options]
-    quiet = os.environ | {"OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env=quiet) as process:
-        deadline = time.monotonic() + 120
-        while not state.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-    subprocess.run([*command, "--resume", "--json", str(record)], cwd=ROOT, check=True, capture_output=True, env=quiet)
-    whole = begin(TrainJob(layers=(784, 6, 10), dtype="float64", epochs=12), None, resume=False)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        whole.run(lambda epoch: None)
-    finally:
-        torch.set_num_threads(threads)
-    found = json.loads(record.read_text())
-    assert found["schema"] == "backproof.train/1"
-    assert [e["loss"] for e in found["history"]] == [e.loss for e in whole.history]
+def test_killed_twice_and_taken_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process is killed once it has kept an epoch; the same command with --resume ends with the same bytes."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    kept, same = killed(tmp_path, 2, "manual", "adam", Settings())
+    assert same
+    assert 0 < kept[0] < kept[1] < 40
+
+
+def test_two_free_runs_drift_apart_by_roundings_alone() -> None:
+    for dtype, limit in (("float64", 1e-13), ("float32", 1e-4)):
+        apart = drift(msgspec.structs.replace(SMALL, optimiser="sgd", lr=0.1, batch=100, dtype=dtype), (1, 20))
+        assert set(apart) == {1, 20}
+        assert 0 < apart[1] < limit
+        assert apart[20] < limit
 
 
 def test_divergence_says_where_and_keeps_the_last_good_state(tmp_path: Path) -> None:
@@ -198,6 +187,8 @@ def test_a_file_that_is_no_state_and_a_job_that_is_another_are_said(tmp_path: Pa
     state = tmp_path / "state"
     with pytest.raises(BadInput, match="there is no file"):
         begin(SMALL, state, resume=True)
+    with pytest.raises(BadInput, match="is no file that can be replaced"):
+        begin(SMALL, tmp_path, resume=False)
     state.write_bytes(b"nothing of the kind")
     with pytest.raises(BadInput, match="holds no training"):
         begin(SMALL, state, resume=True)

@@ -103,7 +103,7 @@ def _double(checker: Checker, case: Case, seen: Seen) -> None:
     if checker.precision.storage == torch.float64:
         return
     wide = case.replaced(lambda k, v: widened(v))
-    other = Checker(checker.function, checker.expected, Precision.of(torch.float64), checker.seed, checker.unruled)
+    other = replace(checker, precision=Precision.of(torch.float64))
     try:
         looked = other.look(_RANDOM, wide)
     except Exception as error:

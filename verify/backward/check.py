@@ -21,7 +21,7 @@ from verify.backward.precision import Precision
 from verify.backward.probes import INPUTS, UPSTREAM, Probe
 from verify.backward.record import CellRecord, CheckRecord, Finding, ProbeRecord
 from verify.backward.shapes import SMALL, cut, largest, variants
-from verify.backward.subject import Case, case_of, names_of, title_of
+from verify.backward.subject import Case, Declined, case_of, names_of, title_of
 from verify.backward.verdict import flat, powers_of, verdict_of, weak
 from verify.errors import BadInput
 
@@ -70,6 +70,7 @@ class Seen:
     worst: dict[int, tuple[float, Looked, str]] = field(default_factory=dict)
     ran: tuple[str, ...] = ()
     left_out: int = 0
+    declined: dict[str, Exception] = field(default_factory=dict)  # probe -> what the forward pass raised
     double: bool = False  # whether the second derivative is asked for
     sampled: bool = False  # by differences, in some entries of the larger inputs
 
@@ -165,6 +166,7 @@ def _first(asked: Asked, checker: Checker, case: Case, seen: Seen) -> Looked | N
     seen.ran = looked.answer.nodes
     calls.kernel_ran(asked.function, looked.answer, seen)
     _keep(checker, _RANDOM, looked, seen)
+    checker.wrong |= {k for k, j in looked.judged.items() if j.state == FAIL}
     for k in case.wanted:
         factor = checker.shared_factor(_RANDOM, looked, k) if looked.judged[k].state == RIGHT else None
         if factor is not None:
@@ -196,6 +198,9 @@ def _put(asked: Asked, checker: Checker, probe: Probe, case: Case, seen: Seen) -
     except Exception as error:
         if checker.refuses(case):
             seen.left_out += 1
+            return
+        if isinstance(error, Declined) and probe.layout:
+            seen.declined[probe.name] = error.error
             return
         seen.probes[probe.name] = probe.changes
         seen.find(words.raised(probe.name, error, DOUBT))
@@ -255,6 +260,8 @@ def _sizes(asked: Asked, checker: Checker, case: Case, seen: Seen, wanted: Calla
         except Exception as error:
             if checker.refuses(other):
                 seen.left_out += 1
+            elif isinstance(error, Declined):
+                seen.declined[name] = error.error
             else:
                 seen.find(words.raised(name, error, DOUBT))
             continue
@@ -288,6 +295,10 @@ def _record(asked: Asked, case: Case, checker: Checker, seen: Seen) -> CheckReco
     for finding in (*weak(powers, seen, sorted(checker.unruled)), *flat(checker, case, seen)):
         seen.find(finding)
     verdict = verdict_of(seen.findings)
+    if seen.declined:
+        seen.note(words.declined(seen.declined))
+    if verdict == FAIL and all(f.probe.startswith("size") for f in seen.findings if f.verdict == FAIL):
+        seen.note(words.OTHER_SIZES)
     order = {FAIL: 0, DOUBT: 1, "inconclusive": 2, "note": 3}
     findings = sorted(seen.findings, key=lambda f: order[f.verdict])
     title = title_of(asked.function)

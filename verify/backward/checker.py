@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -50,6 +50,7 @@ class Checker:
     precision: Precision
     seed: int
     unruled: set[str]
+    wrong: set[int] = field(default_factory=set)  # inputs whose gradient is known to be wrong: not asked again
 
     def __post_init__(self) -> None:
         self._runs: dict[int, tuple[Case, Run]] = {}
@@ -148,7 +149,7 @@ class Checker:
         self, probe: Probe, seen: Looked, needs: Sequence[int] | None = None, used: Sequence[int] | None = None
     ) -> Looked:
         """What looks wrong or doubtful and is not proved: on a second draw, with errors that hang together."""
-        open_ = [k for k, j in seen.judged.items() if j.state in (FAIL, DOUBT) and not j.proved]
+        open_ = [k for k, j in seen.judged.items() if j.state in (FAIL, DOUBT) and not j.proved and k not in self.wrong]
         if open_:
             self._spread(probe, seen, open_)
             open_ = [k for k in open_ if seen.judged[k].state != RIGHT]
@@ -210,7 +211,7 @@ class Checker:
 
     def _own_condition(self, seen: Looked) -> None:
         """Another algorithm, right in exact arithmetic, whose own rounding explains the error: doubtful."""
-        proved = [k for k, j in seen.judged.items() if j.state == FAIL]
+        proved = [k for k, j in seen.judged.items() if j.state == FAIL and k not in self.wrong]
         if not proved:
             return
         own, exact = self._own(seen, self.precision), self._own(seen, Precision.of(torch.float64))

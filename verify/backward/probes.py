@@ -23,7 +23,7 @@ Change = Callable[[Generator, Case], Case]
 @dataclass(frozen=True)
 class Probe:
     """`random`: the upstream gradient's entries are independent draws, so that roundings do not gang up. `complex`: for
-    functions of complex tensors alone.
+    functions of complex tensors alone. `layout`: the inputs' numbers stay, and lie otherwise in memory.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Probe:
     inputs: Change | None = None
     random: bool = True
     complex: bool = False
+    layout: bool = False
 
 
 def normal(draw: Generator, like: Tensor) -> Tensor:
@@ -177,10 +178,11 @@ def _cancelling(draw: Generator, v: Tensor) -> Tensor:
 
 INPUTS = (
     Probe("inputs transposed", "the same numbers, the last two dimensions the other way round in memory",
-          normal, _layout(transposed)),
-    Probe("inputs non-contiguous", "the same numbers, at every second place of a tensor", normal, _layout(spaced)),
+          normal, _layout(transposed), layout=True),
+    Probe("inputs non-contiguous", "the same numbers, at every second place of a tensor", normal, _layout(spaced),
+          layout=True),
     Probe("inputs conjugate", "the same numbers, kept as their conjugates, with torch's mark that says so (is_conj)",
-          normal, _layout(_conjugate), complex=True),
+          normal, _layout(_conjugate), complex=True, layout=True),
     Probe("inputs with zeros", "a third of the entries exactly 0", normal, _values(_zeros)),
     Probe("inputs with ties", "entries equal to their neighbours", normal, _values(_ties)),
     Probe("inputs saturated", "entries eight times as large", normal, _values(_saturated)),

@@ -211,6 +211,14 @@ def copied(v: Tensor) -> Tensor:
     return copy.copy_(v.detach()).detach()
 
 
+class Declined(RuntimeError):
+    """The function raised in its forward pass: an error that whoever calls it sees at once."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 def call(
     function: Callable[..., Any], case: Case, upstream: Upstream, needs: Sequence[int] | None = None,
     used: Sequence[int] | None = None,
@@ -218,7 +226,11 @@ def call(
     """Forward and backward once; used: the outputs that are given an upstream gradient, else all of them."""
     leaves = leaves_of(case, needs)
     kept = [v.detach().clone() if isinstance(v, Tensor) else v for v in leaves]
-    outputs = outputs_of(function(*leaves))
+    try:
+        found = function(*leaves)
+    except Exception as error:
+        raise Declined(error) from error
+    outputs = outputs_of(found)
     return backward(case, leaves, kept, outputs, upstream, needs, used=used)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from verify.backward.judging import DOUBT, FAIL, Judgement, convention
 from verify.backward.record import Finding, Worst
+from verify.backward.subject import Declined
 
 if TYPE_CHECKING:
     from verify.backward.check import Asked
@@ -85,8 +86,23 @@ def _lost(wider: float) -> str:
     return f"the way it is computed may lose {wider:.3g} times what the reference's may"
 
 
+OTHER_SIZES = (
+    "All sizes under which it is wrong are others than the given ones. A function that is not made for them should "
+    "refuse them; shapes=False leaves them out."
+)
+
+
+def declined(found: dict[str, Exception]) -> str:
+    """What the forward pass refuses and the reference takes: layouts of the inputs, and sizes."""
+    first, error = next(iter(found.items()))
+    line = next(iter(str(error).strip().splitlines()), "no message")[:120]
+    many = f"{len(found)} layouts and sizes that the reference takes" if len(found) > 1 else "what the reference takes"
+    return f"The function refuses {many}: under {first!r} it raises {type(error).__name__}: {line}"
+
+
 def raised(probe: str, error: Exception, verdict: str) -> Finding:
     """The function refused what the reference takes."""
+    error = error.error if isinstance(error, Declined) else error
     text = str(error).strip()
     line = text.splitlines()[0][:200] if text else "no message"
     says = f"Under {probe!r} the function raises {type(error).__name__}: {line}"

@@ -76,6 +76,7 @@ def _makers() -> dict[str, Maker]:
         general,
         grading,
         guided,
+        learning,
         memory,
         naming,
         neighbours,
@@ -116,6 +117,10 @@ def _makers() -> dict[str, Maker]:
         "complex": complexes.complex_table,
         "backward-time": backward.timing_table,
         "general": general.general_table,
+        "learned": learning.learned_table,
+        "epoch": learning.epoch_table,
+        "drift": learning.drift_table,
+        "resumed": learning.resumed_table,
     }
 
 
@@ -128,18 +133,23 @@ VERDICTS: tuple[str, ...] = ("verdicts", "names")
 BACKWARD: tuple[str, ...] = (
     "planted", "sound", "kernels", "programs", "complex", "backward-time", "general",
 )  # fmt: skip
+# Training by hand: minutes, and only where they are named.
+LEARNING: tuple[str, ...] = ("learned", "epoch", "drift", "resumed")
 # They grade whole classes, for minutes each, and need both cores to themselves: only where they are named.
 GRADING: tuple[str, ...] = ("grading", "class-memory", "killed", "course", "neighbours", "walls")
 # A hundred thousand odd answers, ten thousand damaged files, and as many as coverage leads to: minutes.
 ODD: tuple[str, ...] = ("odd", "guided")
 
 
+EVERY = NAMES + VERDICTS + GRADING + BACKWARD + LEARNING + ODD
+
+
 def run(names: Iterable[str], settings: Settings) -> list[Table]:
     """The tables of those names, in the order in which they run; NAMES where none is. BadInput for an unknown one."""
     wanted = list(names) or list(NAMES)
     for name in wanted:
-        if name not in NAMES + VERDICTS + GRADING + BACKWARD + ODD:
-            raise BadInput(f"--table {name}: allowed are {', '.join(NAMES + VERDICTS + GRADING + BACKWARD + ODD)}")
+        if name not in EVERY:
+            raise BadInput(f"--table {name}: allowed are {', '.join(EVERY)}")
     tables = []
     for name, maker in _makers().items():
         if name in wanted:

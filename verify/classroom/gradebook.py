@@ -316,8 +316,14 @@ def _clear_the_way(path: Path) -> None:
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o666) -> None:
-    """The file in one step: until all of it is on the disk the old one stays. Raises Unwritten."""
+    """The file in one step: until all of it is on the disk the old one stays. Raises Unwritten.
+
+    A pipe or a device is written to: a file in its place would be one for the whole machine, as of /dev/null.
+    """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(data)
+            return
         _write_whole(path, data, mode)
     except OSError as error:
         raise Unwritten(shown(f"{path}: cannot be written ({error.strerror or error})")) from None

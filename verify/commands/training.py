@@ -91,7 +91,7 @@ class Training:
     def run(self, told: Callable[[Epoch], None]) -> None:
         """All epochs that are left; `told` of each. Raises Stopped where it diverges or a gradient is wrong."""
         while self.done < self.job.epochs:
-            told(self._epoch(self.done + 1))
+            told(self.epoch())
 
     def record(self, stopped: str = "") -> TrainRecord:
         """The history so far, and its end. stopped: why the run ended early."""
@@ -103,7 +103,9 @@ class Training:
             torch=str(torch.__version__), stopped=stopped,
         )  # fmt: skip
 
-    def _epoch(self, epoch: int) -> Epoch:
+    def epoch(self) -> Epoch:
+        """The next epoch. Raises Stopped."""
+        epoch = self.done + 1
         before = self.net.state()
         start = time.perf_counter()
         for step, rows in enumerate(self._steps(epoch)):
@@ -206,6 +208,8 @@ def begin(job: TrainJob, state: Path | None, *, resume: bool) -> Training:
 
     Raises BadInput for a file that is no state of this very job; `epochs` may be more than before.
     """
+    if state is not None and state.exists() and not state.is_file():
+        raise BadInput(f"--state {state}: is no file that can be replaced; allowed is a file, or a name for a new one")
     part, test = samples(job, train=True), samples(job, train=False)
     training = Training(job, part, test, learner(job, *first_weights(job)), state, [])
     if resume:

@@ -35,6 +35,7 @@ from verify.lessons.network.products import product_in_single
 from verify.lessons.network.read import throughouts
 from verify.lessons.network.right import gradients_are_right, is_finite, line_is_right, wanted, what_came_is_right
 from verify.lessons.network.texts import said
+from verify.lessons.network.usual import usual_cuts
 from verify.lessons.network.walking import stepped_each_sample
 from verify.lessons.network.whole_norm import norm_of_all
 from verify.said import Said
@@ -235,6 +236,7 @@ def _throughout(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None
     tried = [decoder(a, observed, throughout=t) for t in throughouts(observed)]
     near = [d for d in tried if d.nearly_right()]
     alone = [d for d in near if d.reproduces(d.equations({}))]  # what comes near and fails has no mistake on top
+    alone = alone or _guessed(a, observed)
     joined = [d for d in tried if d.throughout is not None and d.throughout.functions and d not in near]
     for decoders in (alone, joined):
         found = [one for d in decoders if (one := d.accepted()) is not None]
@@ -242,6 +244,12 @@ def _throughout(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None
             best = min(found, key=lambda one: one[0].cost)
             return Diagnosis(tuple(findings_of(*best, a.layers[1])), hypothesis=best[0])
     return None
+
+
+def _guessed(a: Assignment, observed: Sequence[Observed]) -> list[Decoder]:
+    """Usual limits of an activation's argument that reproduce everything by themselves."""
+    tried = (decoder(a, observed, throughout=t) for t in usual_cuts(observed))
+    return [d for d in tried if d.nearly_right() and d.reproduces(d.equations({}))]
 
 
 def _in_another_view(a: Assignment, asked: Sequence[Observed]) -> Diagnosis | None:

@@ -175,11 +175,11 @@ def _cuts(off: Mapping[str, Pairs], constants: Constants) -> Iterator[Throughout
     cut = {name: found for name, found in limits.items() if found is not None}
     if len(cut) != len(off):
         return
-    for way, slope in product((cut, {name: _both_sides(*found) for name, found in cut.items()}), _SLOPES):
-        yield from _cut_at(way, slope, constants)
+    for way, slope in product((cut, {name: _both_sides(*found) for name, found in cut.items()}), SLOPES):
+        yield from cut_at(way, slope, constants)
 
 
-_SLOPES = ("zero", "held", "free")
+SLOPES = ("zero", "held", "free")
 
 
 def _both_sides(low: float, high: float) -> tuple[float, float]:
@@ -188,7 +188,8 @@ def _both_sides(low: float, high: float) -> tuple[float, float]:
     return -limit, limit
 
 
-def _cut_at(cut: Mapping[str, tuple[float, float]], slope: str, constants: Constants) -> Iterator[Throughout]:
+def cut_at(cut: Mapping[str, tuple[float, float]], slope: str, constants: Constants) -> Iterator[Throughout]:
+    """Those activations with their arguments held between limits; slope: what f′ is beyond (`Cut`)."""
     numbers = {number for found in cut.values() for number in found if math.isfinite(number)}
     largest = max(abs(number) for number in numbers)
     pair = len(numbers) == 2 and sum(numbers) == 0
