@@ -22,7 +22,7 @@ from torch import Tensor
 class Constants:
     """The constants of the activations that have one: γ of leaky ReLU, PReLU and ELU, β of swish, α of CELU.
 
-    And of losses: κ of Huber's, ε of the smoothing of labels.
+    And of losses: κ of Huber's, ε of the smoothing of labels, Δ of the hinge loss's margin.
     """
 
     leaky_relu: float = 0.01
@@ -32,6 +32,7 @@ class Constants:
     prelu: float = 0.25
     huber: float = 1.0
     smoothing: float = 0.1
+    margin: float = 1.0
 
 
 @dataclass(frozen=True)

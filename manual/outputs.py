@@ -3,9 +3,9 @@
 Softmax with cross-entropy (deck 000 "误差反向传播-整体代价函数"), sigmoid with binary cross-entropy, and squared error
 with any activation at the output (deck 001 "正式开始推导", deck 003 "残差与优化目标"). In no deck, but in many courses:
 the mean of the squares over the outputs (torch's MSELoss), and both squared errors behind a softmax, whose whole
-Jacobian stands in δ(L) then; and the losses of |y − t|, L1 and Huber's (P. J. Huber, "Robust Estimation of a Location
-Parameter", Ann. Math. Stat. 35, 1964); and the cross-entropy to smoothed labels (C. Szegedy et al., "Rethinking the
-Inception Architecture for Computer Vision", CVPR 2016).
+Jacobian stands in δ(L) then; the SVM's hinge loss of deck 004 "计算梯度"; the losses of |y − t|, L1 and Huber's (P. J.
+Huber, "Robust Estimation of a Location Parameter", Ann. Math. Stat. 35, 1964); and the cross-entropy to smoothed labels
+(C. Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016).
 Losses are taken from the scores a(L), not from y, so that scores of ±10⁴ neither overflow nor meet ln 0.
 """
 
@@ -17,7 +17,21 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from manual.activations import ACTIVATIONS, Activation, Constants, activation, sigmoid, softplus
+from manual.activations import (
+    ACTIVATIONS,
+    Activation,
+    Constants,
+    activation,
+    relu,
+    relu_derivative,
+    sigmoid,
+    softplus,
+)
+
+
+def residual(y: Tensor, t: Tensor) -> Tensor:
+    """∂E_n/∂y = y − t of the squared error, deck 001 "计算辅助变量的值"."""
+    return y - t  # (N, K)
 
 
 @dataclass(frozen=True)
@@ -26,7 +40,8 @@ class Pair:
 
     g: an output that works entry by entry, where its derivative stands in δ(L). by_y: ∂E_n/∂y (N, K) of y and t, where
     δ(L) is that through the output; None where the two cancel and δ(L) = y − t. rho: ρ of a loss E_n = Σ_k ρ(y_k − t_k)
-    that is put together from pieces. goal: what the loss makes of t (N, K) before it compares y with it.
+    that is put together from pieces; apart: what ρ is taken of, y − t or margins. goal: what the loss makes of t (N, K)
+    before it compares y with it.
     """
 
     output: str
@@ -37,6 +52,7 @@ class Pair:
     g: Activation | None = None
     by_y: Callable[[Tensor, Tensor], Tensor] | None = None
     rho: Activation | None = None
+    apart: Callable[[Tensor, Tensor], Tensor] = residual
     goal: Callable[[Tensor], Tensor] = lambda t: t
     constants: Constants = Constants()
 
@@ -48,6 +64,7 @@ class Loss:
     error: Callable[[Tensor, Tensor, Tensor], Tensor]
     by_y: Callable[[Tensor, Tensor], Tensor] | None = None
     rho: Activation | None = None
+    apart: Callable[[Tensor, Tensor], Tensor] = residual
 
 
 def softmax(a: Tensor) -> Tensor:
@@ -69,11 +86,6 @@ def binary_cross_entropy(a: Tensor, y: Tensor, t: Tensor) -> Tensor:
 def squared_error(a: Tensor, y: Tensor, t: Tensor) -> Tensor:
     """E_n = ½ ǁy − tǁ², deck 001 "正式开始推导", without the min that the slide writes in front."""
     return torch.sum((y - t) ** 2, dim=1) / 2  # (N,)
-
-
-def residual(y: Tensor, t: Tensor) -> Tensor:
-    """∂E_n/∂y = y − t of the squared error, deck 001 "计算辅助变量的值"."""
-    return y - t  # (N, K)
 
 
 def mean_squared_error(a: Tensor, y: Tensor, t: Tensor) -> Tensor:
@@ -107,6 +119,28 @@ def of_residuals(rho: Activation) -> Loss:
         lambda y, t: rho.derivative(y - t),  # (N, K)
         rho,
     )
+
+
+HINGE = Activation("relu", relu, relu_derivative)
+
+
+def margins(delta: float) -> Callable[[Tensor, Tensor], Tensor]:
+    """m_k = y_k − y_c + Δ of every class but the true one, c, deck 004 "计算梯度"; of c −1: no loss. -> (N, K).
+
+    t is one-hot.
+    """
+    return lambda y, t: (y - torch.sum(t * y, dim=1, keepdim=True) + delta) * (1 - t) - t
+
+
+def of_margins(rho: Activation, delta: float) -> Loss:
+    """E_n = Σ_k≠c max(0, m_k); ∂E_n/∂y_k = 1(m_k > 0), and for the true class minus their number."""
+    apart = margins(delta)
+
+    def by_y(y: Tensor, t: Tensor) -> Tensor:
+        above = rho.derivative(apart(y, t))  # (N, K)
+        return above - t * torch.sum(above, dim=1, keepdim=True)
+
+    return Loss(lambda a, y, t: torch.sum(rho.f(apart(y, t)), dim=1), by_y, rho, apart)
 
 
 def smoothed(constants: Constants) -> Callable[[Tensor], Tensor]:
@@ -145,7 +179,12 @@ LOSSES: dict[str, Loss] = {
 }
 # The cross-entropy is to another target than t.
 GOALS: dict[str, Callable[[Constants], Callable[[Tensor], Tensor]]] = {"smoothed-cross-entropy": smoothed}
-RHOS: dict[str, Callable[[Constants], Activation]] = {"l1": lambda c: ABSOLUTE, "huber": huber}
+# Losses that are put together from pieces, of their constants; `bounds` takes another ρ in its place.
+PIECES: dict[str, Callable[[Constants, Callable[[Activation], Activation]], Loss]] = {
+    "l1": lambda c, of: of_residuals(of(ABSOLUTE)),
+    "huber": lambda c, of: of_residuals(of(huber(c))),
+    "hinge": lambda c, of: of_margins(of(HINGE), c.margin),
+}
 # The outputs that each loss goes with.
 _ANY = (*ACTIVATIONS, "softmax")
 OUTPUTS: dict[str, tuple[str, ...]] = {
@@ -155,6 +194,7 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "mean-squared-error": _ANY,
     "l1": ACTIVATIONS,
     "huber": ACTIVATIONS,
+    "hinge": ("identity",),
     "smoothed-cross-entropy": ("softmax",),
 }
 PAIRS: tuple[tuple[str, str], ...] = tuple((output, loss) for loss, outputs in OUTPUTS.items() for output in outputs)
@@ -175,12 +215,21 @@ def pair(output: str, loss: str, constants: Constants = Constants()) -> Pair:
     if loss in GOALS:
         made = Pair(output, loss, softmax, cross_entropy, output_error, constants=constants)
         return to_goal(made, GOALS[loss](constants))
-    found = of_residuals(RHOS[loss](constants)) if loss in RHOS else LOSSES[loss]
+    found = PIECES[loss](constants, lambda rho: rho) if loss in PIECES else LOSSES[loss]
     if found.by_y is None:
         return Pair(output, loss, softmax if output == "softmax" else sigmoid, found.error, output_error)
     if output == "softmax":
         return Pair(output, loss, softmax, found.error, through_softmax(found.by_y), None, found.by_y)
     g = activation(output, constants)
     return Pair(
-        output, loss, g.f, found.error, through_activation(g, found.by_y), g, found.by_y, found.rho, constants=constants
+        output,
+        loss,
+        g.f,
+        found.error,
+        through_activation(g, found.by_y),
+        g,
+        found.by_y,
+        found.rho,
+        found.apart,
+        constants=constants,
     )

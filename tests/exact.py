@@ -109,6 +109,10 @@ def sample_error(problem: Problem, a: list[Real], t: list[float]) -> Real:
             mpf(t_k) * mpmath.log(mp_sigmoid(a_k)) + (1 - mpf(t_k)) * mpmath.log(mp_sigmoid(-a_k))
             for t_k, a_k in zip(t, a, strict=True)
         )
+    if problem.loss == "hinge":
+        own = next(a_k for a_k, t_k in zip(a, t, strict=True) if t_k)
+        margins = [a_k - own + mpf(problem.constants.margin) for a_k, t_k in zip(a, t, strict=True) if not t_k]
+        return sum((max(mpf(0), m) for m in margins), mpf(0))
     apart = [y_k - mpf(t_k) for y_k, t_k in zip(outputs(problem, a), t, strict=True)]
     return sum((_OF_RESIDUALS[problem.loss](r, problem) for r in apart), mpf(0))
 

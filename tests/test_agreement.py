@@ -30,6 +30,7 @@ from verify.witnesses.against import (
     set_against,
     shared_rounding,
 )
+from verify.witnesses.differences import differences
 
 # A device is the same for all examples of a test: that Hypothesis does not set it up anew changes nothing.
 on_device = settings(
@@ -68,11 +69,11 @@ def an_output_on_its_target(output: str = "identity", loss: str = "l1") -> Probl
 
 @pytest.mark.parametrize("output", ["identity", "tanh", "softsign"])
 def test_where_y_is_t_differences_reach_over_every_subgradient_and_no_further(output: str) -> None:
-    estimate = differences_witness(an_output_on_its_target(output))
-    bar = estimate.bars["delta1"][:, 0]
-    assert np.allclose(estimate.lines["delta1"][:, 0], 0, atol=1e-9)
-    assert np.all((bar >= 1) & (bar <= 1 + 1e-9))
-    assert not estimate.inconclusive
+    estimate = differences(an_output_on_its_target(output))["delta1"]
+    bar = estimate.bar[:, 0]
+    assert np.allclose(estimate.value[:, 0], 0, atol=1e-9)
+    assert bool(((bar >= 1) & (bar <= 1 + 1e-9)).all())
+    assert not bool(estimate.undecided.any())
     assert not judge(an_output_on_its_target(output)).disagreements
 
 
@@ -80,9 +81,9 @@ def test_where_y_is_t_differences_reach_over_every_subgradient_and_no_further(ou
 def test_where_the_pieces_of_huber_meet_the_derivative_is_one_number(apart: float) -> None:
     p = an_output_on_its_target(loss="huber")
     p = replace(p, t=torch.tensor([[1.0 + apart, 0.0], [-1.0, 0.0]], dtype=torch.float64))
-    estimate = differences_witness(p)
-    assert np.allclose(estimate.lines["delta1"][:, 0], [-1, 1], atol=1e-9)
-    assert float(estimate.bars["delta1"].max()) < 1e-9
+    estimate = differences(p)["delta1"]
+    assert np.allclose(estimate.value[:, 0], [-1, 1], atol=1e-9)
+    assert float(estimate.bar.max()) < 1e-9
     assert not judge(p).disagreements
 
 
@@ -262,3 +263,14 @@ def test_two_autograd_lines_of_another_shape_are_told() -> None:
     found = {c.line: c for c in set_against(wrong, autograd, shared_rounding(problem, wrong, autograd))}
     assert found["dW1"].verdict is Verdict.WRONG_SHAPE
     assert found["db1"].verdict is Verdict.AGREE
+
+
+def test_at_a_margin_of_0_every_subgradient_of_the_hinge_loss_is_within() -> None:
+    """y = (0, 1, −3), the second class true, Δ = 1: the first margin is exactly 0, the third below."""
+    zero = torch.zeros(1, 3, dtype=torch.float64)
+    y, t = torch.tensor([0.0, 1.0, -3.0], dtype=torch.float64), torch.tensor([[0.0, 1.0, 0.0]], dtype=torch.float64)
+    problem = Problem((zero,), (y,), zero[:, :1] + 1, t, "relu", "identity", "hinge")
+    estimate = differences(problem)["delta1"]
+    assert np.allclose(estimate.value, [[0.5, -0.5, 0.0]], atol=1e-9)
+    assert np.allclose(estimate.bar, [[0.5, 0.5, 0.0]], atol=1e-9)
+    assert not judge(problem).disagreements

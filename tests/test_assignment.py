@@ -54,6 +54,7 @@ prelu      = 0.25
 [losses]
 huber = 1.0
 smoothing = 0.1
+margin = 1.0
 
 [points]
 gradients = 10
@@ -130,7 +131,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     late = {per_day = 0.1, most = 0.5, grace = 15}
     show = {before = "states", after = "hints"}
     activation = {leaky_relu = 0.2, elu = 0.5, swish = 2, celu = 3, prelu = 0.5}
-    losses = {huber = 2, smoothing = 0.2}
+    losses = {huber = 2, smoothing = 0.2, margin = 3}
     [points]
     gradients = 4
     forward = 1.5
@@ -163,6 +164,7 @@ def test_a_byte_order_mark_and_windows_lines_are_taken(tmp_path: Path) -> None:
         ("relu6", "mean-squared-error"),
         ("identity", "l1"),
         ("tanh", "huber"),
+        ("identity", "hinge"),
     ],
 )
 def test_pairs_that_go_together(output: str, loss: str) -> None:

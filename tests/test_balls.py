@@ -217,6 +217,7 @@ def test_no_witness_is_further_off_than_it_says(problem: Problem) -> None:
         ("gelu", "l1"),
         ("sigmoid", "huber"),
         ("identity", "huber"),
+        ("identity", "hinge"),
         ("softmax", "smoothed-cross-entropy"),
     ],
 )

@@ -87,7 +87,7 @@ def _at_a_kink(problem: Problem) -> bool:
     curves = {l: curve(name, problem.constants) for l, name in passes.items() if name != "softmax"}
     distances = [c.from_knots(net.a[l].value) for l, c in curves.items()]  # type: ignore[attr-defined]
     if (rho := problem.pair.rho) is not None:
-        apart = problem.work().y - problem.t
+        apart = problem.pair.apart(problem.work().y, problem.t)
         distances.append(curve(rho.name, problem.constants).from_knots(apart))
     return any(bool((far <= 1e-9).any()) for far in distances)
 

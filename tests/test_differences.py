@@ -113,7 +113,7 @@ def near_a_kink(p: Problem) -> bool:
     bent = {l: curves.curve(name, p.constants) for l, name in passed.items() if name in PIECEWISE}
     at_loss = False
     if (rho := p.pair.rho) is not None:
-        apart = p.pair.y(base.a[p.L]) - p.t
+        apart = p.pair.apart(p.pair.y(base.a[p.L]), p.t)
         at_loss = bool(curves.curve(rho.name, p.constants).at_knot(apart, 1e-9).any())
     return at_loss or any(bool(c.at_knot(base.a[l], 1e-9).any()) for l, c in bent.items())
 

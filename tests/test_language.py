@@ -74,6 +74,10 @@ def test_no_text_lacks_its_translation_and_none_is_for_nothing(name: str) -> Non
     assert [m.id for m in CATALOGUES[name] if m.fuzzy] == []
 
 
+def test_what_is_said_within_an_f_string_is_collected_too() -> None:
+    assert {Text("", "grading …"), Text("", "What is wrong"), Text("", "part")} <= set(WANTED)
+
+
 def test_every_placeholder_survives_and_no_english_word_is_counted() -> None:
     for message in MESSAGES:
         wanted, found = PLACE.findall(str(message.id)), PLACE.findall(str(message.string))

@@ -110,6 +110,11 @@ SLOTS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "OUTPUT": "softmax(scores)", "ERROR": "y - (0.9 * t + 0.1 / K)", "DELTA": "error",
         "LOSS": "(0.9 * t + 0.1 / K) * (np.log(np.exp(top).sum(axis=-1, keepdims=True)) - top)",
     },
+    ("identity", "hinge"): {
+        "OUTPUT": "scores", "ERROR": "(y - (t * y).sum(axis=-1, keepdims=True) + 1 > 0) * (1.0 - t)",
+        "DELTA": "error - t * error.sum(axis=-1, keepdims=True)",
+        "LOSS": "np.maximum(0, y - (t * y).sum(axis=-1, keepdims=True) + 1) * (1 - t)",
+    },
     ("identity", "l1"): {
         "OUTPUT": "scores", "ERROR": "np.sign(y - t)", "DELTA": "error", "LOSS": "np.abs(y - t)"
     },
@@ -149,6 +154,7 @@ MEAN, SQUARED, BEHIND = (
 )
 CROSS = ("softmax", "cross-entropy")
 L1, TANH_L1, HUBER = ("identity", "l1"), ("tanh", "l1"), ("identity", "huber")
+HINGE = ("identity", "hinge")
 SMOOTHED = ("softmax", "smoothed-cross-entropy")
 JACOBIAN = "np.array([(np.diag(v) - np.outer(v, v)) @ e for v, e in zip(y, error)])"
 RIGHT = (
@@ -188,6 +194,15 @@ PLANTED = (
     ),
     Planted("mean-missing", CROSS, {"delta / N +": "delta +", "axis=0) / N": "axis=0)"}, "columns", "lam/(2N)"),
     Planted("l2-halved", CROSS, {"DECAY": "lam * W[l]"}, "rows", "lam"),
+    Planted("hinge-count-missing", HINGE, {"DELTA": "error"}),
+    Planted("hinge-count-missing", HINGE, {"DELTA": "error - t * (error.sum(axis=-1, keepdims=True) > 0)"}, "columns"),
+    Planted(
+        "hinge-true-class-counted", HINGE, {"DELTA": "error - t * (error.sum(axis=-1, keepdims=True) - 1)"}, "samples"
+    ),
+    Planted("hinge-margin-missing", HINGE, {"+ 1 > 0": "> 0"}, "samples"),
+    Planted("output-sign", HINGE, {"DELTA": "t * error.sum(axis=-1, keepdims=True) - error"}),
+    Planted("mean-over-outputs", HINGE, {"DELTA": "(error - t * error.sum(axis=-1, keepdims=True)) / K"}, "columns"),
+    Planted("", HINGE, {"+ 1 > 0": "+ 0.5 > 0"}, "columns"),
     Planted("smoothing-missing", SMOOTHED, {"ERROR": "y - t"}),
     Planted("smoothing-missing", SMOOTHED, {"ERROR": "y - np.where(t == 1, 0.9, 0.1 / (K - 1))"}, "samples"),
     Planted("output-sign", SMOOTHED, {"DELTA": "-error"}, "columns"),

@@ -24,6 +24,11 @@ _SQUARES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+def _hinge(margin: float) -> nn.Module:
+    """Over all classes the mean of max(0, margin), which is 0 of the true one."""
+    return nn.MultiMarginLoss(margin=margin, reduction="none")
+
+
 def loss_of(output: str, loss: str, constants: dict[str, float]) -> Loss:
     """(scores (N, K), t (N, K)) -> E_n (N,), of torch.nn's losses without their reduction. ValueError for no pair."""
     if (output, loss) == ("softmax", "cross-entropy"):
@@ -40,4 +45,6 @@ def loss_of(output: str, loss: str, constants: dict[str, float]) -> Loss:
         y = activation_module(output, constants)
         size = nn.L1Loss(reduction="none") if loss == "l1" else nn.HuberLoss(reduction="none", delta=constants["huber"])
         return lambda scores, t: torch.sum(size(y(scores), t), dim=1)
+    if (output, loss) == ("identity", "hinge"):
+        return lambda scores, t: scores.shape[1] * _hinge(constants["margin"])(scores, torch.argmax(t, dim=1))
     raise ValueError(f"output {output!r} with loss {loss!r} is no pair")

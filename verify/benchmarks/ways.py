@@ -146,7 +146,7 @@ def _some(generator: Generator, every: list[Written], most: int | None) -> list[
 
 def drawn(generator: Generator, scales: tuple[float, float], number: int) -> Problem:
     """In turn: entries of one size; of sizes that differ as much as the scales allow; many samples or inputs."""
-    p = random_problem(generator, scales)
+    p = replace(random_problem(generator, scales), penalty="lam/2")  # whose equations the ways are written in
     if number % 3 == 0:
         return p
     if number % 3 == 1:

@@ -19,7 +19,7 @@ from torch import Tensor
 from manual import SLIDES, Equations, Pair, Working, activation, pair, work
 from manual.activations import softplus
 from manual.network import Equation
-from manual.outputs import GOALS, Loss, of_residuals, output_error, through_activation, through_softmax, to_goal
+from manual.outputs import GOALS, PIECES, Loss, output_error, through_activation, through_softmax, to_goal
 from verify.bounds.bounded import Bounded, Terms, gamma_n, unit_roundoff
 from verify.bounds.curves import bounded
 from verify.problems.lines import kind_and_layer
@@ -160,11 +160,11 @@ def bounded_pair(problem: Problem) -> Pair:
     p = pair(problem.output, problem.loss, problem.constants)
     if p.g is not None and p.by_y is not None:
         g = bounded(p.g)
-        loss = Loss(p.error, p.by_y) if p.rho is None else of_residuals(bounded(p.rho))
+        loss = Loss(p.error, p.by_y) if p.rho is None else PIECES[p.loss](p.constants, bounded)
         by_y = loss.by_y
         assert by_y is not None
         delta = _with_mean_inside(through_activation(g, by_y))
-        return Pair(p.output, p.loss, g.f, loss.error, delta, g, by_y, p.rho)
+        return Pair(p.output, p.loss, g.f, loss.error, delta, g, by_y, p.rho, p.apart, constants=p.constants)
     y: Stand = _softmax if p.output == "softmax" else bounded(activation("sigmoid", problem.constants)).f
     if p.by_y is not None:
         return Pair(p.output, p.loss, y, p.error, _with_mean_inside(_through_softmax(p.by_y)), None, p.by_y)

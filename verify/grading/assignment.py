@@ -44,10 +44,11 @@ class ActivationConstants(msgspec.Struct, frozen=True):
 
 
 class LossConstants(msgspec.Struct, frozen=True):
-    """The constants of the losses that have one: κ of Huber's, ε of the smoothing of labels."""
+    """The constants of the losses that have one: κ of Huber's, ε of the smoothing of labels, Δ of the margin."""
 
     huber: float = 1.0
     smoothing: float = 0.1
+    margin: float = 1.0
 
 
 class Points(msgspec.Struct, frozen=True):
@@ -192,7 +193,11 @@ _CONSTANTS = checks.Table(
     ActivationConstants,
 )
 _LOSS_CONSTANTS = checks.Table(
-    {"huber": checks.number(0, 100, open_below=True), "smoothing": checks.number(0, 0.9, open_below=True)},
+    {
+        "huber": checks.number(0, 100, open_below=True),
+        "smoothing": checks.number(0, 0.9, open_below=True),
+        "margin": checks.number(0, 100, open_below=True),
+    },
     LossConstants,
 )
 _FUNCTION_POINTS = checks.number(0, MAX_POINTS)

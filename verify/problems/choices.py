@@ -38,8 +38,9 @@ PAIRS: Mapping[str, tuple[str, ...]] = {
     "mean-squared-error": (*ACTIVATIONS, "softmax"),
     "l1": ACTIVATIONS,
     "huber": ACTIVATIONS,
+    "hinge": ("identity",),
     "smoothed-cross-entropy": ("softmax",),
 }
 LOSSES = tuple(PAIRS)
 # Losses whose t of a sample adds up to 1: one-hot, or a distribution.
-ONE_OF_MANY = ("cross-entropy", "smoothed-cross-entropy")
+ONE_OF_MANY = ("cross-entropy", "smoothed-cross-entropy", "hinge")

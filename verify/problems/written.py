@@ -19,6 +19,7 @@ class Loss:
     error: str
     by_y: str = ""
     goal: str = "t"
+    alone: bool = False  # without a factor σ′: the output is the identity
 
     def delta(self, output: str, y: str = "y", a: str = "a(L)") -> str:
         """δ(L) with that output, its letters for y and a(L) put in."""
@@ -26,6 +27,8 @@ class Loss:
             return f"{y} − {self.goal}"
         if output == "softmax":
             return f"{y} ⊙ (e − Σₖ eₖ {_entry(y)}), e = {bare(self.by_y).replace('y', y)}"
+        if self.alone:
+            return bare(self.by_y)
         return f"{self.by_y.replace('y', y)} ⊙ σ′({a})"
 
 
@@ -45,6 +48,11 @@ LOSSES = {
     "mean-squared-error": Loss("Eₙ = (1/K) Σₖ (yₖ − tₖ)²", "(2/K) (y − t)"),
     "l1": Loss("Eₙ = Σₖ |yₖ − tₖ|", "sign(y − t)"),
     "huber": Loss("Eₙ = Σₖ ρ(yₖ − tₖ), ρ(r) = ½ r² where |r| ≤ κ, else κ (|r| − κ/2)", "clip(y − t, −κ, κ)"),
+    "hinge": Loss(
+        "Eₙ = Σ max(0, mₖ) over the classes but the true one, c, mₖ = yₖ − y_c + Δ",
+        "(1(m > 0) − t Σₖ 1(mₖ > 0))",
+        alone=True,
+    ),
     "smoothed-cross-entropy": Loss("Eₙ = −Σₖ t′ₖ ln yₖ, t′ = (1 − ε) t + ε/K", goal="t′"),
 }
 

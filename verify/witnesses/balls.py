@@ -139,6 +139,9 @@ class _Pass:
             return
         for row, t in zip(self.y.tolist(), self.t, strict=True):
             apart = [y_k - t_k for y_k, t_k in zip(row, t, strict=True)]
+            if self.p.loss == "hinge":
+                fixed = [Jet(v, arb(0)) for v in row]
+                apart = [m.value for m in jets.margins(fixed, t, arb(self.p.constants.margin))]
             self.unsure |= any(v.contains(k.at) and not _is(v, k.at) for v in apart for k in joined.knots)
 
     def _activate(self, l: int, at: Base | None) -> None:

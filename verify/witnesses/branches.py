@@ -30,7 +30,9 @@ class Choice:
 
     base: Base
     l: int
-    stands: dict[int, Tensor]  # layer -> (N, M), what stands where pieces may meet: a(l); of L + 1 it is y − t
+    stands: dict[
+        int, Tensor
+    ]  # layer -> (N, M), what stands where pieces may meet: a(l); of L + 1 it is y − t, or margins
     at_zero: dict[int, Tensor]  # layer -> (N, M) bool
     bit: dict[int, Tensor]  # layer -> (N, M); in layer l, where a unit meets none of its neighbours, the first free one
     count: Tensor
@@ -61,7 +63,7 @@ class Choice:
             return p.pair.error
 
         def error(a: Tensor, y: Tensor, t: Tensor) -> Tensor:
-            apart = (y - t).reshape(-1, len(n), y.shape[1])
+            apart = p.pair.apart(y, t).reshape(-1, len(n), y.shape[1])
             return torch.sum(self._kept(apart, rho.f, rho.name, p.L + 1, n, j, number), dim=2).reshape(-1)
 
         return error
@@ -82,9 +84,9 @@ class Choice:
 
 
 def residuals(base: Base) -> Tensor:
-    """y − t where nothing has moved, (N, K)."""
+    """What ρ is taken of, y − t or margins, where nothing has moved, (N, K)."""
     p = base.problem
-    return p.pair.y(base.a[p.L]) - p.t
+    return p.pair.apart(p.pair.y(base.a[p.L]), p.t)
 
 
 def choices(base: Base, l: int) -> Choice:

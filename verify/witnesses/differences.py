@@ -168,8 +168,11 @@ def _crossed(base: Base, l: int, n: Tensor, j: Tensor, rows: list[Tensor]) -> Te
 
 
 def _with_residuals(base: Base, n: Tensor, scores: Tensor) -> Tensor:
-    """y − t of scores (points, P, K) of the samples n (P,)."""
-    return base.problem.pair.y(scores) - base.problem.t[n]
+    """What ρ is taken of, y − t or margins, of scores (points, P, K) of the samples n (P,)."""
+    p = base.problem
+    y = p.pair.y(scores)
+    flat = y.reshape(-1, y.shape[2])
+    return p.pair.apart(flat, p.t[n].expand(y.shape).reshape(flat.shape)).reshape(y.shape)
 
 
 # Step, truncation and rounding ---------------------------------------------------------------------------------------
@@ -261,6 +264,8 @@ def _loss_noise(base: Base, error: Tensor, moved: float) -> Tensor:
             y_error = c.first * error + roundings.DIFFERENCES * _U * c.terms(size)
         residual = (y - p.t).abs()
         off, own = residual + shift, 1 if p.pair.rho is None else 4
+        if p.loss == "hinge":  # of a margin, y_k − y_c + Δ
+            off = off + torch.amax(y.abs(), dim=1, keepdim=True) * 2 + shift + p.constants.margin
         terms = steepest(p, residual, shift) * (y_error + 2 * _U * off + own * _U * off)
         return torch.sum(terms, dim=1) * (1 + gamma_n(K + 2, _U))
     if p.output == "softmax":

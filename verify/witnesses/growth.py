@@ -109,6 +109,7 @@ def steepest(p: Problem, residual: Tensor, moved: Tensor | float) -> Tensor:
         "squared-error": off,
         "mean-squared-error": 2 / residual.shape[1] * off,
         "l1": torch.ones_like(off),
+        "hinge": 1 + p.t * (residual.shape[1] - 2),
         "huber": torch.clamp(residual, max=p.constants.huber) + moved,
     }[p.loss]
 

@@ -219,6 +219,12 @@ def mean_squared_error(y: Outputs) -> Loss:
     return lambda a, t: _squares(y(a), t) / len(t)
 
 
+def margins(y: Sequence[Jet], t: Sequence[Ball], delta: Ball) -> list[Jet]:
+    """y_k − y_c + Δ of the classes whose t is 0, c the true one."""
+    own = next(y_k for y_k, t_k in zip(y, t, strict=True) if not t_k.is_zero())
+    return [y_k - own + delta for y_k, t_k in zip(y, t, strict=True) if t_k.is_zero()]
+
+
 def of_residuals(rho: Function) -> Callable[[Outputs], Loss]:
     """Σ_k ρ(y_k − t_k)."""
     return lambda y: lambda a, t: sum((rho(y_k - t_k) for y_k, t_k in zip(y(a), t, strict=True)), _jet(0))
@@ -245,6 +251,9 @@ def loss(name: str, output_name: str, c: Constants) -> Loss:
     if name == "smoothed-cross-entropy":
         epsilon = arb(c.smoothing)
         return lambda a, t: cross_entropy(a, [(1 - epsilon) * t_k + epsilon / len(t) for t_k in t])
+    if name == "hinge":
+        rho, delta = function("relu", c), arb(c.margin)
+        return lambda a, t: sum((rho(m) for m in margins(output(output_name, c)(a), t, delta)), _jet(0))
     if name in _OF_SCORES:
         return _OF_SCORES[name]
     made = _OF_OUTPUTS[name] if name in _OF_OUTPUTS else of_residuals(function(_RHOS[name], c))

@@ -140,7 +140,7 @@ def _problem(draw):
 
 
 def _targets(draw, N, K):
-    if TASK["output"] == "softmax":
+    if TASK["output"] == "softmax" or TASK["loss"] == "hinge":
         return np.eye(K)[draw.integers(0, K, N)]
     if TASK["loss"] == "binary-cross-entropy":
         return draw.integers(0, 2, (N, K)).astype(float)

@@ -85,6 +85,20 @@ def _sign_beyond(net: Working, l: int) -> Any:
     return _through(net, torch.where(plain.abs() <= kappa, apart, torch.sign(apart)))
 
 
+def _above(net: Working) -> Any:
+    """1 where a margin is above 0, of the true class 0."""
+    return error_by_output(net) * (1.0 - net.t)
+
+
+def _own_class_once(net: Working, l: int) -> Any:
+    return _above(net) - net.t * torch.sign(torch.sum(_above(net), dim=1, keepdim=True))
+
+
+def _without_margin(net: Working, l: int) -> Any:
+    assert net.pair.by_y is not None
+    return net.pair.by_y(net.y + net.pair.constants.margin * net.t, net.t)
+
+
 def _to_labels(net: Working, l: int) -> Any:
     return net.y - net.t
 
@@ -123,6 +137,7 @@ def _error_biases(net: Working, l: int) -> Any:
 
 
 SOFTMAX = ("softmax",)
+HINGE = ("hinge",)
 SMOOTHED = ("smoothed-cross-entropy",)
 _JACOBIAN = (
     "The softmax's Jacobian is missing in δ(L): ∂E/∂y = {by_y} has to go through it. With cross-entropy alone the two "
@@ -150,6 +165,26 @@ OUTPUT = [
         ("delta_output", _residual,
          {"losses": MEANS, "form": "half", "wrong": "δ(L) of ½ǁy − tǁ²",
           "says": "δ(L) is that of ½ǁy − tǁ². E has (1/K) ǁy − tǁ² here, so ∂E/∂y is {by_y}."}),
+    ),
+    mistake(
+        "hinge-count-missing", "0 for the true class", "δ(L) = {delta}",
+        "The row of the true class is missing: minus the number of margins above 0 stands there, for y_c is in each.",
+        ("delta_output", lambda net, l: _above(net) * 1.0, {"losses": HINGE}),
+        ("delta_output", _own_class_once,
+         {"losses": HINGE, "form": "once", "wrong": "−1 for the true class",
+          "says": "The true class gets −1 however many margins are above 0. y_c is in each: it gets minus their "
+          "number."}),
+    ),
+    mistake(
+        "hinge-true-class-counted", "1 more for the true class", "δ(L) = {delta}",
+        "The margin of the true class is counted with the others: y_c − y_c + Δ is no margin, and E has Δ a sample too "
+        "much.",
+        ("delta_output", lambda net, l: error_by_output(net) + net.t, {"losses": HINGE}),
+    ),
+    mistake(
+        "hinge-margin-missing", "1(yₖ > y_c)", "1(yₖ − y_c + Δ > 0)",
+        "The Δ is missing in what is compared with 0: a class counts as soon as yₖ − y_c + Δ is above 0.",
+        ("delta_output", _without_margin, {"losses": HINGE}),
     ),
     mistake(
         "smoothing-missing", "δ(L) = y − t", "δ(L) = {delta}",

@@ -20,6 +20,7 @@ from torch import Tensor
 from manual import Constants, Working, activation
 from verify.bounds.curves import Curve, curve
 from verify.grading.assignment import Assignment
+from verify.problems.choices import ONE_OF_MANY
 from verify.problems.problem import Problem
 
 MOST_SCORE = 30.0  # of |a(L)|
@@ -88,7 +89,14 @@ def constants(assignment: Assignment) -> Constants:
     """The assignment's constants as the manual network takes them."""
     a = assignment.activation
     return Constants(
-        a.leaky_relu, a.elu, a.swish, a.celu, a.prelu, assignment.losses.huber, assignment.losses.smoothing
+        a.leaky_relu,
+        a.elu,
+        a.swish,
+        a.celu,
+        a.prelu,
+        assignment.losses.huber,
+        assignment.losses.smoothing,
+        assignment.losses.margin,
     )
 
 
@@ -129,7 +137,7 @@ def _signed_permutation(m: int, k: int, rng: np.random.Generator) -> NDArray:
 def targets(assignment: Assignment, shape: Shape, rng: np.random.Generator) -> NDArray:
     """t (N, K): one-hot, 0 or 1, or what the output can reach."""
     N, K = shape.N, shape.units[-1]
-    if assignment.output == "softmax":
+    if assignment.loss in ONE_OF_MANY or assignment.output == "softmax":
         return np.eye(K)[rng.permutation(np.arange(N) + int(rng.integers(K))) % K]
     if assignment.loss == "binary-cross-entropy":
         return rng.integers(0, 2, (N, K)).astype(float)
@@ -166,7 +174,7 @@ def curve_on(p: Problem, l: int) -> Curve | None:
 
 
 def loss_curve(p: Problem) -> Curve | None:
-    """The curve of ρ, in y − t, of a loss whose derivative jumps somewhere; None for the others."""
+    """The curve of ρ, in y − t or margins, of a loss whose derivative jumps somewhere; None for the others."""
     found = curve(p.pair.rho.name, p.constants) if p.pair.rho is not None else None
     return found if found is not None and any(knot.jump for knot in found.knots) else None
 
@@ -179,7 +187,7 @@ def clear_of_kinks(p: Problem, distance: float, net: Working | None = None) -> b
     net = worked(p) if net is None else net
     curves = {l: curve_on(p, l) for l in net.a}
     loss = loss_curve(p)
-    clear = loss is None or float(loss.from_knots(net.y - net.t).min()) >= distance
+    clear = loss is None or float(loss.from_knots(p.pair.apart(net.y, net.t)).min()) >= distance
     return clear and all(float(c.from_knots(net.a[l]).min()) >= distance for l, c in curves.items() if c is not None)
 
 
@@ -277,7 +285,7 @@ def _unlikely(assignment: Assignment, p: Problem, rng: np.random.Generator) -> T
     a = worked(p).a[p.L]
     if assignment.loss == "binary-cross-entropy":
         return (a < 0).to(a.dtype)
-    if assignment.output != "softmax":
+    if assignment.loss not in ONE_OF_MANY and assignment.output != "softmax":
         return p.t
     chosen = torch.argmin(a, dim=1)
     others = torch.from_numpy(rng.integers(0, a.shape[1], len(a)))
@@ -369,12 +377,15 @@ def meets_target(p: Problem) -> bool:
 
     Where both do, what either may choose multiplies; the output's own kink is asked for alone.
     """
-    return loss_curve(p) is not None and jump(p, p.L) == 0
+    return p.loss == "l1" and jump(p, p.L) == 0
 
 
 def _at_or_off_targets(p: Problem, net: Working) -> bool:
-    away = (net.y - net.t).abs()
-    return loss_curve(p) is None or bool(((away == 0) | (away >= 1e-6)).all())
+    loss = loss_curve(p)
+    if loss is None:
+        return True
+    away = loss.from_knots(p.pair.apart(net.y, net.t))
+    return bool(((away == 0) | (away >= 1e-6)).all())
 
 
 def jump(p: Problem, l: int) -> float:

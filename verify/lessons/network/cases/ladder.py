@@ -30,6 +30,7 @@ from verify.lessons.network.cases.drawing import (
     within,
     worked,
 )
+from verify.problems.choices import ONE_OF_MANY
 from verify.problems.problem import Problem
 
 _SMALL_WHOLE = (1, -1, 2, -2)
@@ -162,7 +163,7 @@ def _padded(values: NDArray, rows: int, columns: int) -> NDArray:
 
 
 def _whole_targets(assignment: Assignment, shape: Shape, rng: np.random.Generator) -> NDArray:
-    if assignment.output == "softmax" or assignment.loss == "binary-cross-entropy":
+    if assignment.output == "softmax" or assignment.loss in (*ONE_OF_MANY, "binary-cross-entropy"):
         return targets(assignment, shape, rng)
     low = -1 if assignment.output in ("tanh", "identity") else 0
     return rng.integers(low, 2, (shape.N, shape.units[-1])).astype(float)

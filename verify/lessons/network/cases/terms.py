@@ -122,6 +122,8 @@ def loss_formula(name: str, constants: Any) -> str:
     formula = LOSSES[name].error
     if name in GOALS:
         return formula.replace("ε", f"{constants.smoothing:g}")
+    if name == "hinge":
+        return formula.replace("Δ", f"{constants.margin:g}")
     return formula.replace("κ", f"{constants.huber:g}") if name == "huber" else formula
 
 
@@ -171,6 +173,7 @@ _WRITTEN: dict[str, tuple[_Around, _Around]] = {
         lambda net: (f"(1/{net.t.shape[1]}) ", "", "²"), lambda net: (f"(2/{net.t.shape[1]}) (", ") ⊙ ")
     ),
     "l1": (lambda net: ("", "", ""), lambda net: ("sign(", ") ⊙ ")),
+    "hinge": (lambda net: ("", "", ""), lambda net: ()),
     "huber": (lambda net: ("", "", ""), lambda net: ("clip(", f", −{_kappa(net)}, {_kappa(net)}) ⊙ ")),
 }  # fmt: skip
 
@@ -200,7 +203,8 @@ def _times(net: Working, half: float) -> str:
 def _sizes(net: Working) -> list[float]:
     """What the loss adds up: |y − t| to be squared; ρ(y − t); the y or 1 − y to take ln of, of a target of 0 or 1."""
     if net.pair.rho is not None:
-        return net.pair.rho.f(net.y - net.t).flatten().tolist()
+        sizes = net.pair.rho.f(net.pair.apart(net.y, net.t))
+        return sizes[net.t == 0].tolist() if net.pair.loss == "hinge" else sizes.flatten().tolist()
     if net.pair.by_y is not None:
         return (net.y - net.t).abs().flatten().tolist()
     if net.pair.loss == "cross-entropy":
@@ -217,6 +221,9 @@ def _delta(net: Working, l: int, columns: bool) -> Parts:
     if net.pair.g is None:
         e = net.pair.by_y(net.y, net.t)
         return [net.y, " ⊙ (", e, " − ", torch.sum(e * net.y, dim=1, keepdim=True), ")"]
+    if net.pair.loss == "hinge":
+        above = net.pair.by_y(net.y, net.t) * (1 - net.t)
+        return [above, " − ", net.t, " ⊙ ", torch.sum(above, dim=1, keepdim=True)]
     before, after = _WRITTEN[net.pair.loss][1](net)
     return [before, net.y, " − ", net.t, after, net.pair.g.derivative(net.a[l])]
 
