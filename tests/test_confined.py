@@ -75,7 +75,7 @@ def test_whatever_reading_raises_is_the_files_fault(tmp_path: Path, monkeypatch:
         raise KeyError("odd")
 
     monkeypatch.setattr(confined, "read_entry", fails)
-    found = confined._read(entry(tmp_path, "odd.zip", b"x"), "", "gradients")
+    found = confined._read(entry(tmp_path, "odd.zip", b"x"), "", "gradients", ())
     assert found == Unread("odd.zip: is damaged: KeyError: 'odd'")
 
 

@@ -43,7 +43,7 @@ from verify.classroom.sitting import (
 from verify.errors import BadInput
 from verify.grading.record import POINTS_RULE, decode
 from verify.grading.shown import level
-from verify.submissions.confined import Unread
+from verify.submissions.confined import Several, Unread
 from verify.submissions.reading import Entry
 from verify.submissions.submission import Submission, shown
 
@@ -156,7 +156,7 @@ class Classroom:
             else:
                 yield Work(entry, submission, self.sitting)
 
-    def _has_its_record(self, entry: Entry, submission: Submission | Unread) -> bool:
+    def _has_its_record(self, entry: Entry, submission: Submission | Several | Unread) -> bool:
         stem = self._stems[entry.name]
         row = self.gradebook.rows.get(stem)
         if self.regrade or row is None or isinstance(submission, Unread) or row.state == GRADER_ERROR:
