@@ -30,8 +30,8 @@ FOUND = {match[1].strip(): (match[2] or match[3], match[4].split()) for page in 
          for match in _COMMAND.finditer(page.read_text(encoding="utf-8"))}  # fmt: skip
 # test_instructor_docs.py and test_student_docs.py run these, and compare.
 _PASTED = ("docs/examples/class/bob.py --assignment hw3.toml", "--assignment hw3.toml --out grades", "--layers 1,1,2")
-# Minutes, seconds that the tests of these commands spend already, or until Ctrl-C, as test_watch.py does: their words are
-# read, and nothing is run.
+# Minutes, or seconds that the tests of these commands spend already, or until Ctrl-C: their words are read, and nothing
+# is run.
 _LONG = ("benchmark", "train", "check")
 _LONG_WORDS = (
     "--exact",
