@@ -140,7 +140,7 @@ KINDS: dict[str, Kind] = {
     "segfault.py": Kind("crashed", "ended by SIGSEGV, in gradients, call 1 of 3"),
     "recursion.py": Kind("error", "gradients, line 5: RecursionError"),
     "recursion_unlimited.py": Kind("crashed or memory", "gradients, call 1 of 3"),
-    "hostile_message.py": Kind("error", "<script>alert(1)</script>\\n# [x](javascript:1)\\x1b[31m\\u202eyyy"),
+    "hostile_message.py": Kind("error", "<script>alert(1)</script> # [x](javascript:1)\\x1b[31m\\u202eyyy"),
     "hostile_exception.py": Kind("error", "Odd"),
     # the way back
     "writes_to_descriptors.py": Kind("crashed", "wrote to the grader's own channel"),
