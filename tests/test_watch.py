@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
@@ -284,9 +285,11 @@ def test_ctrl_c_ends_the_watch_and_leaves_nothing_behind(tmp_path: Path) -> None
     path.write_text(WRONG)
     assignment.write_text(SMALL)
     command = [sys.executable, str(ROOT / "scripts/compare.py"), str(path), "--assignment", str(assignment), "--watch"]
+    # A run of the tests in the background ignores interrupts, and hands that on to what it starts.
+    heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [*command, "--sandbox", "process"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"}, preexec_fn=heard,
     ) as run:  # fmt: skip
         said = ""
         assert run.stdout

@@ -9,7 +9,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -51,11 +50,10 @@ class Moment:
 def watch(job: OneJob, look: Look, stop: Event | None = None) -> None:
     """Grade at once and after every save, until `stop` is set. Raises BadInput for an assignment that will not do."""
     asked = read_any(job.assignment, job.lesson)
-    for moment in moments(job.path, stop or Event()):
-        if moment.why:
-            look.waiting(moment.why)
-            continue
-        with _copy(job.path, moment) as (path, why):
+    # One folder for all copies: an interrupt ends the loop, and never finds a folder half removed.
+    with tempfile.TemporaryDirectory(prefix="backproof-watch-") as scratch:
+        for moment in moments(job.path, stop or Event()):
+            path, why = (job.path, moment.why) if moment.why else _copy(job.path, moment, Path(scratch))
             if why:
                 look.waiting(why)
                 continue
@@ -104,22 +102,17 @@ def _mark(path: Path) -> Mark:
     return tuple((name, s.st_mtime_ns, s.st_size, s.st_ino) for name, s in stats)
 
 
-@contextmanager
-def _copy(path: Path, moment: Moment) -> Iterator[tuple[Path, str]]:
-    """The file as it stands, in a folder of its own, and why it is not judged; a folder is taken where it lies."""
+def _copy(path: Path, moment: Moment, scratch: Path) -> tuple[Path, str]:
+    """The file as it stands, copied there, and why it is not judged; a folder is taken where it lies."""
     if path.is_dir():
-        yield path, _half_of_folder(path)
-        return
+        return path, _half_of_folder(path)
     try:
         data = path.read_bytes()
     except OSError:
-        yield path, GONE
-        return
-    why = WRITING if _mark(path) != moment.mark else half_written(path.name, data)
-    with tempfile.TemporaryDirectory(prefix="backproof-watch-") as folder:
-        copy = Path(folder, path.name or "submission")
-        copy.write_bytes(data)
-        yield copy, why
+        return path, GONE
+    copy = scratch / (path.name or "submission")
+    copy.write_bytes(data)
+    return copy, WRITING if _mark(path) != moment.mark else half_written(path.name, data)
 
 
 def _half_of_folder(path: Path) -> str:
