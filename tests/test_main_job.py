@@ -185,7 +185,7 @@ def test_pre_activations_are_not_0_by_rule() -> None:
 BAD = [
     ({"activation": "sine"}, "activation 'sine' is not known; allowed are relu, leaky_relu"),
     ({"output": "sine"}, "output 'sine' is not known; allowed are softmax, relu"),
-    ({"loss": "hinge"}, "loss 'hinge' is not known; allowed are cross-entropy, binary"),
+    ({"loss": "absolute"}, "loss 'absolute' is not known; allowed are cross-entropy, binary"),
     ({"output": "tanh"}, "output 'tanh' with loss 'cross-entropy': allowed with cross-entropy is softmax"),
     ({"lam": -1e-3}, "lam -0.001: allowed is a finite number, 0 or more"),
     ({"lam": float("nan")}, "lam nan: allowed is a finite number"),

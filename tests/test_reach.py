@@ -167,7 +167,7 @@ def test_undecided_is_said_in_reports_and_is_neither_passed_nor_failed_for_grade
     record = undecided()
     assert graded_words.headline(record) == "x.py: undecided, 10 of 10 points"
     page = graded_pages.as_markdown(record)
-    assert "these problems cannot tell" in page
+    assert "Some lines could not be decided on these problems" in page
     results = gradescope(record)
     assert results["extra_data"]["state"] == "undecided"
     assert "status" not in results["tests"][0]
