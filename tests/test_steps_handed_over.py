@@ -87,7 +87,8 @@ def test_a_mistake_is_named_in_what_a_step_leaves_of_it(id: str) -> None:
 
 def test_the_step_is_read_off_the_grid_of_the_weights() -> None:
     rng = np.random.default_rng(0)
-    w, g = (torch.from_numpy(rng.normal(0, 1, (5, 6))) for _ in range(2))
+    # Steps that are small beside W, of every η that is tried.
+    w, g = (torch.from_numpy(rng.normal(0, size, (5, 6))) for size in (1, 1e-3))
     for eta in (0.3, 0.01, 2e-5):
         after = (w - (w - eta * g)) / eta
         assert step_of([(w, after)]) == pytest.approx(eta)
