@@ -13,11 +13,12 @@ import torch
 
 from scripts.benchmark import app
 from verify.benchmarks import memory, peers, picture, sensitivity, show, speed
+from verify.benchmarks import tables as tables_module
 from verify.benchmarks.losses import array_loss, torch_loss
 from verify.benchmarks.networks import MIDDLE, RANDOM, REAL, SIZES, SMALL, network, parameters_of
 from verify.benchmarks.peers import JUDGES, PEERS, Peer, right_gradient
 from verify.benchmarks.programs.right import right_programs
-from verify.benchmarks.tables import NAMES, Settings, Table, at_least, at_most, none_of, number, run
+from verify.benchmarks.tables import EVERY, NAMES, Settings, Table, at_least, at_most, none_of, number, run
 from verify.benchmarks.timing import Timing, extrapolate, interleaved, median_ratio
 from verify.benchmarks.verdicts import _of_share
 from verify.errors import BadInput
@@ -267,3 +268,8 @@ def test_the_extra_of_the_benchmark_names_every_package_of_a_peer():
     assert packages == {"jax", "autograd", "numdifftools"}
     assert all(f'"{package}>=' in extra for package in packages)
     assert importlib.util.find_spec("no_such_package") is None
+
+
+def test_every_table_has_one_who_makes_it() -> None:
+    assert set(tables_module._MAKERS) == set(EVERY)
+    assert all(callable(tables_module._maker(name)) for name in EVERY)
