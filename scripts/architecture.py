@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from verify.commands.command_line import has_only
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "ARCHITECTURE.md"
 BEGIN, END = "<!-- drawn by scripts/architecture.py -->", "<!-- end of the drawing -->"
@@ -52,10 +54,11 @@ def drawing() -> str:
 
 def main() -> int:
     """Put the drawing into the page, or with --check say whether it is there."""
+    only_check = has_only("--check")
     text = PAGE.read_text(encoding="utf-8")
     begin, end = text.index(BEGIN), text.index(END) + len(END)
     drawn = text[:begin] + drawing() + text[end:]
-    if "--check" in sys.argv[1:]:
+    if only_check:
         if drawn != text:
             print(f"{PAGE}: its drawing is out of date; .venv/bin/python scripts/architecture.py draws it anew")
         return int(drawn != text)

@@ -13,6 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
+from verify.commands.command_line import has_only
 from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
 from verify.grading.record import Counterexample, GradeRecord
@@ -182,10 +183,11 @@ _PAIRS = sorted(
 
 def main() -> int:
     """Write the pages, or say which are out of date."""
+    only_check = has_only("--check")
     wanted = dict(pages())
     stale = [name for name, text in wanted.items() if not _is_current(FOLDER / name, text)]
     stale += [path.name for path in FOLDER.glob("*.md") if path.name not in wanted]
-    if "--check" in sys.argv:
+    if only_check:
         print(*(f"{FOLDER / name}: out of date; scripts/mistakes.py writes it" for name in stale), sep="\n", end="")
         return 1 if stale else 0
     FOLDER.mkdir(exist_ok=True)

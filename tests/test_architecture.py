@@ -20,3 +20,13 @@ def test_an_import_is_seen_and_one_inside_a_function_is_not(tmp_path: Path, monk
     (tmp_path / "verify" / "bounds" / "a.py").write_text(source)
     monkeypatch.setattr(architecture, "ROOT", tmp_path)
     assert architecture.arrows() == {("bounds", "grading")}
+
+
+def test_a_word_that_is_no_option_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["architecture.py", "--chek"])
+    with pytest.raises(SystemExit) as end:
+        architecture.main()
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "architecture.py: --chek: is not known; allowed is --check\n"

@@ -105,6 +105,14 @@ class OneLineCommand(TyperCommand):
         return code if isinstance(code, int) else 0
 
 
+def has_only(flag: str) -> bool:
+    """Whether the command line has a script's one option. With another word the program ends, after one line."""
+    for word in sys.argv[1:]:
+        if word != flag:
+            sys.exit(refuse(f"{word}: is not known; allowed is {flag}"))
+    return flag in sys.argv[1:]
+
+
 def speak_any_encoding() -> None:
     """What a console's encoding does not have is written as an escape: δ as \\u03b4, and never a traceback."""
     for stream in (sys.stdout, sys.stderr):

@@ -19,6 +19,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from verify.commands.command_line import has_only
 from verify.language import CATALOGUES, FORMULA, LANGUAGES
 
 _PACKAGE = Path(__file__).parents[1]
@@ -81,6 +82,7 @@ def read(name: str) -> Catalog:
 
 
 def main() -> int:
+    write = has_only("--write")
     wanted = collected()
     for name in LANGUAGES[1:]:
         catalogue = read(name)
@@ -89,7 +91,7 @@ def main() -> int:
         spare = [text for text in have if text not in wanted and text.context != FORMULA]
         for what, texts in (("lacks", lacks), ("has for nothing", spare)):
             print(f"{name} {what}: {len(texts)}", *(f"  {t.context}  {t.english!r}" for t in texts), sep="\n")
-        if "--write" in sys.argv:
+        if write:
             for text in lacks:
                 catalogue.add(text.english, context=text.context or None)
             for text in spare:
