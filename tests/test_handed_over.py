@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.test_diagnosis import RIGHT, graded
-from verify.grading.assignment import Assignment
+from verify.grading.assignment import Assignment, assignment_from
 from verify.grading.record import GradeRecord
 from verify.lessons.network.grade import Examination, examination
 
@@ -84,3 +84,12 @@ def test_what_costs_nothing_is_not_called_right(exam: Examination) -> None:
     assert (record.state, record.score) == ("correct", 10)
     assert record.message.startswith("Every line counts as right on ")
     assert any("ε is 1e-08" in text for text in record.advice)
+
+
+def test_a_transpose_is_named_where_every_layer_is_square() -> None:
+    square = examination(
+        assignment_from({"widths": [3, 3], "inputs": [3, 3], "outputs": [3, 3], "batch": [2, 4]}, "test")
+    )
+    record = graded(changed(*KINDS["weight-gradients-transposed"]), square)
+    assert (record.state, named(record)) == ("wrong", ["weight-gradients-transposed"])
+    assert graded(BARE, square).state == "correct"

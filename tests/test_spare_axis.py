@@ -37,6 +37,7 @@ def test_it_is_named_and_costs_as_much_as_one_line(source: str, exam: Examinatio
     states = {line.name: (line.state, line.points > 0) for line in record.lines if line.name.startswith("d")}
     assert [states[f"db{l}"] for l in (3, 2, 1)] == [("wrong", False), ("wrong", True), ("wrong", True)]
     assert {states[f"dW{l}"] for l in (3, 2, 1)} == {("right", True)}
+    assert "no known mistake" not in record.message
     assert record.counterexample is not None
     assert (record.counterexample.line, record.counterexample.lam) == ("db1", 0)
 
@@ -87,3 +88,10 @@ def test_a_row_of_weights_has_no_spare_axis(exam: Examination) -> None:
 
 def test_samples_that_were_not_summed_are_no_spare_axis(exam: Examination) -> None:
     assert named(graded(RIGHT.replace("delta.sum(axis=0) / N", "delta / N"), exam)) == ["bias-not-summed"]
+
+
+def test_an_axis_kept_of_another_length_is_a_wrong_shape(exam: Examination) -> None:
+    longer = RIGHT.replace("delta.sum(axis=0) / N", "np.append(delta.sum(axis=0), 0)[None] / N")
+    record = graded(longer, exam)
+    assert (record.state, named(record)) == ("wrong", [])
+    assert any("where (3,) is expected" in line.reason for line in record.lines if line.name == "db3")

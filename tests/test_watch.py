@@ -220,6 +220,7 @@ def test_only_the_scripts_that_stand_in_the_page_may_run() -> None:
         answer, text = _ask(address)
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
+    assert {"base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"} <= set(policy.split("; "))
     assert "unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
     assert "&lt;b&gt;" in text
     assert "<b>" not in text

@@ -253,7 +253,7 @@ def _guessed(a: Assignment, observed: Sequence[Observed]) -> list[Decoder]:
 
 
 def _in_another_view(a: Assignment, asked: Sequence[Observed]) -> Diagnosis | None:
-    """The lists reversed, with what else is wrong in them."""
+    """The answers as they would be in another arrangement, with what else is wrong in them."""
     for id, view in views(asked):
         observed = usable(view)
         this = finding(id, a.layers[1])
