@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from typer.testing import CliRunner, Result
 import verify.classroom.sitting
 import verify.lessons.network.grade
 from tests.classes import CLASS, HERE, RIGHT, grade_class, records, write_class
+from tests.interrupts import hearing_interrupts
 from verify.classroom.gradebook import HISTORY, row_of
 from verify.commands import grade as grade_command
 from verify.grading.assignment import Assignment
@@ -293,9 +293,9 @@ def test_an_interrupt_is_no_traceback(tmp_path: Path, files: int) -> None:
     (tmp_path / "hw.toml").write_text("time_limit = 1.0")
     options = ["--out", tmp_path / "out", "--jobs", "1", "--assignment", tmp_path / "hw.toml"]
     command = [sys.executable, "scripts/grade.py", folder, *options]
-    # A run of the tests in the background ignores interrupts, and hands that on to what it starts.
-    heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=heard) as run:
+    with hearing_interrupts():
+        run = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True)
+    with run:
         _until(run, tmp_path / "out", files)
         os.killpg(run.pid, signal.SIGINT)
         assert run.stderr is not None

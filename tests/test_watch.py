@@ -10,13 +10,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
 
 import pytest
 
+from tests.interrupts import hearing_interrupts
 from verify.commands import compare, watch_report
 from verify.commands.one_submission import OneJob
 from verify.commands.watch_page import Board, served
@@ -286,12 +286,11 @@ def test_ctrl_c_ends_the_watch_and_leaves_nothing_behind(tmp_path: Path) -> None
     path.write_text(WRONG)
     assignment.write_text(SMALL)
     command = [sys.executable, str(ROOT / "scripts/compare.py"), str(path), "--assignment", str(assignment), "--watch"]
-    # A run of the tests in the background ignores interrupts, and hands that on to what it starts.
-    heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
-    with subprocess.Popen(
-        [*command, "--sandbox", "process"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"}, preexec_fn=heard,
-    ) as run:  # fmt: skip
+    env = {**os.environ, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"}
+    command += ["--sandbox", "process"]
+    with hearing_interrupts():
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    with run:
         said = ""
         assert run.stdout
         assert run.stderr
