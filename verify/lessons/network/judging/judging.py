@@ -145,7 +145,8 @@ class Judge:
                 continue
             value, (expected, allowed) = at.lines[here], at.expected[here]
             if not is_within(value, expected, allowed):
-                worst = worst_entry(*map(torch.from_numpy, (expected, allowed, value)), p.label)[1]
+                of = torch.from_numpy
+                worst = worst_entry(of(expected), of(allowed), of(value), p.label)[1]
                 reason = layers_at(here, at.kink)
                 return replace(judged, asked=judged.asked + 1, wrong=1, worst=worst, reason=reason)
         return judged
