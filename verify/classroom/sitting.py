@@ -24,7 +24,7 @@ from verify.grading.sentence import said
 from verify.grading.shown import level, shown_as
 from verify.grading.version import version
 from verify.language import speaking
-from verify.lessons.registry import decoded, encoded
+from verify.lessons.registry import decoded, encoded, keeps
 from verify.submissions import confined
 from verify.submissions.confined import Several, Unread
 from verify.submissions.reading import Entry
@@ -129,9 +129,10 @@ def ground(sitting: Sitting) -> Ground:
         _check_cuda()
     check_offered(sitting.assignment.packages)
     chosen = choose(sitting.sandbox)
-    # Others then find its key. What fails is told of each submission.
-    with contextlib.suppress(Exception):
-        _examination(encoded(sitting.assignment), sitting.seed, chosen)
+    if keeps(sitting.assignment, sitting.seed, chosen):
+        # Others then find its key. What fails is told of each submission.
+        with contextlib.suppress(Exception):
+            _examination(encoded(sitting.assignment), sitting.seed, chosen)
     return Ground(chosen.mode, version(sitting.device), chosen.notes)
 
 

@@ -269,6 +269,15 @@ def prepared(
     return examination(assignment, seed)
 
 
+def keeps(assignment: AnyAssignment, seed: int, sandbox: Sandbox) -> bool:
+    """Whether the answer key of an examination is kept once it is made, where submissions run in that sandbox."""
+    if not isinstance(assignment, Assignment):
+        return False
+    from verify.lessons.network import keeping
+
+    return keeping.has_key(assignment) and keeping.place(assignment, seed, sandbox) is not None
+
+
 def is_kept(assignment: AnyAssignment, seed: int) -> bool:
     """Whether the answer key of an examination is kept from an earlier time."""
     if not isinstance(assignment, Assignment):
