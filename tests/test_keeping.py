@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from verify.grading.assignment import Assignment
-from verify.grading.record import GradeRecord
+from verify.grading.record import GradeRecord, decode
 from verify.isolation import Sandbox, choose
 from verify.lessons.network import keeping
 from verify.lessons.network.grade import Examination, examination, grade_submission
@@ -262,3 +262,31 @@ def test_what_grades_by_a_key_imports_no_torch() -> None:
         capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1],
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+_ASSIGNMENT = 'activations = ["relu"]\nlayers = [1, 2]\nwidths = [1, 3]\ninputs = [1, 3]\noutputs = [2, 3]\n'
+_COMPARE = """
+import runpy, sys
+sys.argv = ["compare.py", *sys.argv[1:]]
+try:
+    runpy.run_path("scripts/compare.py", run_name="__main__")
+except SystemExit as end:
+    print("ended", end.code, "torch" in sys.modules)
+"""
+
+
+def test_a_right_submission_is_graded_again_without_torch(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "a.toml").write_text(_ASSIGNMENT)
+    (tmp_path / "right.py").write_text(RIGHT)
+    words = [str(tmp_path / "right.py"), "--assignment", str(tmp_path / "a.toml"), "--seed", "3", "--json"]
+    said = []
+    for name in ("first.json", "second.json"):
+        done = subprocess.run(
+            [sys.executable, "-c", _COMPARE, *words, str(tmp_path / name)],
+            capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1],
+        )  # fmt: skip
+        said.append((done.stdout.splitlines()[-1], done.stderr))
+    assert said == [("ended 0 True", ""), ("ended 0 False", "")]
+    first, second = (decode((tmp_path / name).read_bytes()) for name in ("first.json", "second.json"))
+    assert without_times(first) == without_times(second)
+    assert first.state == "correct"
