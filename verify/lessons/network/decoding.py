@@ -16,7 +16,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from manual import Equations, Working
+from manual import SLIDES, Equations, Working
 from verify.bounds.bounded import Bounded
 from verify.bounds.budget import FLOAT32, FLOAT64
 from verify.bounds.forms import parameter_of, step_rounding
@@ -99,11 +99,39 @@ class Decoder(Candidates):
         if actual is None:
             yield {}
             return
-        for one, decay in product(self._either("weight_terms", "weight_gradient"), self.options("decay")):
-            slots = one | _chosen(("decay",), (decay,))
-            equations = replaced(net.equations, slots)
-            if self._predicts(equations.weight_gradient, again(net, equations, net.delta), actual):
-                yield slots
+        decays = self._decays(net)
+        for one in self._either("weight_terms", "weight_gradient"):
+            equations = replaced(net.equations, one)
+            working = again(net, equations, net.delta)
+            if equations.weight_gradient is SLIDES.weight_gradient:
+                matching = self._sums(working, decays, actual)
+            else:
+                matching = [v for v, _ in decays if self._decayed(working, v, actual)]
+            yield from (one | _chosen(("decay",), (v,)) for v in matching)
+
+    def _decays(self, net: Working) -> list[tuple[Variant | None, Tensor | None]]:
+        """What may stand for the penalty's gradient, with its value in the output layer; None where it raises."""
+        found: list[tuple[Variant | None, Tensor | None]] = []
+        for v in self.options("decay"):
+            try:
+                found.append((v, (net.equations.decay if v is None else v.equation)(net, net.L)))
+            except RAISES:
+                found.append((v, None))
+        return found
+
+    def _sums(
+        self, net: Working, decays: Sequence[tuple[Variant | None, Tensor | None]], actual: Tensor
+    ) -> list[Variant | None]:
+        """Which of them gives dW(L) with those terms: the terms are the same for all, and are computed once."""
+        try:
+            mean = net.equations.mean(net, net.equations.weight_terms(net, net.L))
+            return [v for v, decay in decays if decay is not None and self.close(mean + decay, actual)]
+        except RAISES:
+            return []
+
+    def _decayed(self, net: Working, decay: Variant | None, actual: Tensor) -> bool:
+        equations = replaced(net.equations, _chosen(("decay",), (decay,)))
+        return self._predicts(equations.weight_gradient, again(net, equations, net.delta), actual)
 
     def _either(self, *names: str) -> list[Slots]:
         """The right equations, or a mistake in one of those slots: they are parts of one equation on the slides."""

@@ -166,11 +166,6 @@ def ungradable(name: str, reason: Said, exam: Examination) -> GradeRecord:
     return without_run(name, "ungradable", reason, exam.assignment, exam.fixture.seed)
 
 
-def grader_error(name: str, reason: Said, exam: Examination) -> GradeRecord:
-    """The record of our own failure: no score, never the student's fault."""
-    return without_run(name, "grader-error", reason, exam.assignment, exam.fixture.seed)
-
-
 # The record ----------------------------------------------------------------------------------------------------------
 
 
