@@ -1,4 +1,4 @@
-"""What may stand in the slots of a decoder, and whether it gives the numbers that came back, looked at by value."""
+"""What may stand in the slots of a decoder, and whether it gives the numbers that came back: by value, by budget."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from manual import Equations, Working, forward
+from verify.bounds.bounded import Bounded
+from verify.bounds.budget import FLOAT32, FLOAT64
+from verify.bounds.forms import parameter_of, step_rounding
 from verify.grading.answers import Answer
 from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.fitted import Throughout
 from verify.lessons.network.mistakes import Variant, equations_with, variants
+from verify.problems.lines import gradient_names
 
 _SCREEN = 1e-7  # relative to a line's largest entry; acceptance is by budget
 _SCREEN_FLOAT32 = 1e-4
 _FLOOR = 1e-13
 _FLOOR_FLOAT32 = 1e-5
+_NEAR = 1e-4  # what is that close in a line's largest entry is asked by its budget
 RAISES = (RuntimeError, IndexError, TypeError)
 _OF_THE_MEAN = ("mean-missing", "mean-twice", "mean-per-layer", "bias-mean-again")
 
@@ -94,7 +99,11 @@ class Candidates:
         return actual.numel() == 0 or float((predicted - actual).abs().max()) <= self._tolerances[id(actual)]
 
     def layer_matches(self, equations: Equations, case: Case, answer: Answer, *, hidden: bool) -> bool:
-        """Whether the equations reproduce the output layer's gradients, or those of the hidden layers."""
+        """Whether the equations reproduce the output layer's gradients, or those of the hidden layers.
+
+        Where a difference such as 1 − y has lost digits, values alone cannot tell: what comes near is asked by budget.
+        """
+        near: list[str] = []
         try:
             net = self.net(case, equations)
             for l in range(net.L, 0 if hidden else net.L - 1, -1):
@@ -106,10 +115,12 @@ class Candidates:
                     actual = answer.lines.get(f"{kind}{l}")
                     graded = (l < net.L or not hidden) and (kind == "dW" or self.biases)
                     if graded and actual is not None and not self.close(held[l], actual):
-                        return False
+                        if not _comes_near(held[l], actual):
+                            return False
+                        near.append(f"{kind}{l}")
         except RAISES:
-            return False
-        return True
+            return is_misshapen(case, answer)
+        return not near or self.within(equations, case, answer, near)
 
     def nearly_right(self) -> bool:
         """Whether the right equations give everything up to the screening: no replaced one could be told from them."""
@@ -117,6 +128,71 @@ class Candidates:
         return all(self.layer_matches(right, c, a, hidden=False) for c, a in self.observed) and all(
             self.layer_matches(right, c, a, hidden=True) for c, a in self.observed if c.problem.L > 1
         )
+
+    def reproduces(self, equations: Equations) -> bool:
+        """Whether the equations give the submission's numbers on every problem, within their own budgets."""
+        worked_out = False
+        for case, answer in self.observed:
+            lines = self._bounded(equations, case)
+            if lines is not None and not self._inside(lines, case, answer, gradient_names(case.problem.L)):
+                return False
+            if lines is None and not is_misshapen(case, answer):
+                return False
+            worked_out |= lines is not None
+        return worked_out
+
+    def within(self, equations: Equations, case: Case, answer: Answer, names: Sequence[str]) -> bool:
+        """Whether the equations give those lines within their own budgets."""
+        lines = self._bounded(equations, case)
+        return lines is not None and self._inside(lines, case, answer, names)
+
+    def _bounded(self, equations: Equations, case: Case) -> Mapping[str, Bounded] | None:
+        """The lines by those equations; None where they cannot be worked out."""
+        u = FLOAT32 if self.float32 else FLOAT64
+        try:
+            if self.throughout is None:
+                return case.bounded_lines(equations, u)
+            return self.throughout.bounded_lines(case, equations, u)
+        except RAISES:
+            return None
+
+    def _inside(self, lines: Mapping[str, Bounded], case: Case, answer: Answer, names: Sequence[str]) -> bool:
+        for name in names:
+            actual = answer.lines.get(name)
+            if actual is None or (name.startswith("db") and not self.biases):
+                continue
+            if not _inside(lines[name], actual, self._lost(case, name, lines[name])):
+                return False
+        return True
+
+    def _lost(self, case: Case, name: str, line: Bounded) -> Tensor | float:
+        """What the numbers have lost since they were the line's: in a difference of sums, or of weights."""
+        if self.eta is not None:
+            w = parameter_of(case.problem, name)
+            u = FLOAT32 if self.float32 else FLOAT64
+            return step_rounding(w, line.value, self.eta, u) if line.shape == w.shape else 0.0
+        return 1e-10 * (1 + line.value.abs()) if self.slack else 0.0
+
+
+def is_misshapen(case: Case, answer: Answer) -> bool:
+    """Whether shapes did not go together in the program, and NumPy stretched an axis of 1 where torch raises.
+
+    What a mistaken equation would give there is not defined, so the numbers speak neither for it nor against it.
+    """
+    names = gradient_names(case.problem.L)
+    return any(n in answer.lines and answer.lines[n].shape != case.truth[n].shape for n in names)
+
+
+def _comes_near(predicted: Tensor, actual: Tensor) -> bool:
+    if predicted.shape != actual.shape or not actual.numel():
+        return False
+    return float((predicted - actual).abs().max()) <= _NEAR * float(actual.abs().max())
+
+
+def _inside(line: Bounded, actual: Tensor, lost: Tensor | float) -> bool:
+    """Whether a value is the line's within twice its budget, and what it has lost."""
+    allowed = 2 * line.error + lost
+    return line.shape == actual.shape and bool(((line.value - actual).abs() <= allowed).all())
 
 
 def again(net: Working, equations: Equations, delta: dict[int, Tensor] | None = None) -> Working:

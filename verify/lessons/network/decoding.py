@@ -17,15 +17,11 @@ import torch
 from torch import Tensor
 
 from manual import SLIDES, Equations, Working
-from verify.bounds.bounded import Bounded
-from verify.bounds.budget import FLOAT32, FLOAT64
-from verify.bounds.forms import parameter_of, step_rounding
 from verify.grading.answers import Answer
 from verify.lessons.network.candidates import RAISES, Candidates, Observed, Slots, again
 from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.hypothesis import Hypothesis, covered
 from verify.lessons.network.mistakes import Equation, Variant, replaced
-from verify.problems.lines import gradient_names
 
 _MOST_TOPS = 6
 
@@ -318,45 +314,9 @@ class Decoder(Candidates):
             return None
         return best, [h for h in others if h.mistakes and len(h.mistakes) == len(best.mistakes)]
 
-    def reproduces(self, equations: Equations) -> bool:
-        """Whether the equations give the submission's numbers on every problem, within their own budgets."""
-        u = FLOAT32 if self.float32 else FLOAT64
-        return all(self._within(equations, case, answer, u) for case, answer in self.observed)
-
-    def _within(self, equations: Equations, case: Case, answer: Answer, u: float) -> bool:
-        try:
-            lines = (
-                case.bounded_lines(equations, u)
-                if self.throughout is None
-                else self.throughout.bounded_lines(case, equations, u)
-            )
-        except RAISES:
-            return False
-        for name in gradient_names(case.problem.L):
-            actual = answer.lines.get(name)
-            if actual is None or (name.startswith("db") and not self.biases):
-                continue
-            if not _inside(lines[name], actual, self._lost(case, name, lines[name])):
-                return False
-        return True
-
-    def _lost(self, case: Case, name: str, line: Bounded) -> Tensor | float:
-        """What the numbers have lost since they were the line's: in a difference of sums, or of weights."""
-        if self.eta is not None:
-            w = parameter_of(case.problem, name)
-            u = FLOAT32 if self.float32 else FLOAT64
-            return step_rounding(w, line.value, self.eta, u) if line.shape == w.shape else 0.0
-        return 1e-10 * (1 + line.value.abs()) if self.slack else 0.0
-
 
 # Mistakes in the whole of δ that keep f′ as a factor: with the others, no f′ is asked for.
 _WITH_SLOPE = ("mean-per-layer", "delta-of-another-layer")
-
-
-def _inside(line: Bounded, actual: Tensor, lost: Tensor | float) -> bool:
-    """Whether a value is the line's within twice its budget, and what it has lost."""
-    allowed = 2 * line.error + lost
-    return line.shape == actual.shape and bool(((line.value - actual).abs() <= allowed).all())
 
 
 def _chosen(names: Sequence[str], choice: Sequence[Variant | None]) -> dict[str, Variant]:

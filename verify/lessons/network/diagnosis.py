@@ -17,13 +17,13 @@ from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
 from verify.grading.machinery.posing import GRADED
 from verify.lessons.network.arranged import arranged, fails, views, without_forward_biases
-from verify.lessons.network.cases.fixtures import Case, Fixture
+from verify.lessons.network.cases.fixtures import Fixture
 from verify.lessons.network.decoding import Decoder, Observed
 from verify.lessons.network.findings import Diagnosis, finding, findings_of, lines_of_mistake
 from verify.lessons.network.fitted import Throughout
 from verify.lessons.network.known import known
 from verify.lessons.network.logarithms import epsilon_in_log
-from verify.lessons.network.order import is_stale, kept_calls, unpiled
+from verify.lessons.network.order import is_stale, kept_by_batch, kept_calls, unpiled
 from verify.lessons.network.precision import (
     in_single,
     inputs_in_single,
@@ -53,20 +53,27 @@ __all__ = ["Diagnosis", "diagnose", "finding", "line_is_right", "lines_of_mistak
 def diagnose(fixture: Fixture, answers: Sequence[Answer]) -> Diagnosis:
     """Why the answers to the fixture's cases (one each, in order) are wrong."""
     a = fixture.assignment
-    asked = [(case, answers[i] if a.biases else _without_biases(answers[i])) for i, case in fixture.of(*GRADED)]
+    called = [
+        (case, answer if a.biases else _without_biases(answer))
+        for case, answer in zip(fixture.cases, answers, strict=True)
+    ]
+    asked = [called[i] for i, _ in fixture.of(*GRADED)]
     form = arranged(a, asked)
     said_of_failing = tuple(fails(asked))
     if all(what_came_is_right(c, answer, a.biases) for c, answer in usable(asked)):
         return replace(_of_error(a, asked), fails=said_of_failing).joined(form)
-    found = _named(a, asked) or Diagnosis(known=tuple(known(a, asked)))
+    found = _named(a, asked, called) or Diagnosis(known=tuple(known(a, asked)))
     return replace(found, fails=said_of_failing).joined(form)
 
 
-def _named(a: Assignment, asked: Sequence[Observed]) -> Diagnosis | None:
-    """The first explanation that holds; the likelier and cheaper are asked first."""
-    cases, came = [c for c, _ in asked], [answer for _, answer in asked]
-    for apart in unpiled(cases, came):
-        piled = _with_state("gradients-accumulated", a, usable(zip(cases, apart, strict=True)))
+def _named(a: Assignment, asked: Sequence[Observed], called: Sequence[Observed]) -> Diagnosis | None:
+    """The first explanation that holds; the likelier and cheaper are asked first.
+
+    called: every call in its order, those that do not count too, for programs keep their numbers as well.
+    """
+    for apart in unpiled([c for c, _ in called], [answer for _, answer in called]):
+        graded = [(c, answer) for (c, _), answer in zip(called, apart, strict=True) if c.role in GRADED]
+        piled = _with_state("gradients-accumulated", a, usable(graded))
         if piled is not None:
             return piled
     observed = usable(asked)
@@ -75,7 +82,7 @@ def _named(a: Assignment, asked: Sequence[Observed]) -> Diagnosis | None:
     found = _scaled(a, observed) or _decoded(a, observed) or _throughout(a, observed)
     if found is not None or decoder(a, observed).nearly_right():
         return found
-    return _in_another_view(a, asked) or _stale(a, cases, came) or _walking(a, observed) or _unbiased(a, observed)
+    return _in_another_view(a, asked) or _stale(a, called) or _walking(a, observed) or _unbiased(a, observed)
 
 
 def usable(asked: Iterable[Observed]) -> list[Observed]:
@@ -137,18 +144,39 @@ def _with_state(id: str, a: Assignment, clean: Sequence[Observed]) -> Diagnosis 
     return Diagnosis((*rest.findings, state), hypothesis=rest.hypothesis) if rest else None
 
 
-def _stale(a: Assignment, cases: Sequence[Case], came: Sequence[Answer]) -> Diagnosis | None:
+def _stale(a: Assignment, called: Sequence[Observed]) -> Diagnosis | None:
     """Values of an earlier call: the calls that work on their own are clean, and explain the others."""
+    cases = [c for c, _ in called]
     for sources in kept_calls(cases):
-        clean = usable((c, answer) for c, answer, source in zip(cases, came, sources, strict=True) if source is None)
-        right = bool(clean) and all(gradients_are_right(c, answer, a.biases) for c, answer in clean)
-        rest = Diagnosis() if right else _decoded(a, clean) if clean else None
-        if rest is None or (rest.findings and rest.hypothesis is None):
-            return None  # what the fewest clean calls do not bear, more of them do not either
-        equations = rest.hypothesis.equations if rest.hypothesis is not None else SLIDES
-        if is_stale(cases, came, sources, equations):
-            return Diagnosis((*rest.findings, finding("cache-stale", a.layers[1])), hypothesis=rest.hypothesis)
-    return None
+        found = _kept(a, called, sources)
+        if found is None:
+            break  # what the fewest clean calls do not bear, more of them do not either
+        if found.findings:
+            return found
+    # Values of another network mostly do not fit: the program fails.
+    found = None if all(answer.returned for _, answer in called) else _kept(a, called, kept_by_batch(cases))
+    return found if found is not None and found.findings else None
+
+
+def _kept(a: Assignment, called: Sequence[Observed], sources: Sequence[int | None]) -> Diagnosis | None:
+    """The mistake, where the calls with a source used its values; nothing found where they did not; None where the
+    clean calls stay unexplained.
+    """
+    graded = [c.role in GRADED for c, _ in called]
+    clean = usable(row for row, at, counts in zip(called, sources, graded, strict=True) if at is None and counts)
+    right = bool(clean) and all(gradients_are_right(c, answer, a.biases) for c, answer in clean)
+    rest = Diagnosis() if right else _decoded(a, clean) if clean else None
+    if rest is None or (rest.findings and rest.hypothesis is None):
+        return None
+    equations = rest.hypothesis.equations if rest.hypothesis is not None else SLIDES
+    cases = [c for c, _ in called]
+    asked = [
+        at if counts and at is not None and cases[at].problem.layers == case.problem.layers else None
+        for at, counts, case in zip(sources, graded, cases, strict=True)
+    ]
+    if not is_stale(cases, [answer for _, answer in called], asked, equations):
+        return Diagnosis()
+    return Diagnosis((*rest.findings, finding("cache-stale", a.layers[1])), hypothesis=rest.hypothesis)
 
 
 def _walking(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None:

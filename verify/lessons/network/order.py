@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from manual import Equations, backward, step, work
+from verify.bounds.forms import parameter_of
 from verify.grading.answers import Answer
 from verify.grading.sentence import said
 from verify.lessons.network.cases.fixtures import Case
@@ -33,14 +34,39 @@ def same(first: Answer, again: Answer) -> bool:
 # State ---------------------------------------------------------------------------------------------------------------
 
 
-# By what a program may find again what it has kept.
-Key = Callable[[Case], tuple]
+# By what a program may find again what it has kept of a line.
+Key = Callable[[Case, str], tuple]
 _KEYS: tuple[Key, ...] = (
-    lambda c: c.problem.layers,
-    lambda c: (c.problem.layers, c.problem.N),
-    lambda c: (c.problem.layers, c.problem.N, c.problem.activation),
-    lambda c: (c.problem.layers, c.problem.N, c.problem.activation, c.problem.lam),
+    lambda c, _: c.problem.layers,
+    lambda c, _: (c.problem.layers, c.problem.N),
+    lambda c, _: (c.problem.layers, c.problem.N, c.problem.activation),
+    lambda c, _: (c.problem.layers, c.problem.N, c.problem.activation, c.problem.lam),
+    lambda c, _: (c.problem.layers, c.problem.activation),
 )
+
+
+def _kind(case: Case, name: str) -> tuple:
+    return (case.problem.layers, "W") if name.startswith("dW") else (case.problem.layers[1:], "b")
+
+
+def _parameter(case: Case, name: str) -> tuple:
+    return (name,)
+
+
+def _parameter_at_depth(case: Case, name: str) -> tuple:
+    return (name, case.problem.L)
+
+
+def _shape(case: Case, name: str) -> tuple:
+    return (name, *parameter_of(case.problem, name).shape)
+
+
+def _shape_at_depth(case: Case, name: str) -> tuple:
+    return (case.problem.L, *_shape(case, name))
+
+
+# Where a line is kept by its name, one of another shape begins anew.
+_BY_NAME = (_parameter, _parameter_at_depth)
 
 
 def unpiled(cases: Sequence[Case], answers: Sequence[Answer]) -> Iterator[list[Answer]]:
@@ -48,13 +74,13 @@ def unpiled(cases: Sequence[Case], answers: Sequence[Answer]) -> Iterator[list[A
 
     Nothing where they do not pile up: they do if db of A asked again exceeds that of the call before by A's own.
     Whole gradients pile up, or sums over the samples before the mean and the penalty; until shapes change, or for good;
-    weights and biases in one pile, or each kind by its own shapes.
+    weights and biases in one pile, each kind by its own shapes, or each parameter for itself.
     """
     first, second, again = answers[:3]
     if not (_like(first, second) and _like(second, again)) or not _piles_up(cases, first, second, again):
         return
-    ways = [(key, for_good) for key in (*_KEYS, None) for for_good in (True, False)]
-    for part, (key, for_good) in product((_whole, _sums, _data), ways):
+    ways = [*product((*_KEYS, _kind), (True, False)), *product((*_BY_NAME, _shape, _shape_at_depth), (True,))]
+    for part, (key, for_good) in product(_PARTS, ways):
         apart = _taken_apart(cases, answers, part, key, for_good)
         if _like(apart[0], apart[2]) and agree({n: v for n, v in apart[0].lines.items() if n[0] == "d"}, apart[2]):
             yield apart
@@ -97,30 +123,40 @@ def _sums(case: Case, name: str) -> tuple[float, Tensor | float]:
     return float(case.problem.N), _data(case, name)[1]
 
 
+def _undivided(case: Case, name: str) -> tuple[float, Tensor | float]:
+    """Sums of which those of the weights are never divided by N."""
+    return (_data if name.startswith("dW") else _sums)(case, name)
+
+
+_PARTS: tuple[Part, ...] = (_whole, _sums, _data, _undivided)
+
+
 def _taken_apart(
-    cases: Sequence[Case], answers: Sequence[Answer], part: Part, key: Key | None, for_good: bool
+    cases: Sequence[Case], answers: Sequence[Answer], part: Part, key: Key, for_good: bool
 ) -> list[Answer]:
-    """key: by what a pile is found again; None for weights and biases each by their own shapes."""
-    piles: dict[tuple, tuple[Case, Answer]] = {}
+    """key: by what a line's pile is found again."""
+    piles: dict[tuple, Observed] = {}
     result: list[Answer] = []
     for case, answer in zip(cases, answers, strict=True):
-        layers = case.problem.layers
-        keys = {"dW": (layers, "W"), "db": (layers[1:], "b")} if key is None else dict.fromkeys(("dW", "db"), key(case))
-        before = {kind: piles.get(place) for kind, place in keys.items()}
+        lines = [n for n in answer.lines if n.startswith(("dW", "db"))]
+        before = {n: pile for n in lines if (pile := piles.get(key(case, n))) is not None}
+        if key in _BY_NAME:
+            before = {n: pile for n, pile in before.items() if _same_shape(n, answer, pile[1])}
         if not for_good:
             piles.clear()
-        piles |= dict.fromkeys(keys.values(), (case, answer))
+        piles |= {key(case, n): (case, answer) for n in lines or ("dW1", "db1")}
         result.append(_without_piles(part, case, answer, before))
     return result
 
 
-def _without_piles(part: Part, case: Case, answer: Answer, before: dict[str, tuple[Case, Answer] | None]) -> Answer:
+def _same_shape(name: str, answer: Answer, other: Answer) -> bool:
+    return name in other.lines and other.lines[name].shape == answer.lines[name].shape
+
+
+def _without_piles(part: Part, case: Case, answer: Answer, before: Mapping[str, Observed]) -> Answer:
     lines = {n: v for n, v in answer.lines.items() if n.startswith(("dW", "db"))}
-    for name in lines:
-        pile = before[name[:2]]
-        if pile is None:
-            continue
-        if not answer.returned or name not in pile[1].lines or pile[1].lines[name].shape != lines[name].shape:
+    for name, pile in before.items():
+        if not answer.returned or not _same_shape(name, answer, pile[1]):
             return Answer(failed=said("follows-a-failure"))
         lines[name] = _less(part, name, (case, answer), pile)
     return Answer(lines, failed=answer.failed)
@@ -147,14 +183,23 @@ def kept_calls(cases: Sequence[Case]) -> Iterator[list[int | None]]:
     The first way leaves the fewest calls on their own, and these are on their own in every other way.
     """
     for key in _KEYS:
-        first = {key(c): i for i, c in reversed(list(enumerate(cases)))}
-        yield [None if first[key(c)] == i else first[key(c)] for i, c in enumerate(cases)]
+        yield _sources(cases, lambda c, key=key: key(c, ""))
     start = 0
     run: list[int | None] = []
     for i, case in enumerate(cases):  # until the network changes
         start = start if case.problem.layers == cases[start].problem.layers else i
         run.append(None if start == i else start)
     yield run
+
+
+def kept_by_batch(cases: Sequence[Case]) -> list[int | None]:
+    """The same where values are found again by the shape of x, whatever the network."""
+    return _sources(cases, lambda c: tuple(c.problem.x.shape))
+
+
+def _sources(cases: Sequence[Case], key: Callable[[Case], tuple]) -> list[int | None]:
+    first = {key(c): i for i, c in reversed(list(enumerate(cases)))}
+    return [None if first[key(c)] == i else first[key(c)] for i, c in enumerate(cases)]
 
 
 def follows_from(earlier: Observed, later: Observed, equations: Equations) -> bool:
@@ -167,8 +212,7 @@ def follows_from(earlier: Observed, later: Observed, equations: Equations) -> bo
     if not agree(alone[0], answers[0]) or agree(alone[1], answers[1]) or not _like(*answers):
         return False
     return any(
-        agree(alone[1], _taken_apart(cases, answers, part, lambda _: (), for_good=True)[1])
-        for part in (_whole, _sums, _data)
+        agree(alone[1], _taken_apart(cases, answers, part, lambda *_: (), for_good=True)[1]) for part in _PARTS
     ) or is_stale(cases, answers, [None, 0], equations)
 
 
