@@ -1,4 +1,4 @@
-"""Wrong programs whose mistake has no name in MISTAKES.md."""
+"""Wrong programs whose mistake had no name in MISTAKES.md when they were written; some have one since."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,13 +12,17 @@ _LATE, _EARLY = {"mean": "late"}, {"mean": "early"}
 
 
 class Odd(NamedTuple):
-    """name, style, texts, given: what is written differently, and where. note: what is wrong with it."""
+    """name, style, texts, given: what is written differently, and where. note: what is wrong with it.
+
+    since: the mistake's name, where the catalogue has got one.
+    """
 
     name: str
     style: str
     note: str
     texts: dict[str, str]
     given: dict[str, str] | None = None
+    since: str = ""
 
 
 ODD = (
@@ -127,6 +131,7 @@ ODD = (
                 "    return e / (e.sum(axis=1, keepdims=True) + 1e-3)"
             )
         },
+        since="epsilon-in-denominator",
     ),
     Odd(
         "base-two",
@@ -140,6 +145,7 @@ ODD = (
         "lists",
         "the lists from the last layer to the first",
         {"post": "dW, db = dW[::-1], db[::-1]"},
+        since="reversed-lists",
     ),
     Odd("rows-swapped", "unrolled", "two rows of dW1 change places", {"post": "dW[0] = np.roll(dW[0], 1, axis=0)"}),
     Odd(
@@ -155,6 +161,7 @@ ODD = (
         "einsum",
         "db, dW for dW, db",
         {"result": "[grad_b[k] for k in range(depth)], [grad_W[k] for k in range(depth)]"},
+        since="gradients-exchanged",
     ),
     Odd(
         "biases-of-layer-below",
@@ -181,7 +188,14 @@ ODD = (
     Odd("tanh-without-square", "lists", "1 - |z| for tanh", {"p_tanh": "1 - np.abs(z)"}, _POST),
     Odd("tanh-for-logistic", "caches", "1 - z^2 for the logistic", {"p_sigmoid": "1 - A ** 2"}, _POST),
     Odd("logistic-quarter", "units", "1/4 for the logistic", {"d_sigmoid": "0.25"}, _PRE),
-    Odd("relu-leak", "unrolled", "a leak of 0.1 in the derivative", {"d_relu": "np.where(a > 0, 1.0, 0.1)"}, _PRE),
+    Odd(
+        "relu-leak",
+        "unrolled",
+        "a leak of 0.1 in the derivative",
+        {"d_relu": "np.where(a > 0, 1.0, 0.1)"},
+        _PRE,
+        since="leaky-slope-added",
+    ),
     Odd("relu-shifted", "einsum", "a > 0.5 for a > 0", {"d_relu": "(u > 0.5) * 1.0"}, _PRE),
     Odd(
         "z-times-delta",
@@ -190,13 +204,20 @@ ODD = (
         {"fprime": " * f_prime(<<d_at>>, activation) * z[l]"},
     ),
     # forward
-    Odd("bias-left-out", "lists", "no bias in the forward pass", {"affine": "z[l] @ W[l]"}),
+    Odd(
+        "bias-left-out",
+        "lists",
+        "no bias in the forward pass",
+        {"affine": "z[l] @ W[l]"},
+        since="forward-biases-missing",
+    ),
     Odd("bias-twice", "samples", "the bias added twice", {"affine": "W[k].T @ out[k] + 2 * b[k]"}),
     Odd(
         "logistic-outputs",
         "lists",
         "logistic outputs in place of softmax",
         {"softmax": "def softmax(a):\n    return 1 / (1 + np.exp(-a))"},
+        since="output-not-softmax",
     ),
     Odd(
         "always-relu",
@@ -233,6 +254,7 @@ ODD = (
         "caches",
         "clipped at 0.037",
         {"post": "for key in grads:\n    grads[key] = np.clip(grads[key], -0.037, 0.037)"},
+        since="gradient-clipped",
     ),
     Odd("rounded", "columns", "four places kept", {"out_W": "np.round(g.T, 4)"}),
     Odd(
@@ -242,7 +264,13 @@ ODD = (
         {"post": "dW = [np.where(np.abs(g) < 0.05, 0, g) for g in dW]"},
     ),
     Odd("nan-in-one-entry", "lists", "a NaN", {"post": "dW[0][0, 0] = np.nan"}),
-    Odd("bias-with-two-axes", "caches", "db of shape (1, M)", {"db": "np.sum(dZ, axis=0, keepdims=True)<<db_n>>"}),
+    Odd(
+        "bias-with-two-axes",
+        "caches",
+        "db of shape (1, M)",
+        {"db": "np.sum(dZ, axis=0, keepdims=True)<<db_n>>"},
+        since="bias-axis-kept",
+    ),
     Odd(
         "first-layer-forgotten",
         "lists",
@@ -364,9 +392,11 @@ _WRITTEN_OUT = {
 
 
 def outside_catalogue() -> Iterator[Program]:
-    """At least 40 programs that are wrong, none of them by a mistake that has a name."""
+    """At least 40 programs that are wrong, each with the name of its mistake if it has got one."""
     for odd in ODD:
         given = {k: v for k, v in (odd.given or {}).items() if k in BY_NAME[odd.style].variants}
-        yield altered(BY_NAME[odd.style], Kind.OUTSIDE, odd.name, odd.note, texts=odd.texts, given=given)
+        mistakes = (odd.since,) if odd.since else ()
+        style = BY_NAME[odd.style]
+        yield altered(style, Kind.OUTSIDE, odd.name, odd.note, mistakes=mistakes, texts=odd.texts, given=given)
     for name, (note, source) in _WRITTEN_OUT.items():
         yield Program(f"{Kind.OUTSIDE}.{name}", source, (), name, Kind.OUTSIDE, note)
