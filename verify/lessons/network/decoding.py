@@ -123,11 +123,15 @@ class Decoder(Candidates):
         self, net: Working, decays: Sequence[tuple[Variant | None, Tensor | None]], actual: Tensor
     ) -> list[Variant | None]:
         """Which of them gives dW(L) with those terms: the terms are the same for all, and are computed once."""
+        given = [(v, decay) for v, decay in decays if decay is not None]
         try:
             mean = net.equations.mean(net, net.equations.weight_terms(net, net.L))
-            return [v for v, decay in decays if decay is not None and self.close(mean + decay, actual)]
+            if not given or any(value.shape != actual.shape for value in (mean, *(decay for _, decay in given))):
+                return [v for v, decay in given if self.close(mean + decay, actual)]
         except RAISES:
             return []
+        near = self.all_close(mean + torch.stack([decay for _, decay in given]), actual)
+        return [v for (v, _), close in zip(given, near, strict=True) if close]
 
     def _decayed(self, net: Working, decay: Variant | None, actual: Tensor) -> bool:
         equations = replaced(net.equations, _chosen(("decay",), (decay,)))
