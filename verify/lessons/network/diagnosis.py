@@ -34,6 +34,7 @@ from verify.lessons.network.precision import (
 from verify.lessons.network.products import product_in_single
 from verify.lessons.network.read import throughouts
 from verify.lessons.network.right import gradients_are_right, is_finite, line_is_right, wanted, what_came_is_right
+from verify.lessons.network.shifted import shifted_bends
 from verify.lessons.network.texts import said
 from verify.lessons.network.usual import usual_cuts
 from verify.lessons.network.walking import stepped_each_sample
@@ -233,7 +234,8 @@ def _throughout(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None
 
     With others on top only what is sure to be there: an activation's function, which is read off.
     """
-    tried = [decoder(a, observed, throughout=t) for t in throughouts(observed)]
+    found_in = (*throughouts(observed), *shifted_bends(observed))
+    tried = [decoder(a, observed, throughout=t) for t in found_in]
     near = [d for d in tried if d.nearly_right()]
     alone = [d for d in near if d.reproduces(d.equations({}))]  # what comes near and fails has no mistake on top
     alone = alone or _guessed(a, observed)

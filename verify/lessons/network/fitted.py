@@ -47,6 +47,7 @@ class Throughout:
     wrong: str = ""
     right: str = ""
     only: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()  # of the lines that are wrong by themselves; (): those of the mistake
 
     def wrapped(self, equations: Equations) -> Equations:
         """The equations with what it replaces."""

@@ -69,7 +69,7 @@ def _seen(observed: Sequence[Observed]) -> dict[str, Pairs]:
     """Activation -> pre-activations and activations of the program, as far as they can be read off."""
     found: dict[str, list[Pairs]] = {}
     for case, answer in observed:
-        found.setdefault(case.problem.activation, []).extend(_of_case(case, answer))
+        found.setdefault(case.problem.activation, []).extend(of_case(case, answer))
     joined = {
         name: (torch.cat([a for a, _ in pairs]), torch.cat([z for _, z in pairs]))
         for name, pairs in found.items()
@@ -78,7 +78,8 @@ def _seen(observed: Sequence[Observed]) -> dict[str, Pairs]:
     return {name: (a, z) for name, (a, z) in joined.items() if len(a) > 3}
 
 
-def _of_case(case: Case, answer: Answer) -> Iterator[Pairs]:
+def of_case(case: Case, answer: Answer) -> Iterator[Pairs]:
+    """Layer after layer the pre-activations of the program, and what it made of them."""
     p = case.problem
     below = p.x
     for l in range(1, p.L):

@@ -31,6 +31,10 @@ STATE = [
 CONSTANTS = [
     mistake("activation-clipped", "f(min(a, c))", "f(a)",
             "The activation is cut off beyond a constant. f has no such limit.", kinds=("z",)),
+    mistake("bend-shifted", "a > c with c ≠ 0", "a > 0",
+            "A comparison asks about another number than the one at which the activation bends: between the two the "
+            "wrong side is taken.",
+            kinds=("delta below",)),
     mistake("activation-ignored", "one f for every name", "f by its name",
             "One activation is used whatever name is asked for.", kinds=("z",)),
     mistake("constant-of-another-library", "f with another constant", "f with the assignment's constant",

@@ -38,6 +38,7 @@ _KNOWN = {
     "only-under": "It shows under {names} only: with the other activations it is right.",
     "number": "The program's own number here is {number}.",
     "eta": "η = {number}.",
+    "bend": "It asks about a number between {least} and {most}, where f bends at {knot}.",
     "limit": "The limit is {limit}.",
     "straight-softplus": "Softplus is replaced by a itself where a is large: f and f′ lose what e⁻ᵃ is there.",
     "straight": "That begins between a = {least} and a = {most}.",

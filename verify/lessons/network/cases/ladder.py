@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from manual import Working, activation
+from verify.bounds.curves import curve
 from verify.grading.assignment import Assignment
 from verify.lessons.network.cases.drawing import (
     Shape,
@@ -45,8 +46,9 @@ def ladder(assignment: Assignment, seed: int) -> list[Problem]:
     shapes = sorted(_shapes(assignment), key=_size)
     rungs = [rung(assignment, shape, f"small {number + 1}", seed) for number, shape in enumerate(shapes)]
     rungs = [p for p in rungs if bounded_scores(worked(p))]
-    far = (_reaching(assignment, name, seed) for name in assignment.activations)
-    return [*rungs, *(p for p in far if p is not None)]
+    far = [_reaching(assignment, name, seed) for name in assignment.activations]
+    close = [p for name in assignment.activations for p in beside_bends(assignment, name, seed)]
+    return [*rungs, *(p for p in far if p is not None), *close]
 
 
 def _reaching(assignment: Assignment, name: str, seed: int) -> Problem | None:
@@ -69,6 +71,45 @@ def _reaching(assignment: Assignment, name: str, seed: int) -> Problem | None:
         if not cancels(net) and clear_of_kinks(p, 0.5, net) and _visible(net) and _nothing_tiny(net):
             return p if p.layers == units else _embedded(assignment, shape, p)
     return None
+
+
+_CLOSE = 1e-6
+
+
+def beside_bends(assignment: Assignment, name: str, seed: int) -> list[Problem]:
+    """Rungs of one hidden unit whose pre-activation lies 10⁻⁶ from where the activation bends, on either side."""
+    depth = max(2, assignment.layers[0])
+    found = curve(name, constants(assignment))
+    if not found.knots or not depth <= min(_DEEP, assignment.layers[1]):
+        return []
+    outputs = within(1, outputs_of(assignment))
+    units = (within(1, assignment.inputs), *[within(1, assignment.widths)] * (depth - 1), outputs)
+    shape = Shape(within(1, assignment.batch), units, name, 0.0)
+    rng = np.random.default_rng([9 + seed, *units, shape.N])
+    small = replace(shape, units=_used(units))
+    rungs = [_beside(assignment, small, knot.at, side * _CLOSE, rng) for knot, side in product(found.knots, (1, -1))]
+    return [p if p.layers == units else _embedded(assignment, shape, p) for p in rungs if p is not None]
+
+
+def _beside(
+    assignment: Assignment, shape: Shape, knot: float, distance: float, rng: np.random.Generator
+) -> Problem | None:
+    for _ in range(_TRIES):
+        p = _drawn(assignment, shape, rng, f"small and close, {shape.activation}")
+        p = _at(p, knot, distance, biases=assignment.biases)
+        net = worked(p)
+        if bounded_scores(net) and clear_of_kinks(p, _CLOSE / 2, net):
+            return p
+    return None
+
+
+def _at(p: Problem, knot: float, distance: float, *, biases: bool) -> Problem:
+    """The problem with a(1) of the first sample that far from a knot in every unit: x is 1 in one place, else 0."""
+    W, b = [w.clone() for w in p.W], [v.clone() for v in p.b]
+    x = p.x.clone()
+    x[0], x[0, 0] = 0.0, 1.0
+    W[0][0], b[0][:] = (distance, knot) if biases else (knot + distance, 0.0)
+    return replace(p, W=tuple(W), b=tuple(b), x=x)
 
 
 _REACHED = (12, 6, 4)  # a(1) of the driven unit: whole numbers, so that W(1) and b(1) are
