@@ -314,6 +314,7 @@ def _met_often(sizes: Sequence[Tensor]) -> float | None:
 
 def _outputs(observed: Sequence[Observed]) -> Iterator[Throughout]:
     p = observed[0][0].problem
+    yield from _clipped_scores(observed)
     if p.pair.by_y is not None:
         return
     read = [(case, d) for case, answer in observed if (d := _output_delta(case, answer)) is not None]
@@ -336,6 +337,20 @@ def _output_delta(case: Case, answer: Answer) -> Tensor | None:
     z = case.truth[f"z{p.L - 1}"][0] if p.L > 1 else p.x[0]
     i = int(torch.argmax(z.abs()))
     return (dW - p.rate * p.W[-1])[i] / z[i]
+
+
+_SCORES = (1.0, 2.0, 3.0, 5.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0)
+
+
+def _clipped_scores(observed: Sequence[Observed]) -> Iterator[Throughout]:
+    """The scores held within the limits that people take, and that some of them exceed; or on one side of it."""
+    largest = max(float(case.truth[f"a{case.problem.L}"].abs().max()) for case, _ in observed)
+    for limit in (v for v in _SCORES if v < largest):
+        for low, high, at in (
+            (-limit, limit, f"±{limit:g}"), (-math.inf, limit, f"{limit:g}"), (-limit, math.inf, f"−{limit:g}")
+        ):  # fmt: skip
+            yield Throughout("scores-clipped", limit, said("limit", limit=at),
+                             fitted.scores_clipped(low, high), wrong=f"y of a(L) held at {at}")  # fmt: skip
 
 
 def _clipped_outputs(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughout]:

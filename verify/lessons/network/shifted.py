@@ -1,8 +1,8 @@
 """A comparison that asks about another number than the one at which an activation bends: a > 10⁻³ for a > 0.
 
-Of one sample db(l), or a row of dW(l), shows which side of the bend a program takes each unit to be on, and dW(l+1) over
-db(l+1) shows it of f itself. The number that it asks about lies between the last unit on the wrong side and the next
-one on the right side.
+Of one sample db(l), or a row of dW(l), shows which side of the bend a program takes each unit to be on, and dW(l+1)
+over db(l+1) shows it of f itself. The number that it asks about lies between the last unit on the wrong side and the
+next one on the right side.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def shifted_bends(observed: Sequence[Observed]) -> Iterator[Throughout]:
 
 
 def _chosen(shifts: Sequence[Shift]) -> list[tuple[float, ...]]:
-    """What a program may compare with at each bend; of several bends those that are as far off first, and few others."""
+    """What a program may compare with at each bend; of several bends those that are as far off first, few others."""
     if not shifts:
         return []
     alike = lambda numbers: len({round(abs(v - s.knot.at), 9) for v, s in zip(numbers, shifts, strict=True)})

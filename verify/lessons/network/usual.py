@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from manual import Activation, activation
 from verify.grading.answers import Answer
 from verify.lessons.network.cases.fixtures import Case
-from verify.lessons.network.fitted import Throughout
+from verify.lessons.network.fitted import Saturated, Throughout
 from verify.lessons.network.read import SLOPES, cut_at
 from verify.lessons.network.right import what_came_is_right
+from verify.lessons.network.texts import said
 
 _LIMITS = (5.0, 6.0, 8.0, 10.0, 12.0, 15.0, 18.0, 20.0, 25.0, 30.0, 35.0)
 
@@ -25,3 +27,17 @@ def usual_cuts(observed: Sequence[tuple[Case, Answer]]) -> Iterator[Throughout]:
     for limit in (v for v in _LIMITS if v < most):
         for slope in SLOPES:
             yield from cut_at({name: (-limit, limit)}, slope, cases[0].problem.constants)
+        for slope in ("zero", "free") if name in _BOUNDED else ():
+            yield saturated(activation(name, cases[0].problem.constants), limit, slope)
+
+
+_BOUNDED = ("sigmoid", "tanh")
+
+
+def saturated(f: Activation, limit: float, slope: str) -> Throughout:
+    """f as 0, 1 or −1 itself beyond a limit."""
+    return Throughout(
+        "activation-clipped", limit, said("saturated", limit=f"±{limit:g}"), functions={
+            f.name: Saturated(f, limit, slope).function()
+        }, only=(f.name,), wrong=f"f of a beyond ±{limit:g} as at infinity", right="f(a)",
+    )  # fmt: skip
