@@ -350,7 +350,7 @@ def _clipped_scores(observed: Sequence[Observed]) -> Iterator[Throughout]:
             (-limit, limit, f"±{limit:g}"), (-math.inf, limit, f"{limit:g}"), (-limit, math.inf, f"−{limit:g}")
         ):  # fmt: skip
             yield Throughout("scores-clipped", limit, said("limit", limit=at),
-                             fitted.scores_clipped(low, high), wrong=f"y of a(L) held at {at}")  # fmt: skip
+                             fitted.scores_clipped(low, high), wrong=f"clip(a(L), {at})", right="a(L)")  # fmt: skip
 
 
 def _clipped_outputs(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughout]:

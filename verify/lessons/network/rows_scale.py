@@ -47,23 +47,21 @@ def _in_layer(times: float, layer: Callable[[Working, int], bool]) -> Equation:
     return lambda net, l: net.penalty.of(((times if layer(net, l) else 1.0) * net.lam) * net.W[l], net.N)
 
 
-_LAYERS: tuple[tuple[str, str, Callable[[Working, int], bool]], ...] = (
-    ("first", "all", lambda net, l: l == 1),
-    ("last", "output", lambda net, l: l == net.L),
-    ("second", "all", lambda net, l: l == 2),
-    ("last but one", "below", lambda net, l: l == net.L - 1),
-    ("middle", "below", lambda net, l: 1 < l < net.L),
+# What the layer is called, its weights, of which layers it may be one, and which it is.
+_LAYERS: tuple[tuple[str, str, str, Callable[[Working, int], bool]], ...] = (
+    ("first", "W(1)", "all", lambda net, l: l == 1),
+    ("last", "W(L)", "output", lambda net, l: l == net.L),
+    ("second", "W(2)", "all", lambda net, l: l == 2),
+    ("last but one", "W(L−1)", "below", lambda net, l: l == net.L - 1),
+    ("middle", "W(l)", "below", lambda net, l: 1 < l < net.L),
 )
 
 
 def _one_layer() -> Iterator[Form]:
-    for name, layers, layer in _LAYERS:
-        form = {"form": f"It is missing in the {name} layer.", "layers": layers, "wrong": f"0 in the {name} layer"}
-        yield "decay", _in_layer(0.0, layer), form
-    for name, layers, layer in _LAYERS:
-        form = {"form": f"It is doubled in the {name} layer.", "layers": layers,
-                "wrong": f"… + {{2λ}} W(l) in the {name} layer"}  # fmt: skip
-        yield "decay", _in_layer(2.0, layer), form
+    for times, factor, what in ((0.0, "0", "missing"), (2.0, "{2λ}", "doubled")):
+        for name, W, layers, layer in _LAYERS:
+            told = {"form": f"It is {what} in the {name} layer.", "layers": layers, "wrong": f"… + {factor} {W}"}
+            yield "decay", _in_layer(times, layer), told
 
 
 def _rate(times: float) -> Equation:
@@ -233,7 +231,7 @@ DECAY = [
         ("decay", _only_layer(lambda net: 1), {"form": "It is in the first layer."}),
     ),
     mistake(
-        "l2-one-layer", "{λ} W(l) missing in one layer", "… + {λ} W(l) in every layer",
+        "l2-one-layer", "… + c {λ} W(l), c ≠ 1", "… + {λ} W(l) in every layer",
         "The penalty's gradient is right in all layers but one.",
         *_one_layer(),
     ),

@@ -141,7 +141,7 @@ SLOPE = [
         ("slope", lambda net, l: SLIDES.slope(net, l) * SLIDES.slope(net, l)),
     ),
     mistake(
-        "derivative-sign", "f′(a(l)) with a wrong sign", "f′(a(l))",
+        "derivative-sign", "−f′(a(l))", "f′(a(l))",
         "A sign in the derivative is wrong.",
         ("slope", lambda net, l: -SLIDES.slope(net, l),
          {"form": "−", "wrong": "δ(l) = −δ(l+1) W(l+1)ᵀ ⊙ f′(a(l))", "right": "δ(l) = δ(l+1) W(l+1)ᵀ ⊙ f′(a(l))",

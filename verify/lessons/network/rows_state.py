@@ -31,7 +31,7 @@ STATE = [
 CONSTANTS = [
     mistake("activation-clipped", "f(min(a, c))", "f(a)",
             "The activation is cut off beyond a constant. f has no such limit.", kinds=("z",)),
-    mistake("bend-shifted", "a > c with c ≠ 0", "a > 0",
+    mistake("bend-shifted", "a > c, c ≠ 0", "a > 0",
             "A comparison asks about another number than the one at which the activation bends: between the two the "
             "wrong side is taken.",
             kinds=("delta below",)),
@@ -42,8 +42,8 @@ CONSTANTS = [
     mistake("probability-clipped", "clip(y, ε, 1 − ε)", "y",
             "y is clipped before δ(L) is computed from it: small probabilities lose their gradient.",
             kinds=("delta output",)),
-    mistake("scores-clipped", "y of clip(a(L), ±c)", "y of a(L)",
-            "The scores a(L) are cut off before y is computed from them: y is wrong wherever a score is beyond the limit.",
+    mistake("scores-clipped", "y = softmax(clip(a(L), ±c))", "y = softmax(a(L))",
+            "The scores a(L) are cut off before y is computed from them: beyond the limit y is that of another score.",
             kinds=("y",)),
     mistake("epsilon-in-denominator", "e / (Σ e + ε)", "e / Σ e",
             "An epsilon stands in a denominator. Where the sum is small, it changes the result.", kinds=("y",)),

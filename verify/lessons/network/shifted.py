@@ -127,7 +127,7 @@ def _throughout(name: str, made: Shifted) -> Throughout:
     kinds = {("f",): ("z",), ("f′",): ("delta below",)}.get(made.of, ("z", "delta below"))
     return Throughout(
         "bend-shifted", None, said("bend", least=_short(low), most=_short(high), knot=_short(first.knot.at)),
-        functions={name: made.function()}, only=(name,), wrong=f"a > c with c ≠ {_short(first.knot.at):g}",
+        functions={name: made.function()}, only=(name,), wrong=f"a > c, c ≠ {_short(first.knot.at):g}",
         right=f"a > {_short(first.knot.at):g}", kinds=kinds,
     )  # fmt: skip
 

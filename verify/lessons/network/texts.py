@@ -40,7 +40,7 @@ _KNOWN = {
     "eta": "η = {number}.",
     "bend": "It asks about a number between {least} and {most}, where f bends at {knot}.",
     "limit": "The limit is {limit}.",
-    "saturated": "Beyond {limit} it is the value at infinity itself.",
+    "saturated": "It is 0, 1 or −1 itself beyond some |a| between {least} and {most}.",
     "straight-softplus": "Softplus is replaced by a itself where a is large: f and f′ lose what e⁻ᵃ is there.",
     "straight": "That begins between a = {least} and a = {most}.",
     "limit-of-entries": "Every entry of {what} stays within ±{limit}.",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import torch
+from torch import Tensor
+
 from manual import Activation, activation
 from verify.grading.answers import Answer
 from verify.lessons.network.cases.fixtures import Case
@@ -23,21 +26,26 @@ def usual_cuts(observed: Sequence[tuple[Case, Answer]]) -> Iterator[Throughout]:
         return
     name = guilty.pop()
     cases = [case for case, _ in deep if case.problem.activation == name]
-    most = max(float(case.truth[f"a{l}"].abs().max()) for case in cases for l in range(1, case.problem.L))
-    for limit in (v for v in _LIMITS if v < most):
+    met = torch.cat([case.truth[f"a{l}"].abs().flatten() for case in cases for l in range(1, case.problem.L)])
+    for limit in (v for v in _LIMITS if float(met.min()) <= v < float(met.max())):
         for slope in SLOPES:
             yield from cut_at({name: (-limit, limit)}, slope, cases[0].problem.constants)
         for slope in ("zero", "free") if name in _BOUNDED else ():
-            yield saturated(activation(name, cases[0].problem.constants), limit, slope)
+            yield saturated(activation(name, cases[0].problem.constants), limit, slope, met)
+
+
+def _short(number: float) -> float:
+    return float(f"{number:.4g}")
 
 
 _BOUNDED = ("sigmoid", "tanh")
 
 
-def saturated(f: Activation, limit: float, slope: str) -> Throughout:
-    """f as 0, 1 or −1 itself beyond a limit."""
+def saturated(f: Activation, limit: float, slope: str, met: Tensor) -> Throughout:
+    """f as 0, 1 or −1 itself beyond a limit, which lies between two of the |a| that were met."""
+    least, most = float(met[met <= limit].max()), float(met[met > limit].min())
     return Throughout(
-        "activation-clipped", limit, said("saturated", limit=f"±{limit:g}"), functions={
+        "activation-clipped", None, said("saturated", least=_short(least), most=_short(most)), functions={
             f.name: Saturated(f, limit, slope).function()
-        }, only=(f.name,), wrong=f"f of a beyond ±{limit:g} as at infinity", right="f(a)",
+        }, only=(f.name,), wrong="f(±∞)", right="f(a)",
     )  # fmt: skip

@@ -198,14 +198,14 @@ def bounded_scores(net: Working) -> bool:
     return all(m <= (MOST_SCORE if l == net.L else _MOST_HIDDEN) for l, m in most.items())
 
 
-def cancels(net: Working) -> bool:
+def cancels(net: Working, share: float = _CANCELLED) -> bool:
     """Whether a line of the backward pass is zero, or all but zero, by cancellation or for want of anything to pass."""
     for l in range(net.L, 0, -1):
         delta, z = net.delta[l], net.z[l - 1]
         terms = torch.ones(1, device="cpu") if l == net.L else net.delta[l + 1].abs() @ net.W[l + 1].abs().T
         data = z.T @ delta
         if any(
-            float(line.abs().max()) <= _CANCELLED * float(size.max())
+            float(line.abs().max()) <= share * float(size.max())
             for line, size in (
                 (delta, terms),
                 (data, z.abs().T @ delta.abs()),
