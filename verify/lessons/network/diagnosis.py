@@ -164,8 +164,9 @@ def _walking(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None:
     walked = stepped_each_sample(observed, found[0] if found else None)
     if walked is None:
         return None
-    eta, rest = walked
-    early = finding("updated-weights-in-backward", a.layers[1], form=[said("stepped-each-sample")], number=eta)
+    eta, rest = walked.eta, walked.rest
+    how = {"form": [said("stepped-each-sample")]} if walked.early else {"says": said("stepped-after")}
+    early = finding("updated-weights-in-backward", a.layers[1], number=eta, **how)
     others = [f for f in findings_of(rest, (), a.layers[1]) if f.mistake != early.mistake]
     return Diagnosis((*others, early), hypothesis=rest if rest.mistakes else None)
 

@@ -243,6 +243,16 @@ def scores_clipped(low: float, high: float) -> Wrap:
     return lambda eq: replace(eq, output=output) if eq.output is SLIDES.output else eq
 
 
+def another_kappa(kappa: float) -> Wrap:
+    """δ(L) of the Huber loss with that κ."""
+
+    def delta(net: Working, l: int) -> Any:
+        assert net.pair.g is not None
+        return clamped(net.y - net.t, -kappa, kappa) * net.pair.g.derivative(net.a[l])
+
+    return lambda eq: replace(eq, delta_output=delta) if eq.delta_output is SLIDES.delta_output else eq
+
+
 def through_loss(factor: Callable[[Any], Any]) -> Wrap:
     """δ(L) through a wrong ∂E/∂y: the right one times factor(y of the true class)."""
 

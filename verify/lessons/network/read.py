@@ -315,6 +315,8 @@ def _met_often(sizes: Sequence[Tensor]) -> float | None:
 def _outputs(observed: Sequence[Observed]) -> Iterator[Throughout]:
     p = observed[0][0].problem
     yield from _clipped_scores(observed)
+    if p.loss == "huber":
+        yield from _other_kappas(observed)
     if p.pair.by_y is not None:
         return
     read = [(case, d) for case, answer in observed if (d := _output_delta(case, answer)) is not None]
@@ -337,6 +339,17 @@ def _output_delta(case: Case, answer: Answer) -> Tensor | None:
     z = case.truth[f"z{p.L - 1}"][0] if p.L > 1 else p.x[0]
     i = int(torch.argmax(z.abs()))
     return (dW - p.rate * p.W[-1])[i] / z[i]
+
+
+def _other_kappas(observed: Sequence[Observed]) -> Iterator[Throughout]:
+    """The Huber loss of another κ: of the identity's output δ(L) itself is what does not exceed it."""
+    own = observed[0][0].problem.constants.huber
+    for number in (v for v in _limits_of_delta(observed) if v != own):
+        yield Throughout(
+            "constant-of-another-library", number, said("constant-of-huber", number=number, own=own),
+            fitted.another_kappa(number), wrong=f"κ = {number:g}", right=f"κ = {own:g}", kinds=("delta output",),
+            says=said("another-kappa"),
+        )  # fmt: skip
 
 
 _SCORES = (1.0, 2.0, 3.0, 5.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0)

@@ -61,6 +61,7 @@ class Shifted:
     f: Activation
     shifts: Sequence[tuple[Shift, float]]
     of: tuple[str, ...]  # of f and f′
+    held: bool = False  # beyond the bend a piece is what it is at the bend, as in exp(minimum(a, 0))
 
     def function(self) -> Function:
         """It, under the activation's own name."""
@@ -80,7 +81,8 @@ class Shifted:
         for shift, number in self.shifts:
             low, high = sorted((shift.knot.at, number))
             piece = shift.left if number > shift.knot.at else shift.right
-            value = torch.where((plain > low) & (plain <= high), of(piece, plain), value)
+            at = torch.full_like(plain, shift.knot.at) if self.held else plain
+            value = torch.where((plain > low) & (plain <= high), of(piece, at), value)
         if not isinstance(whole, Bounded):
             return value
         return Bounded(value, whole.error + 8 * whole.u * value.abs() + _beside(a), whole.u)
@@ -107,10 +109,16 @@ def shifted_bends(observed: Sequence[Observed]) -> Iterator[Throughout]:
         rows = [(c, a) for c, a in observed if c.problem.activation == name and c.problem.N == 1 and c.problem.L > 1]
         for read, ways in ((_sides, (("f′",), ("f", "f′"))), (_values, (("f",),))) if joined else ():
             shifts = [s for j in joined.joints() if (s := _shift(rows, *j, read)) is not None] if joined else []
-            for numbers, of in product(_chosen(shifts), ways):
-                yield _throughout(name, Shifted(f, tuple(zip(shifts, numbers, strict=True)), of))
+            bent = any(_is_bent(piece, s.knot) for s in shifts for piece in (s.left, s.right))
+            for numbers, of, held in product(_chosen(shifts), ways, (False, True) if bent else (False,)):
+                yield _throughout(name, Shifted(f, tuple(zip(shifts, numbers, strict=True)), of, held))
             if shifts:
                 break
+
+
+def _is_bent(piece: Piece, knot: Knot) -> bool:
+    beside = torch.tensor([knot.at, knot.at + 0.5], dtype=torch.float64, device="cpu")
+    return len(set(_slope(piece, beside).tolist())) > 1
 
 
 def _chosen(shifts: Sequence[Shift]) -> list[tuple[float, ...]]:

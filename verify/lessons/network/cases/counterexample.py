@@ -23,7 +23,7 @@ from verify.lessons.network.order import follows_from
 from verify.problems.lines import kind_and_layer, names
 
 MOST_NUMBERS = 2000  # of all lines: a larger case is shown only where no other shows the error
-VISIBLE = 1e-9
+VISIBLE = 1e-12
 MOST_UNITS = 8  # of a layer: beyond that only the units whose weights are not 0 are shown
 
 
