@@ -165,8 +165,8 @@ def _walking(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None:
     if walked is None:
         return None
     eta, rest = walked.eta, walked.rest
-    how = {"form": [said("stepped-each-sample")]} if walked.early else {"says": said("stepped-after")}
-    early = finding("updated-weights-in-backward", a.layers[1], number=eta, **how)
+    form, says = ([said("stepped-each-sample")], None) if walked.early else ([], said("stepped-after"))
+    early = finding("updated-weights-in-backward", a.layers[1], form=form, number=eta, says=says)
     others = [f for f in findings_of(rest, (), a.layers[1]) if f.mistake != early.mistake]
     return Diagnosis((*others, early), hypothesis=rest if rest.mistakes else None)
 

@@ -132,7 +132,7 @@ def _chosen(shifts: Sequence[Shift]) -> list[tuple[float, ...]]:
 def _throughout(name: str, made: Shifted) -> Throughout:
     first = made.shifts[0][0]
     low, high = sorted((first.knot.at + first.least, first.knot.at + first.most))
-    kinds = {("f",): ("z",), ("f′",): ("delta below",)}.get(made.of, ("z", "delta below"))
+    kinds = tuple(kind for of, kind in (("f", "z"), ("f′", "delta below")) if of in made.of)
     return Throughout(
         "bend-shifted", None, said("bend", least=_short(low), most=_short(high), knot=_short(first.knot.at)),
         functions={name: made.function()}, only=(name,), wrong=f"a > c, c ≠ {_short(first.knot.at):g}",
