@@ -51,6 +51,23 @@ CLASS = {
     "fay.py": NO_MEAN + "\n# another one with the same mistake\n",
 }
 
+# A program for tanh alone, as short as it gets.
+SHORT = """import numpy as np
+
+def gradients(W, b, x, t, activation, lam):
+    z = [x]
+    for V, v in zip(W, b):
+        a = z[-1] @ V + v
+        z.append(np.tanh(a))
+    e = np.exp(a - a.max(axis=1, keepdims=True))
+    delta, dW, db = e / e.sum(axis=1, keepdims=True) - t, [], []
+    for l in reversed(range(len(W))):
+        dW.insert(0, z[l].T @ delta / len(x) + lam * W[l])
+        db.insert(0, delta.mean(axis=0))
+        delta = delta @ W[l].T * (1 - z[l] ** 2)
+    return dW, db
+"""
+
 
 def write_class(folder: Path, programs: dict[str, str] = CLASS) -> Path:
     """A folder with those submissions."""

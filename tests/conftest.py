@@ -1,6 +1,7 @@
 """What all tests share: how Hypothesis draws, how many threads torch takes, on which devices the tests run."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -21,6 +22,14 @@ settings.register_profile(
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True)
 settings.register_profile("thorough", settings.get_profile("dev"), max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Answer keys that tests make are theirs alone, and are gone with them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BACKPROOF_CACHE", str(tmp_path_factory.mktemp("kept")))
+        yield
 
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])

@@ -55,3 +55,20 @@ def test_both_are_run_alike_and_take_turns_at_being_first(tmp_path: Path, monkey
     command = against._Command("the main job", ("scripts/compare.py",))
     assert len([*against._pairs(command, tmp_path, tmp_path, 2, Settings())]) == 2
     assert [place == tmp_path for place in ran] == [False, True, True, False]
+
+
+def test_the_first_pair_is_told_and_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([9.0, 9.0, *[2.0] * 20])
+    took = lambda *_: against.Took(1.0, next(times))
+    monkeypatch.setattr(against, "_took", took)
+    monkeypatch.setattr(against, "_commands", lambda *_: [against._Command("the main job", ("scripts/compare.py",))])
+    table = against.against_table(Settings(quick=True), tmp_path)
+    assert table.rows[0][4:] == ("2.00", "2.00", "1.0 (1.0 to 1.0)")
+    assert table.notes[-1].endswith("the main job 9.00 and 9.00.")
+
+
+def test_both_keep_bytecode_and_answer_keys_for_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    found = against._environment(tmp_path / "other", tmp_path)
+    assert "PYTHONDONTWRITEBYTECODE" not in found
+    assert found["BACKPROOF_CACHE"] == str(tmp_path / "kept")

@@ -15,7 +15,7 @@ import pytest
 
 import verify.classroom.classroom
 import verify.classroom.sitting
-import verify.lessons.network.grade
+import verify.lessons.network.ran
 from tests.classes import CLASS, HERE, NO_MEAN, RIGHT, grade_class, records, write_class
 from verify import isolation
 from verify.classroom.classroom import Classroom, Graders
@@ -45,13 +45,13 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the submissions that are run from here on."""
     names: list[str] = []
-    run = verify.lessons.network.grade.grade_submission
+    run = verify.lessons.network.ran.run
 
     def count(submission, *rest, **more):
         names.append(submission.name)
         return run(submission, *rest, **more)
 
-    monkeypatch.setattr(verify.lessons.network.grade, "grade_submission", count)
+    monkeypatch.setattr(verify.lessons.network.ran, "run", count)
     return names
 
 
@@ -264,7 +264,7 @@ def test_records_of_earlier_runs_stay_in_the_gradebook(tmp_path: Path) -> None:
 def test_an_exception_of_ours_is_a_grader_error_of_that_one_alone(
     graded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = verify.lessons.network.grade.grade_submission
+    run = verify.lessons.network.ran.run
 
     def planted(submission, *rest, **more):
         if submission.name == "bob.py":
@@ -273,7 +273,7 @@ def test_an_exception_of_ours_is_a_grader_error_of_that_one_alone(
 
     folder = write_class(tmp_path / "class", FEW)
     with monkeypatch.context() as patch:
-        patch.setattr(verify.lessons.network.grade, "grade_submission", planted)
+        patch.setattr(verify.lessons.network.ran, "run", planted)
         record = grade_class(folder, tmp_path / "out")
     assert record.grader_errors == ["bob.py"]
     failed = json.loads((tmp_path / "out" / "bob.py.json").read_bytes())
@@ -303,14 +303,14 @@ def _die_on_bob() -> None:
     import torch
 
     torch.set_num_threads(1)
-    run = verify.lessons.network.grade.grade_submission
+    run = verify.lessons.network.ran.run
 
     def planted(submission, *rest, **more):
         if submission.name == "bob.py":
             os._exit(9)
         return run(submission, *rest, **more)
 
-    verify.lessons.network.grade.grade_submission = planted
+    verify.lessons.network.ran.run = planted
 
 
 def _dying() -> Executor:

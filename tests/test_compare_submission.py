@@ -124,7 +124,7 @@ def test_our_own_failure_is_exit_3_and_no_score(tmp_path, small, capsys, monkeyp
     def fails(*arguments: Any, **options: Any) -> None:
         raise OSError("no more processes")
 
-    monkeypatch.setattr("verify.lessons.network.grade.grade_submission", fails)
+    monkeypatch.setattr("verify.lessons.network.ran.run", fails)
     code, record = graded(tmp_path, submission(tmp_path, RIGHT), *small)
     assert (code, record.state, record.score) == (3, "grader-error", None)
     assert "no more processes" in record.message

@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 import verify.classroom.sitting
 import verify.lessons.network.grade
+import verify.lessons.network.ran
 from tests.classes import CLASS, HERE, RIGHT, grade_class, records, write_class
 from tests.interrupts import hearing_interrupts
 from verify.classroom.gradebook import HISTORY, row_of
@@ -73,7 +74,7 @@ def test_the_summary_in_a_file_and_other_formats(tmp_path: Path, light: None) ->
 
 
 def test_a_grader_error_is_exit_3(tmp_path: Path, light: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify.lessons.network.grade, "grade_submission", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(verify.lessons.network.ran, "run", lambda *_, **__: 1 / 0)
     result = grade(write_class(tmp_path / "class", {"alice.py": RIGHT}), "--out", tmp_path / "out")
     assert result.exit_code == 3
     assert "The grader failed at alice.py" in result.stdout

@@ -164,6 +164,7 @@ def test_nothing_is_earned_for_nothing(change: Change, at: int) -> None:
     record = graded(at, changed(at, change), lambda name: True)
     assert record.state == "wrong"
     assert score(record) <= 0.05 * record.max_score
+    assert record.diagnosis == []
 
 
 def test_a_wrong_line_without_points_is_told_and_costs_nothing() -> None:

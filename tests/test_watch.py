@@ -16,6 +16,7 @@ from threading import Event, Thread
 
 import pytest
 
+from tests.classes import SHORT
 from tests.interrupts import hearing_interrupts
 from verify.commands import compare, watch_report
 from verify.commands.one_submission import OneJob
@@ -27,22 +28,7 @@ ROOT = Path(__file__).parent.parent
 SOON = 20.0  # s within which news come, on a busy machine too
 
 SMALL = 'layers = [1, 2]\nactivations = ["tanh"]\nseed = 4\n'
-RIGHT = """import numpy as np
-
-def gradients(W, b, x, t, activation, lam):
-    z = [x]
-    for V, v in zip(W, b):
-        a = z[-1] @ V + v
-        z.append(np.tanh(a))
-    e = np.exp(a - a.max(axis=1, keepdims=True))
-    delta, dW, db = e / e.sum(axis=1, keepdims=True) - t, [], []
-    for l in reversed(range(len(W))):
-        dW.insert(0, z[l].T @ delta / len(x) + lam * W[l])
-        db.insert(0, delta.mean(axis=0))
-        delta = delta @ W[l].T * (1 - z[l] ** 2)
-    return dW, db
-"""
-WRONG = RIGHT.replace(" / len(x)", "")
+WRONG = SHORT.replace(" / len(x)", "")
 
 
 # What is half written ------------------------------------------------------------------------------------------------
@@ -74,11 +60,11 @@ def test_what_is_whole_or_wrong_elsewhere_is_judged(text: str) -> None:
 
 
 def test_every_beginning_of_a_program_that_cuts_a_token_or_a_bracket_is_half_written() -> None:
-    whole = [n for n in range(len(RIGHT)) if not half_written("hw.py", RIGHT[:n].encode())]
+    whole = [n for n in range(len(SHORT)) if not half_written("hw.py", SHORT[:n].encode())]
     # What is taken for whole compiles: only the size, which still grows, tells that more is to come.
     for n in whole:
-        compile(RIGHT[:n], "hw.py", "exec")
-    assert len(whole) < len(RIGHT) / 2
+        compile(SHORT[:n], "hw.py", "exec")
+    assert len(whole) < len(SHORT) / 2
 
 
 def test_a_notebook_is_half_written_while_its_json_is() -> None:
@@ -254,7 +240,7 @@ def test_a_watched_submission_is_graded_again_on_its_page(tmp_path: Path, capsys
         _until(address, found, "mean-missing")
         path.write_text("import numpy as np\n\ndef gradients(W,")
         _until(address, found, "half written")
-        path.write_text(RIGHT)
+        path.write_text(SHORT)
         _until(address, found, "before: wrong")
         stop.set()
 
@@ -321,7 +307,7 @@ def test_what_cannot_be_watched_is_refused_in_a_line(
     options: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("hw.py").write_text(RIGHT)
+    Path("hw.py").write_text(SHORT)
     with pytest.raises(SystemExit) as ended:
         compare.app(options)
     err = capsys.readouterr().err

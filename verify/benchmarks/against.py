@@ -66,16 +66,19 @@ def check(path: Path) -> None:
 def against_table(settings: Settings, path: Path) -> Table:
     """Ratios of the other checkout's times to this one's, each pair measured in turn."""
     count, rounds = (2, 1) if settings.quick else (100, 5)
-    rows, record = [], {}
+    rows, record, first = [], {}, []
     with TemporaryDirectory(prefix="benchmark-") as root:
         for command in _commands(right_ones(count, Path(root)), count):
-            pairs = [*_pairs(command, path.resolve(), Path(root), rounds, settings)]
+            cold, *pairs = _pairs(command, path.resolve(), Path(root), rounds + 1, settings)
             rows.append((command.name, *_cells(pairs)))
-            record[command.name] = [[vars(took) for took in pair] for pair in pairs]
+            record[command.name] = [[vars(took) for took in pair] for pair in (cold, *pairs)]
+            first.append(f"{command.name} {number(cold[0].processor, 3)} and {number(cold[1].processor, 3)}")
     columns = ("", "other, s", "here, s", "times, by the clock", "other, processor s", "here", "times, processor")
     notes = [
         f"Medians of {rounds} pairs, and of their ratios with the least and the largest; {_machine()}.",
         "One Python and one set of packages for both; processor seconds are of all processes of a command together.",
+        "A first pair is not counted, as it leaves bytecode and answer keys behind.",
+        f"It took, in processor seconds there and here: {'; '.join(first)}.",
     ]
     return Table("against", f"Beside {path.name}", columns, rows, notes, record)
 
@@ -104,7 +107,7 @@ def _took(command: _Command, place: Path, folder: Path) -> Took:
         out = ("--out", str(Path(new, "out"))) if "grade" in command.words[0] else ()
         done = subprocess.run(
             [sys.executable, "-c", _METER, sys.executable, *command.words, *out],
-            cwd=place, env={**os.environ, "PYTHONPATH": str(place)},
+            cwd=place, env=_environment(place, folder),
             capture_output=True, text=True, check=False,
         )  # fmt: skip
     with contextlib.suppress(ValueError):
@@ -112,6 +115,13 @@ def _took(command: _Command, place: Path, folder: Path) -> Took:
         if status == 0:
             return Took(seconds, processor)
     raise RuntimeError(f"{command.name} in {place}: {done.stderr.strip()[-300:] or done.stdout}")
+
+
+def _environment(place: Path, folder: Path) -> dict[str, str]:
+    """As where backproof is used again and again: bytecode and answer keys are kept, here in a folder of this run."""
+    kept = {"PYTHONPYCACHEPREFIX": str(folder / "bytecode"), "BACKPROOF_CACHE": str(folder / "kept")}
+    here = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**here, **kept, "PYTHONPATH": str(place)}
 
 
 def _cells(pairs: list[tuple[Took, Took]]) -> Iterator[str]:

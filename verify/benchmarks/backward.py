@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,9 +103,11 @@ _STEPS: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
 )  # fmt: skip
 
 
-def program(draw: Generator, steps: int) -> Callable[[Tensor, Tensor], Tensor]:
-    """A chain of operations drawn at random."""
-    chosen = [_STEPS[int(torch.randint(len(_STEPS), (), generator=draw))] for _ in range(steps)]
+def chain(
+    operations: Sequence[Callable[[Tensor, Tensor], Tensor]], draw: Generator, steps: int
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """So many of the operations, drawn at random, one after the other."""
+    chosen = [operations[int(torch.randint(len(operations), (), generator=draw))] for _ in range(steps)]
 
     def run(x: Tensor, w: Tensor) -> Tensor:
         for step in chosen:
@@ -113,6 +115,11 @@ def program(draw: Generator, steps: int) -> Callable[[Tensor, Tensor], Tensor]:
         return x
 
     return run
+
+
+def program(draw: Generator, steps: int) -> Callable[[Tensor, Tensor], Tensor]:
+    """A chain of real operations."""
+    return chain(_STEPS, draw, steps)
 
 
 @dataclass

@@ -19,6 +19,7 @@ from verify.backward.expected import ByReference
 from verify.backward.parts import cast, parts_of
 from verify.backward.precision import Precision
 from verify.backward.subject import Case
+from verify.benchmarks.backward import chain
 from verify.benchmarks.planted import draw as real
 from verify.benchmarks.planted import function
 from verify.benchmarks.tables import Settings, Table, none_of
@@ -207,15 +208,8 @@ _STEPS: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
 
 
 def program(draw: Generator, steps: int) -> Callable[[Tensor, Tensor], Tensor]:
-    """A chain of operations drawn at random."""
-    chosen = [_STEPS[int(torch.randint(len(_STEPS), (), generator=draw))] for _ in range(steps)]
-
-    def run(z: Tensor, w: Tensor) -> Tensor:
-        for step in chosen:
-            z = step(z, w)
-        return z
-
-    return run
+    """A chain of complex operations."""
+    return chain(_STEPS, draw, steps)
 
 
 def violations(programs: int, seed: int, size: int = 12) -> tuple[int, int]:

@@ -72,9 +72,14 @@ class Graders:
     readers: Callable[[], Executor] = one_reader
 
 
-def local(jobs: int) -> Graders:
-    """That many processes of this machine."""
-    return Graders(lambda: processes(jobs), 2 * jobs)
+# So many may import torch each for itself, where some submission needs it: more take it over from one, in any case.
+_FEW_JOBS = 4
+
+
+def local(jobs: int, *, kept: bool = False) -> Graders:
+    """That many processes of this machine. kept: whether what is right has a key, and needs no torch."""
+    light = kept and jobs <= _FEW_JOBS
+    return Graders(lambda: processes(jobs, light=light), 2 * jobs)
 
 
 class Classroom:

@@ -24,13 +24,9 @@ Result = TypeVar("Result")
 
 # A forked worker has them loaded already: the program that was started, which each would import again, and what judges.
 # Imported here they would cost the caller, who needs none of them, seconds.
-_PRELOADED = [
-    "__main__",
-    "verify.lessons.network.grade",
-    "verify.isolation",
-    "verify.reports.graded_pages",
-    "verify.classroom.frozen",
-]
+_PRELOADED = ["__main__", "verify.lessons.network.keeping", "verify.isolation", "verify.reports.graded_pages"]
+_WHOLE = ["verify.lessons.network.judging.laid_out", "verify.lessons.network.grade"]  # with torch
+_LAST = ["verify.classroom.frozen"]
 _STALLED = 70
 
 
@@ -137,10 +133,13 @@ def _uninterrupted() -> Iterator[None]:
 # Processes of this machine -------------------------------------------------------------------------------------------
 
 
-def processes(number: int) -> Executor:
-    """That many processes, which have torch loaded, ignore Ctrl-C and end with this process, however it ends."""
+def processes(number: int, *, light: bool = False) -> Executor:
+    """That many processes, which ignore Ctrl-C and end with this process, however it ends.
+
+    light: without torch, which each then imports by itself once it needs it. Otherwise they share it.
+    """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
+    context.set_forkserver_preload([*_PRELOADED, *([] if light else _WHOLE), *_LAST])
     return ProcessPoolExecutor(number, mp_context=context, initializer=_begin)
 
 

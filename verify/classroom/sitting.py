@@ -5,13 +5,12 @@ Nothing heavy is imported before it is needed: the process that hands out the wo
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
-import platform
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +22,9 @@ from verify.grading.lesson_assignment import PartsAssignment
 from verify.grading.record import GradeRecord, PartsRecord, SaidRecord, encode, without_run
 from verify.grading.sentence import said
 from verify.grading.shown import level, shown_as
+from verify.grading.version import version
 from verify.language import speaking
-from verify.lessons.registry import decoded, encoded
+from verify.lessons.registry import decoded, encoded, keeps
 from verify.submissions import confined
 from verify.submissions.confined import Several, Unread
 from verify.submissions.reading import Entry
@@ -32,13 +32,10 @@ from verify.submissions.submission import Submission, shown
 
 if TYPE_CHECKING:
     from verify.grading.lesson_assignment import AnyAssignment
+    from verify.isolation import Sandbox
     from verify.lessons.registry import Examination
 
 GRADER_ERROR = "grader-error"
-# Packages that a result depends on, besides this one.
-_COMPUTING = ("numpy", "torch")
-_SOURCES = ("manual", "verify")
-_NOT_GRADING = frozenset({"__pycache__", "benchmarks"})
 # Far beyond what anything takes that goes on: only what stands still takes longer.
 _GRADING_SECONDS = 900.0
 # A processor that is shared with nobody gives a busy program all of its time but what the clocks differ by.
@@ -125,16 +122,25 @@ def read(entry: Entry, asked: AnyAssignment) -> Submission | Several | Unread:
 
 def ground(sitting: Sitting) -> Ground:
     """What there is to grade on. Raises BadInput where the sandbox or the device that was asked for is not there."""
-    import torch
-
     from verify.isolation import choose
     from verify.isolation.packages import check_offered
 
-    if sitting.device == "cuda" and not torch.cuda.is_available():
-        raise BadInput("--device cuda: torch finds no CUDA device there; allowed is cpu")
+    if sitting.device == "cuda":
+        _check_cuda()
     check_offered(sitting.assignment.packages)
     chosen = choose(sitting.sandbox)
+    if keeps(sitting.assignment, sitting.seed, chosen):
+        # Others then find its key. What fails is told of each submission.
+        with contextlib.suppress(Exception):
+            _examination(encoded(sitting.assignment), sitting.seed, chosen)
     return Ground(chosen.mode, version(sitting.device), chosen.notes)
+
+
+def _check_cuda() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise BadInput("--device cuda: torch finds no CUDA device there; allowed is cpu")
 
 
 def grade(work: Work) -> Graded:
@@ -159,10 +165,11 @@ def _judged(work: Work) -> GradeRecord:
     from verify.isolation import choose
 
     sitting = work.sitting
-    examination = _examination(encoded(sitting.assignment), sitting.seed)
+    sandbox = choose(sitting.sandbox)
+    examination = _examination(encoded(sitting.assignment), sitting.seed, sandbox)
     if isinstance(work.read, Unread):
         return examination.ungradable(work.entry.name, said("unreadable", what=work.read.reason))
-    record = examination.grade(work.read, choose(sitting.sandbox), device=sitting.device)
+    record = examination.grade(work.read, sandbox, device=sitting.device)
     return _said_of_second_run(record) if work.alone else record
 
 
@@ -189,15 +196,18 @@ def _starved(record: GradeRecord, asked: AnyAssignment) -> bool:
 
 
 @functools.cache
-def _examination(assignment: bytes, seed: int) -> Examination:
+def _examination(assignment: bytes, seed: int, sandbox: Sandbox) -> Examination:
     """Built once a process, and used for every submission that it gets."""
+    from verify.lessons.registry import prepared
+
+    return prepared(decoded(assignment), seed, sandbox, _on_one_thread)
+
+
+def _on_one_thread() -> None:
+    """As many submissions at once as there are processes: each is judged on one thread."""
     import torch
 
-    from verify.lessons.registry import examination
-
-    # As many submissions at once as there are processes: each is judged on one thread.
     torch.set_num_threads(1)
-    return examination(decoded(assignment), seed)
 
 
 def _told(error: BaseException) -> str:
@@ -244,17 +254,3 @@ def _page(record: GradeRecord) -> str:
     from verify.reports import graded_pages
 
     return graded_pages.as_markdown(record)
-
-
-@functools.cache
-def version(device: str = "cpu") -> str:
-    """A digest of what a record depends on besides submission, assignment and seed: our source, and what computes."""
-    state = hashlib.sha256(f"{device} {platform.python_version()} ".encode())
-    for name in _COMPUTING:
-        state.update(f"{name} {metadata.version(name)} ".encode())
-    root = Path(__file__).parents[2]
-    for path in sorted(path for package in _SOURCES for path in (root / package).rglob("*")):
-        inside = path.relative_to(root)
-        if path.suffix in (".py", ".j2", ".po") and _NOT_GRADING.isdisjoint(inside.parts):
-            state.update(f"{inside.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()} ".encode())
-    return state.hexdigest()

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -231,12 +232,17 @@ def _watch(job: OneJob, page: bool) -> int:
 
 def _write_grade(record: GradeRecord, files: Files) -> None:
     from verify.grading.record import encode
-    from verify.reports import graded_pages, graded_terminal, terminal
+    from verify.reports import graded_terminal, terminal
+
+    def pages() -> ModuleType:
+        from verify.reports import graded_pages
+
+        return graded_pages
 
     files.write(
         encode(record).decode(),
-        lambda: graded_pages.as_html(record),
-        lambda: graded_pages.as_markdown(record),
+        lambda: pages().as_html(record),
+        lambda: pages().as_markdown(record),
         lambda: graded_terminal.show(record, terminal.console(WIDTH)),
     )
 

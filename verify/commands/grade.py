@@ -29,7 +29,7 @@ from verify.commands.command_line import OneLineCommand, allow, check_writable, 
 from verify.commands.pytest_run import run
 from verify.errors import Interrupted
 from verify.language import language
-from verify.lessons.registry import read_any
+from verify.lessons.registry import is_kept, read_any
 from verify.submissions.reading import Entry
 from verify.submissions.submission import shown
 
@@ -134,8 +134,9 @@ def _graded(
     html: bool,
 ) -> ClassRecord:
     handed = job.handed(asked.name)
-    with _graders(job) as graders, Gradebook(job.out) as gradebook:
+    with _cluster(job) as cluster, Gradebook(job.out) as gradebook:
         sitting = replace(_sitting(job, asked, gradebook), html=html)
+        graders = cluster or local(job.jobs, kept=is_kept(asked, sitting.seed))
         with _progress(len(handed.entries)) as report:
             room = Classroom(
                 gradebook, sitting, graders,
@@ -164,9 +165,10 @@ def _sitting(job: GradeJob, asked: AnyAssignment, gradebook: Gradebook) -> Sitti
 
 
 @contextmanager
-def _graders(job: GradeJob) -> Iterator[Graders]:
+def _cluster(job: GradeJob) -> Iterator[Graders | None]:
+    """Who grades where a cluster was asked for; None for processes of this machine."""
     if job.executor is None:
-        yield local(job.jobs)
+        yield None
     else:
         from verify.classroom.cluster import dask
 

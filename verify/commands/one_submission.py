@@ -16,6 +16,7 @@ from verify.grading.record import GradeRecord
 from verify.grading.shown import WITHHELD, level, shown_as
 from verify.lessons.registry import read_any
 from verify.problems.job import DEVICES, MOST_SEED
+from verify.submissions import confined
 from verify.submissions.reading import Entry
 from verify.submissions.submission import safe_name, shown
 
@@ -77,6 +78,7 @@ def grade_with(job: OneJob, asked: AnyAssignment, progress: Callable[[str], None
     sitting = job.sitting(asked)
     started = time.perf_counter()
     progress("trying the sandbox")
+    confined.start()
     ground(sitting)
     progress("reading and grading")
     entry = entry_of(job.path)

@@ -24,13 +24,13 @@ TEXTS = {
     "numerical": "Your {line} is off by up to {share:.1e} of its largest entry, on nearly every problem, as a "
                  "numerical difference is.",
     "decimals": "Your {line} is the expected one, rounded to {digits} decimals. Hand over every digit.",
-    "shows-only": "It shows only {where}.",
-    "one-row": "Only one row of it is wrong.",
-    "one-row-number": "Only one row of it is wrong, number {number}.",
-    "one-column": "Only one column of it is wrong.",
-    "one-column-number": "Only one column of it is wrong, number {number}.",
-    "one-unit": "Only one unit of it is wrong.",
-    "one-unit-number": "Only one unit of it is wrong, number {number}.",
+    "shows-only": "Your {line} is wrong only {where}.",
+    "one-row": "Only one row of your {line} is wrong.",
+    "one-row-number": "Only one row of your {line} is wrong, number {number}.",
+    "one-column": "Only one column of your {line} is wrong.",
+    "one-column-number": "Only one column of your {line} is wrong, number {number}.",
+    "one-unit": "Only one unit of your {line} is wrong.",
+    "one-unit-number": "Only one unit of your {line} is wrong, number {number}.",
     "fails-only": "The program fails {where}, and answers everywhere else.",
     "fails-on-some": "The program fails on {failed} of {asked:problem}.",
     "not-finite": "On {failed} of {asked:problem} the gradients hold inf or NaN.",
@@ -159,7 +159,9 @@ def entries(name: str, wrong: Sequence[Wrong]) -> list[Said]:
         hit = [_along(b, axis) for b in bad]
         if all(len(h) == 1 for h in hit):
             same_one = {h[0] for h in hit}
-            return [said(f"{key}-number", number=same_one.pop() + 1) if len(same_one) == 1 else said(key)]
+            if len(same_one) == 1:
+                return [said(f"{key}-number", line=name, number=same_one.pop() + 1)]
+            return [said(key, line=name)]
     return []
 
 

@@ -25,7 +25,7 @@ from verify.isolation.protocol import (
     Transcript,
     Unusable,
 )
-from verify.isolation.sandbox import MODES, Sandbox, candidates, notes, user_for
+from verify.isolation.sandbox import MODES, Sandbox, candidates, notes, shuts_files, user_for
 from verify.isolation.supervision import Watch, conclude
 from verify.submissions.submission import Submission
 
@@ -135,7 +135,7 @@ def _tried(mode: str) -> tuple[Sandbox | None, str]:
         except IsolationError as error:
             problem = str(error)
         if not problem:
-            return dataclasses.replace(candidate, notes=notes(candidate)), ""
+            return dataclasses.replace(candidate, notes=notes(candidate), shuts_files=shuts_files(candidate)), ""
         reasons.append(problem)
     return None, "; ".join(dict.fromkeys(reasons))
 

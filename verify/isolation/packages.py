@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import re
 import sys
@@ -113,11 +114,18 @@ def _with_requirements(roots: tuple[str, ...]) -> Iterator[metadata.Distribution
 
 def _top_level(distribution: metadata.Distribution) -> Iterator[Path]:
     """The files and folders right under site-packages that a distribution installed."""
-    for file in distribution.files or ():
-        head = file.parts[0]
+    for head in _heads(distribution):
         if head not in ("..", "__pycache__") and not head.endswith((".dist-info", ".egg-info", ".pth")):
             # As it lies, with no link resolved: imports look for it here.
             yield Path(str(distribution.locate_file(head)))
+
+
+def _heads(distribution: metadata.Distribution) -> dict[str, None]:
+    """The first part of the path of all that it installed, in its order: of some distributions thousands have few."""
+    record = distribution.read_text("RECORD")
+    if record is None:
+        return dict.fromkeys(file.parts[0] for file in distribution.files or ())
+    return dict.fromkeys(row[0].split("/", 1)[0] for row in csv.reader(record.splitlines()) if row and row[0])
 
 
 def _import_name(file: Path) -> str:

@@ -77,6 +77,13 @@ def steps(backend: str, device: str) -> tuple[Step, ...]:
     return (*_mounted_libraries(), *python, *hidden, *packages, *cuda, *system)
 
 
+@functools.cache
+def seen(backend: str, device: str) -> frozenset[Path]:
+    """All files and folders of this machine that a process may read, in whichever sandbox, and what lies in them."""
+    bound = (source for kind, source, _ in steps(backend, device) if kind == "bind")
+    return frozenset(map(Path, (*readable(backend, device), *bound)))
+
+
 def device_steps() -> Iterator[Step]:
     """The device files that every program may use, and the names that descriptors have there."""
     yield from (("device", path, path) for path in DEVICES)

@@ -139,13 +139,21 @@ class IsolationError(Exception):
 
 
 class Calls(Sequence[Call]):
-    """Calls in the form that workers read, encoded once and used for any number of submissions."""
+    """Calls in the form that workers read, encoded once and used for any number of submissions.
 
-    def __init__(self, calls: Sequence[Call]) -> None:
+    largest: bytes of the arguments that have the most, once they are encoded.
+    """
+
+    def __init__(self, calls: Sequence[Call], frame: bytes = b"", largest: int = 0) -> None:
         self._calls = tuple(calls)
         self._lock = threading.Lock()
         self._descriptor: tuple[int, int] | None = None
-        self.largest = 0
+        self._frame, self.largest = frame, largest
+
+    @classmethod
+    def encoded(cls, functions: Sequence[str], frame: bytes, largest: int) -> Calls:
+        """Calls that were encoded before, of which nothing else is known than what they call."""
+        return cls([Call(function, ()) for function in functions], frame, largest)
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -158,18 +166,21 @@ class Calls(Sequence[Call]):
         return self._calls[index]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Calls, (self._calls,)
+        return Calls, (self._calls, self._frame, self.largest)
 
     def descriptor(self) -> int:
         """A file with the encoded calls that nobody can write to; it is closed with this object."""
         with self._lock:
             if self._descriptor is None or self._descriptor[1] != os.getpid():
-                number = sealed_file(self._encoded())
+                number = sealed_file(self.frame())
                 self._descriptor = number, os.getpid()
                 weakref.finalize(self, _close_own, number, os.getpid())
             return self._descriptor[0]
 
-    def _encoded(self) -> bytes:
+    def frame(self) -> bytes:
+        """The frame that says all of them."""
+        if self._frame:
+            return self._frame
         described, buffers, place = [], [], 0
         for call in self._calls:
             encoder = Encoder(most=1 << 40)

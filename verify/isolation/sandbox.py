@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 
-from verify.isolation import control_groups, servers, wrapped
+from verify.isolation import control_groups, places, servers, wrapped
 from verify.isolation.protocol import Job
 from verify.isolation.supervision import Running
 
@@ -20,7 +21,8 @@ class Sandbox:
 
     mode: one of MODES. notes: what it shuts out here, for the report. user_namespace: whether name spaces are made by
     an ordinary user's rights. landlock: whether processes are shut off from files with it. own_user: whether each
-    submission is a user of its own, where the grader is root.
+    submission is a user of its own, where the grader is root. shuts_files: whether submissions have been seen to reach
+    no file that is closed to other users.
     """
 
     mode: str
@@ -28,6 +30,11 @@ class Sandbox:
     user_namespace: bool = False
     landlock: bool = True
     own_user: bool = True
+    shuts_files: bool = False
+
+    def hides(self, folder: Path) -> bool:
+        """Whether no submission in it can read or write a folder that is closed to other users."""
+        return self.shuts_files and places.seen("numpy", "cpu").isdisjoint((folder, *folder.parents))
 
     def start(self, job: Job, calls: int, reply: int, output: int) -> Running:
         """Starts a worker on a job; reply and output are the writing ends of its pipes. Raises IsolationError."""
@@ -76,6 +83,14 @@ def notes(sandbox: Sandbox) -> tuple[str, ...]:
         *_calls(told["filtered"]),
         _totals(told["group"]),
     )
+
+
+def shuts_files(sandbox: Sandbox) -> bool:
+    """Whether submissions reach no file of this machine that is closed to other users."""
+    if sandbox.mode != "process":
+        return True
+    told = _told(sandbox.kind())
+    return bool(told["landlock"]) or told["user"] is not None
 
 
 _APART = ("no network", "no files but Python and numpy", "its own process space", "not root")

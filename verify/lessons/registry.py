@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module, metadata
 from pathlib import Path
 from types import ModuleType
@@ -249,6 +249,42 @@ def examination(assignment: AnyAssignment, seed: int | None = None) -> Examinati
     from verify.grading.machinery.examining import examination as of_lesson
 
     return of_lesson(lesson_of(assignment), assignment, seed)
+
+
+def prepared(
+    assignment: AnyAssignment, seed: int, sandbox: Sandbox, begin: Callable[[], None] = lambda: None
+) -> Examination:
+    """The same for submissions that run in that sandbox: by its answer key, which may be kept from an earlier time.
+
+    begin: called before anything is worked out, which may be never.
+    """
+    if isinstance(assignment, Assignment):
+        from verify.lessons.network.key_place import has_key
+
+        if has_key(assignment):
+            from verify.lessons.network.keeping import keyed
+
+            return keyed(assignment, seed, sandbox, begin)
+    begin()
+    return examination(assignment, seed)
+
+
+def keeps(assignment: AnyAssignment, seed: int, sandbox: Sandbox) -> bool:
+    """Whether the answer key of an examination is kept once it is made, where submissions run in that sandbox."""
+    if not isinstance(assignment, Assignment):
+        return False
+    from verify.lessons.network.key_place import has_key, place
+
+    return has_key(assignment) and place(assignment, seed, sandbox) is not None
+
+
+def is_kept(assignment: AnyAssignment, seed: int) -> bool:
+    """Whether the answer key of an examination is kept from an earlier time."""
+    if not isinstance(assignment, Assignment):
+        return False
+    from verify.lessons.network import key_place
+
+    return key_place.is_kept(assignment, seed)
 
 
 def checks_of(assignment: AnyAssignment) -> list[tuple[str, str]]:

@@ -77,6 +77,11 @@ def read(entry: Entry, wanted: str = "", defines: str = "gradients", others: Seq
     )
 
 
+def start() -> None:
+    """Starts the process that reads, so that it is there when it is asked."""
+    _reader.start()
+
+
 def find_submissions(paths: Sequence[Path], assignment: str = "") -> list[Entry]:
     """Every submission under the paths. Raises BadInput."""
     return find_class(paths, assignment).entries
@@ -199,6 +204,11 @@ class _Reader:
                     helper.kill()
                     raise
             return failed(reason)
+
+    def start(self) -> None:
+        """Starts the helper and waits for nothing."""
+        with self._lock:
+            self._helper = self._helper or _Helper()
 
     def close(self) -> None:
         """Ends the helper."""

@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import yaml
-
 from verify.errors import BadInput
 from verify.submissions.people import Person
 from verify.submissions.submission import shown
@@ -27,8 +25,6 @@ _TIME = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)[ T](?P<time>\d\d:\d\d:\d\d)(\.\d+)? ?(?P<zone>Z|UTC|GMT|(?P<offset>[+-]\d\d:?\d\d))?"
 )
 _MOST_BYTES = 64 << 20
-# No types: the number 0071 is a text.
-_TEXTS = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 @dataclass(frozen=True)
@@ -120,13 +116,16 @@ def _gradescope(tree: Tree) -> Download | None:
 
 def _metadata(tree: Tree) -> dict[str, Any]:
     """The table of a download. All its values are texts as they stand there: a number may begin with zeros."""
+    import yaml  # of all downloads only these have any
+
     where = f"{tree.label}/{GRADESCOPE}"
+    texts = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # no types: the number 0071 is a text
     try:
         text = (tree.content(GRADESCOPE, _MOST_BYTES) or b"").decode("utf-8-sig")
         # Gradescope writes no references, and they could make a small file grow for ever.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _TEXTS)):
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, texts)):
             raise yaml.YAMLError("it refers to another part of itself")
-        read = yaml.load(text, _TEXTS)
+        read = yaml.load(text, texts)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise BadInput(

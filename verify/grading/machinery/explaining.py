@@ -139,7 +139,7 @@ def _known(contract: Contract, asked: Sequence[Observed]) -> Iterator[Said]:
         found = next((s for way in ways for s in way(name, rows)), None)
         said_ = [
             *([] if found is None else [found]),
-            *_places([c for c, _, _ in rows], wrong),
+            *_places(name, [c for c, _, _ in rows], wrong),
             *entries(name, [row for row, bad in zip(rows, wrong, strict=True) if bad]),
         ]
         yield from said_
@@ -185,10 +185,10 @@ def conditions(cases: Sequence[Case]) -> Iterator[tuple[Said, list[bool]]]:
         yield said("sizes-differ", letters=letters), [not e for e in equal]
 
 
-def _places(cases: Sequence[Case], wrong: Sequence[bool]) -> Iterator[Said]:
+def _places(name: str, cases: Sequence[Case], wrong: Sequence[bool]) -> Iterator[Said]:
     exact = next((text for text, at in conditions(cases) if at == list(wrong)), None)
     if exact is not None:
-        yield said("shows-only", where=exact)
+        yield said("shows-only", line=name, where=exact)
 
 
 def _fails(asked: Sequence[Observed]) -> Iterator[Said]:

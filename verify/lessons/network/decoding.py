@@ -100,11 +100,51 @@ class Decoder(Candidates):
         if actual is None:
             yield {}
             return
+<<<<<<< HEAD
         for one, decay in product(self._either("weight_terms", "weight_gradient"), self._decays_at_output()):
             slots = one | _chosen(("decay",), (decay,))
             equations = replaced(net.equations, slots)
             if self._predicts(equations.weight_gradient, again(net, equations, net.delta), actual):
                 yield slots
+=======
+        decays = self._decays(net)
+        for one in self._either("weight_terms", "weight_gradient"):
+            equations = replaced(net.equations, one)
+            working = again(net, equations, net.delta)
+            if equations.weight_gradient is SLIDES.weight_gradient:
+                matching = self._sums(working, decays, actual)
+            else:
+                matching = [v for v, _ in decays if self._decayed(working, v, actual)]
+            yield from (one | _chosen(("decay",), (v,)) for v in matching)
+
+    def _decays(self, net: Working) -> list[tuple[Variant | None, Tensor | None]]:
+        """What may stand for the penalty's gradient, with its value in the output layer; None where it raises."""
+        found: list[tuple[Variant | None, Tensor | None]] = []
+        for v in self.options("decay"):
+            try:
+                found.append((v, (net.equations.decay if v is None else v.equation)(net, net.L)))
+            except RAISES:
+                found.append((v, None))
+        return found
+
+    def _sums(
+        self, net: Working, decays: Sequence[tuple[Variant | None, Tensor | None]], actual: Tensor
+    ) -> list[Variant | None]:
+        """Which of them gives dW(L) with those terms: the terms are the same for all, and are computed once."""
+        given = [(v, decay) for v, decay in decays if decay is not None]
+        try:
+            mean = net.equations.mean(net, net.equations.weight_terms(net, net.L))
+            if not given or any(value.shape != actual.shape for value in (mean, *(decay for _, decay in given))):
+                return [v for v, decay in given if self.close(mean + decay, actual)]
+        except RAISES:
+            return []
+        near = self.all_close(mean + torch.stack([decay for _, decay in given]), actual)
+        return [v for (v, _), close in zip(given, near, strict=True) if close]
+
+    def _decayed(self, net: Working, decay: Variant | None, actual: Tensor) -> bool:
+        equations = replaced(net.equations, _chosen(("decay",), (decay,)))
+        return self._predicts(equations.weight_gradient, again(net, equations, net.delta), actual)
+>>>>>>> main
 
     def _decays_at_output(self) -> list[Variant | None]:
         return [v for v in self.options("decay") if v not in self._decays_below]

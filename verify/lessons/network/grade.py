@@ -11,26 +11,23 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import msgspec
 import numpy as np
 from torch import Tensor
 
 from verify.bounds.forms import step_difference
-from verify.grading.answers import Answer, gradients_answer
+from verify.grading.answers import Answer
 from verify.grading.assignment import Assignment
 from verify.grading.beside import given
 from verify.grading.judged import Judged
 from verify.grading.machinery.posing import JUDGED
 from verify.grading.message import advise, ended, said_records, tell, tell_result
-from verify.grading.passed_over import passed_over
-from verify.grading.record import GradeRecord, LineRecord, task_of, without_run
+from verify.grading.record import GradeRecord, without_run
 from verify.grading.sentence import Said, said
 from verify.grading.state import state_of
-from verify.isolation import Call, Calls, Limits, Outcome, Reply, Run, Sandbox
-from verify.isolation import run as run_isolated
-from verify.lessons.network import heat, spare_axis
+from verify.isolation import Call, Calls, Run, Sandbox
+from verify.lessons.network import heat, ran, spare_axis
 from verify.lessons.network.cases.counterexample import counterexample
-from verify.lessons.network.cases.fixtures import Case, Fixture, fixture
+from verify.lessons.network.cases.fixtures import Fixture, fixture
 from verify.lessons.network.diagnosis import Diagnosis, diagnose
 from verify.lessons.network.judging.functions import ETA, Heard, judge_functions
 from verify.lessons.network.judging.judging import Judge
@@ -144,45 +141,29 @@ def grade_submission(
 ) -> GradeRecord:
     """Run one submission in its sandbox and grade what comes back. Raises IsolationError where the sandbox fails."""
     a = exam.assignment
-    limits = Limits(time_limit=a.time_limit, cpu_limit=a.cpu_limit, memory_mib=a.memory_mib)
-    prepared = given(submission, a)
-    ran = run_isolated(prepared, exam.calls, limits=limits, backend=a.offer, device=device, sandbox=sandbox)
-    record = grade(submission.name, ran, exam)
+    return grade_run(submission, ran.run(given(submission, a), a, exam.calls, sandbox, device), exam, sandbox, device)
+
+
+def grade_run(submission: Submission, run: Run, exam: Examination, sandbox: Sandbox, device: str) -> GradeRecord:
+    """Grade what a submission's run gave. Raises IsolationError where it runs again, and the sandbox fails."""
+    a = exam.assignment
+    record = grade(submission.name, run, exam)
     if a.forward_only == "wrong" and a.points.gradients > 0 and record.state in ("correct", "undecided"):
-        _ask_wide(record, prepared, exam.wide, sandbox, device)
-    advise(record, passed_over(submission, ran))
-    record.digests = {"submission": submission.digest, "assignment": a.digest()}
+        _ask_wide(record, given(submission, a), exam.wide, sandbox, device)
+    ran.finish(record, submission, run, a)
     return record
 
 
 def _ask_wide(record: GradeRecord, submission: Submission, wide: Wide, sandbox: Sandbox, device: str) -> None:
     bound, a = wide.bound(sandbox), wide.assignment
-    ran = wide.run(submission, bound, sandbox, device)
-    answer = _answer(wide.case, a, ran.replies[0])
-    judge(record, wide, ran, answer, bound)
+    run = wide.run(submission, bound, sandbox, device)
+    answer = ran.answer(run.replies[0], a, wide.case.problem.L)
+    judge(record, wide, run, answer, bound)
 
 
 def ungradable(name: str, reason: Said, exam: Examination) -> GradeRecord:
     """The record of what cannot be read as Python."""
     return without_run(name, "ungradable", reason, exam.assignment, exam.fixture.seed)
-
-
-def grader_error(name: str, reason: Said, exam: Examination) -> GradeRecord:
-    """The record of our own failure: no score, never the student's fault."""
-    return without_run(name, "grader-error", reason, exam.assignment, exam.fixture.seed)
-
-
-# What came back ------------------------------------------------------------------------------------------------------
-
-
-def _answer(case: Case, a: Assignment, reply: Reply) -> Answer:
-    L = case.problem.L
-    if reply.outcome is not Outcome.RETURNED:
-        told = said("raised", message=reply.message.replace("\\n", " ")) if reply.message else said("not-run")
-        return Answer(failed=told, place=reply.place)
-    return gradients_answer(
-        reply.value, L, columns=a.convention == "columns", inputs_changed=reply.inputs_changed, biases=a.biases
-    )
 
 
 # The record ----------------------------------------------------------------------------------------------------------
@@ -191,14 +172,7 @@ def _answer(case: Case, a: Assignment, reply: Reply) -> Answer:
 def grade(name: str, run: Run, exam: Examination) -> GradeRecord:
     """The graded record of what a submission's run gave. The caller adds digests."""
     drawn = exam.fixture
-    record = GradeRecord(
-        submission=name, state=run.state, task=task_of(exam.assignment), max_score=exam.assignment.points.total,
-        seed=drawn.seed,
-        problems=len(drawn.of(*JUDGED)), hidden_mistakes=list(drawn.hidden),
-        output=run.output, sandbox=run.sandbox, timings={"seconds": run.seconds, "cpu": run.cpu},
-    )  # fmt: skip
-    if run.waited is not None:
-        record.timings["waited"] = run.waited
+    record = ran.record(name, run, exam.assignment, drawn.seed, len(drawn.of(*JUDGED)), drawn.hidden)
     answers = _answers(drawn, run)
     missing = _missing(exam.assignment, run)
     returned = any(a.returned for a in answers)
@@ -219,7 +193,7 @@ def _answers(drawn: Fixture, run: Run) -> list[Answer]:
     asked = [a for a in plan(drawn) if a.function == "gradients"]
     replies = run.replies[: len(asked)]
     return [
-        *(_answer(drawn.cases[a.case], drawn.assignment, r) for a, r in zip(asked, replies, strict=False)),
+        *(ran.answer(r, drawn.assignment, drawn.cases[a.case].problem.L) for a, r in zip(asked, replies, strict=False)),
         *[Answer(failed=said("not-run"))] * (len(asked) - len(replies)),
     ]
 
@@ -248,7 +222,7 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
     others += other_findings(drawn, heard, answers, judged, diagnosis)
     found = {f.mistake: f for f in (*others, *diagnosis.findings)}
     marks = Scoring(drawn, answers, diagnosis, list(found.values()), len(failed) / len(graded), spare).marks(judged)
-    _take(record, [*marks.lines, *absent(a, missing)])
+    ran.take(record, [*marks.lines, *absent(a, missing)])
     named = sorted(found.values(), key=lambda f: rank(f.mistake))
     free = [said_free(f, a) for f in named if not marks.prices[f.mistake]]
     failures = raised_on(failed)
@@ -269,14 +243,6 @@ def _judge(record: GradeRecord, exam: Examination, run: Run, answers: list[Answe
         advise(record, told(drawn, answers, judged))
     record.state = state if run.state == "ok" else run.state
     tell_result(record, run, missing, failures)
-
-
-def _take(record: GradeRecord, lines: Sequence[LineRecord]) -> None:
-    record.score = round(sum(line.points for line in lines), 6)
-    record.lines = [
-        msgspec.structs.replace(line, points=round(line.points, 6), max_points=round(line.max_points, 6))
-        for line in lines
-    ]
 
 
 def _without_infinite(drawn: Fixture, answers: list[Answer]) -> list[Answer]:

@@ -112,13 +112,13 @@ def _places(name: str, both: Sequence[Wrong]) -> list[Said]:
     """Where the error shows: under which conditions, with which activations, in which rows or columns."""
     wrong = [not line_is_right(c, name, y) for c, y, _ in both]
     exact = [text for text, at in conditions([c.problem for c, _, _ in both]) if at == wrong]
-    found = [said("shows-only", where=text) for text in exact[:1]] or list(_activations(both, wrong))
+    found = [said("shows-only", line=name, where=text) for text in exact[:1]] or list(_activations(name, both, wrong))
     return found + entries(name, [w for w, bad in zip(both, wrong, strict=True) if bad])
 
 
-def _activations(both: Sequence[Wrong], wrong: Sequence[bool]) -> Iterator[Said]:
+def _activations(name: str, both: Sequence[Wrong], wrong: Sequence[bool]) -> Iterator[Said]:
     """Under which activations it shows, where others are asked too and every problem of these is wrong."""
     deep = [(c.problem.activation, w) for (c, _, _), w in zip(both, wrong, strict=True) if c.problem.L > 1]
     guilty = {name for name, w in deep if w}
     if guilty and guilty < {name for name, _ in deep} and all(w == (name in guilty) for name, w in deep):
-        yield said("shows-only", where=said("with-activation", names=sorted(guilty)))
+        yield said("shows-only", line=name, where=said("with-activation", names=sorted(guilty)))

@@ -181,6 +181,7 @@ def _cuts(off: Mapping[str, Pairs], constants: Constants) -> Iterator[Throughout
 
 
 SLOPES = ("zero", "held", "free")
+_SMALLEST = 1e-6  # a limit that somebody writes: activations that are all alike have none
 
 
 def _both_sides(low: float, high: float) -> tuple[float, float]:
@@ -195,7 +196,7 @@ def cut_at(cut: Mapping[str, tuple[float, float]], slope: str, constants: Consta
     largest = max(abs(number) for number in numbers)
     pair = len(numbers) == 2 and sum(numbers) == 0
     at = f"±{largest:g}" if pair else " and ".join(f"{number:g}" for number in sorted(numbers)).replace("-", "−")
-    if largest > 0:
+    if largest > _SMALLEST:
         functions: dict[str, Function] = {
             name: Cut(activation(name, constants), low, high, slope).function() for name, (low, high) in cut.items()
         }

@@ -5,13 +5,11 @@ The verdict rests on the budgets alone.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -25,10 +23,12 @@ from verify.grading.record import Worst
 from verify.grading.sentence import Said, said
 from verify.lessons.network.cases.fixtures import Case, Fixture
 from verify.lessons.network.diagnosis import line_is_right
+from verify.lessons.network.judging.answer_key import Column, Part, end_to_end
 from verify.lessons.network.judging.carrying import carried_forward
 from verify.lessons.network.judging.kinks import Kink, layers_at
 from verify.lessons.network.judging.own_lines import OwnLines
-from verify.problems.lines import local_name, names
+from verify.lessons.network.judging.subgradients import is_within
+from verify.problems.lines import gradient_names, local_name, names
 
 
 class Judge:
@@ -44,9 +44,7 @@ class Judge:
 
     def lines(self, answers: Sequence[Answer], *, float32: bool) -> list[Judged]:
         """Every line that was handed over; the names are those of the deepest network."""
-        biases = self.fixture.assignment.biases
-        every = [n for n in names(self.deepest) if biases or not n.startswith("db")]
-        judged = [j for n in every if (j := self._line(answers, n, float32)) is not None]
+        judged = [j for n in self.every() if (j := self._line(answers, n, float32)) is not None]
         kinks = self._at_kinks(answers, float32, [j.name for j in judged if j.wrong])
         judged = [j if j.wrong else self._off_at_kinks(j, kinks) for j in judged]
         judged = self._with_mean_inside(answers, judged, float32)
@@ -55,12 +53,19 @@ class Judge:
         own = [OwnLines(case, answers[i], FLOAT32 if float32 else FLOAT64) for i, case in enumerate(self.fixture.cases)]
         return [self._on_own_lines(j, own, float32) for j in judged]
 
+    def every(self) -> list[str]:
+        """The lines that are judged."""
+        return [n for n in names(self.deepest) if self.fixture.assignment.biases or not n.startswith("db")]
+
     def detection_limit(self, answers: Sequence[Answer], *, float32: bool) -> float | None:
         """Median over the gradients' entries of the smallest relative error that would have been seen."""
-        came = [n for n in names(self.deepest) if n[:2] in ("dW", "db") and n != "delta"]
-        came = [n for n in came if self._column(n, float32).present(answers)]
+        came = [n for n in gradient_names(self.deepest) if self.column(n, float32).kept.present(answers)]
+        return self.limit(came, float32=float32)
+
+    def limit(self, came: Sequence[str], *, float32: bool) -> float | None:
+        """The same, where these gradients came."""
         if (key := (float32, *came)) not in self._limits:
-            columns = [self._column(n, float32) for n in came]
+            columns = [self.column(n, float32).kept for n in came]
             self._limits[key] = median_limit([(c.truth, c.allowed) for c in columns])
         return self._limits[key]
 
@@ -72,7 +77,7 @@ class Judge:
         Rounding explains numbers: no line that did not come, and none that is wrong at a kink alone. What the program
         does is said only where one form explains all of its lines.
         """
-        wrong = [n for n in wrong if self._column(n, float32).is_off(answers)]
+        wrong = [n for n in wrong if self.column(n, float32).is_off(answers)]
         if not wrong:
             return frozenset(), []
         at_once = self._form(answers, names(self.deepest), float32)
@@ -94,7 +99,8 @@ class Judge:
             self._textbooks[i, float32] = Textbook(case.problem, case.truth, own, u, self.deepest)
         return self._textbooks[i, float32]
 
-    def _column(self, name: str, float32: bool) -> _Column:
+    def column(self, name: str, float32: bool) -> _Column:
+        """A line of the deepest network over all problems that have it."""
         key = (name, float32)
         if key not in self._columns:
             cases = [
@@ -106,8 +112,8 @@ class Judge:
         return self._columns[key]
 
     def _line(self, answers: Sequence[Answer], name: str, float32: bool) -> Judged | None:
-        column = self._column(name, float32)
-        at_once = column.judged(answers)
+        column = self.column(name, float32)
+        at_once = column.kept.judged(answers)
         if at_once is not None:
             return Judged(name, len(column.cases), worst=at_once, decided=column.decided)
         handed = [(case, answers[i], here) for i, case, here in column.cases if _handed(answers[i], here)]
@@ -124,10 +130,10 @@ class Judge:
         """
         found = []
         for i, case in self.fixture.of("kink"):
-            kink, lines = self._kink(i, case, float32), answers[i].lines
+            kink, lines = self.kink(i, case, float32), answers[i].arrays
             off = {local_name(n, self.deepest, case.problem.L) for n in wrong}
             said_by = {n: v for n, v in lines.items() if n not in off}
-            found += [_AtKink(kink, lines, kink.expected(said_by))] if lines else []
+            found += [_AtKink(kink, lines, kink.subgradients.expected(said_by))] if lines else []
         return found
 
     def _off_at_kinks(self, judged: Judged, kinks: Sequence[_AtKink]) -> Judged:
@@ -138,8 +144,9 @@ class Judge:
             if here is None or here not in at.lines:
                 continue
             value, (expected, allowed) = at.lines[here], at.expected[here]
-            if value.shape != expected.shape or not bool(((value - expected).abs() <= allowed).all()):
-                worst = worst_entry(expected, allowed, value, p.label)[1]
+            if not is_within(value, expected, allowed):
+                of = torch.from_numpy
+                worst = worst_entry(of(expected), of(allowed), of(value), p.label)[1]
                 reason = layers_at(here, at.kink)
                 return replace(judged, asked=judged.asked + 1, wrong=1, worst=worst, reason=reason)
         return judged
@@ -148,7 +155,7 @@ class Judge:
         """A line that is right as far as it is decided, asked where it is not by the student's own lines before it."""
         if judged.wrong:
             return judged
-        for i, case, here in self._column(judged.name, float32).undecided:
+        for i, case, here in self.column(judged.name, float32).undecided:
             value = own[i].answer.lines.get(here)
             if value is None or value.shape != case.truth[here].shape or not own[i].came:
                 continue
@@ -159,7 +166,8 @@ class Judge:
                 return replace(judged, wrong=1, worst=worst, reason=said("off-own-lines"))
         return judged
 
-    def _kink(self, i: int, case: Case, float32: bool) -> Kink:
+    def kink(self, i: int, case: Case, float32: bool) -> Kink:
+        """A case at a kink, worked once."""
         if (i, float32) not in self._kinks:
             self._kinks[i, float32] = Kink(case, FLOAT32 if float32 else FLOAT64)
         return self._kinks[i, float32]
@@ -170,7 +178,7 @@ class Judge:
         if not deltas or any(j.wrong for j in judged if j.name.startswith("d") and j.name not in deltas):
             return judged
         for name in deltas:
-            for i, case, here in self._column(name, float32).cases:
+            for i, case, here in self.column(name, float32).cases:
                 value = answers[i].lines.get(here)
                 if value is not None and not line_is_right(case, here, value * case.problem.N, float32=float32):
                     return judged
@@ -187,8 +195,8 @@ class _AtKink:
     """A problem at a kink: the lines that came, and line -> the subgradient closest to them, how far one may be."""
 
     kink: Kink
-    lines: Mapping[str, Tensor]
-    expected: Mapping[str, tuple[Tensor, Tensor]]
+    lines: Mapping[str, NDArray]
+    expected: Mapping[str, tuple[NDArray, NDArray]]
 
 
 @dataclass(frozen=True)
@@ -199,12 +207,12 @@ class _Column:
     float32: bool
 
     @cached_property
-    def truth(self) -> NDArray:
-        return _end_to_end([case.truth[here] for _, case, here in self.cases])
-
-    @cached_property
-    def allowed(self) -> NDArray:
-        return _end_to_end([case.allowed(here, float32=self.float32) for _, case, here in self.cases])
+    def kept(self) -> Column:
+        """The same in NumPy, as the answer key has it."""
+        parts = [Part(i, here, tuple(case.truth[here].shape), case.problem.label) for i, case, here in self.cases]
+        truth = [case.truth[here].numpy() for _, case, here in self.cases]
+        allowed = [case.allowed(here, float32=self.float32).numpy() for _, case, here in self.cases]
+        return Column(parts, end_to_end(truth), end_to_end(allowed), self.decided, bool(self.undecided))
 
     @cached_property
     def decided(self) -> bool:
@@ -220,51 +228,12 @@ class _Column:
             if not bool((case.allowed(here, float32=self.float32) <= _least(case, here)).all()) and _least(case, here)
         ]
 
-    def present(self, answers: Sequence[Answer]) -> bool:
-        """Whether every case has the line in its right shape."""
-        held = [answers[i].arrays.get(here) for i, _, here in self.cases]
-        return bool(held) and all(
-            v is not None and v.shape == shape for v, shape in zip(held, self._shapes, strict=True)
-        )
-
-    @cached_property
-    def _shapes(self) -> Sequence[tuple[int, ...]]:
-        return [tuple(case.truth[here].shape) for _, case, here in self.cases]
-
     def is_off(self, answers: Sequence[Answer]) -> bool:
         """Whether the line came on every problem that returned, and is beyond its budget on one of them."""
         came = [(case, answers[i], here) for i, case, here in self.cases if answers[i].returned]
         return all(here in answer.lines for _, answer, here in came) and any(
             not line_is_right(case, here, answer.lines[here], float32=self.float32) for case, answer, here in came
         )
-
-    def judged(self, answers: Sequence[Answer]) -> Worst | None:
-        """The entry closest to its budget, where all are within; None where they are not, or not all there."""
-        if not self.present(answers):
-            return None
-        yours = np.concatenate([answers[i].arrays[here].ravel() for i, _, here in self.cases])
-        with np.errstate(invalid="ignore"):
-            error = np.abs(yours - self.truth)
-        if not bool((error <= self.allowed).all()):
-            return None
-        at = int(np.argmax(np.divide(error, self.allowed, out=np.zeros_like(error), where=error > 0)))
-        case, index = self._place(at)
-        return Worst(
-            index,
-            float(yours[at]),
-            float(self.truth[at]),
-            float(error[at]),
-            float(self.allowed[at]),
-            case.problem.label,
-        )
-
-    def _place(self, at: int) -> tuple[Case, list[int]]:
-        for (_, case, _), shape in zip(self.cases, self._shapes, strict=True):
-            size = math.prod(shape)
-            if at < size:
-                return case, [int(k) for k in np.unravel_index(at, shape)] if shape else []
-            at -= size
-        raise AssertionError("the index lies within the cases")
 
 
 def _least(case: Case, name: str) -> float:
@@ -274,10 +243,6 @@ def _least(case: Case, name: str) -> float:
 
 def _is_decided(case: Case, name: str, allowed: Tensor) -> bool:
     return bool((allowed <= _least(case, name)).any())
-
-
-def _end_to_end(values: Sequence[Tensor]) -> NDArray:
-    return np.concatenate([v.numpy().ravel() for v in values])
 
 
 def _one_by_one(name: str, handed: Sequence[tuple[Case, Answer, str]], float32: bool) -> Judged:

@@ -6,7 +6,6 @@ have no weights below them (`drawing.at_kinks`), so what they choose shows in th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +19,7 @@ from verify.bounds.bounded import Bounded
 from verify.grading.sentence import Said, said
 from verify.lessons.network.cases.drawing import jump, meets_target
 from verify.lessons.network.cases.fixtures import Case
+from verify.lessons.network.judging.subgradients import Subgradients
 from verify.problems.lines import kind_and_layer
 
 _OF_LOSS = (-1.0, 1.0)  # the derivative of |y − t| on either side of 0
@@ -34,9 +34,14 @@ class Kink:
     u: float
 
     @cached_property
-    def _ends(self) -> tuple[dict[str, Bounded], dict[str, Bounded]]:
+    def subgradients(self) -> Subgradients:
+        """Its lines at both ends, as the answer key has them."""
         low, high = (self.case.bounded_lines(_with_derivative(self.case, share), self.u) for share in (0.0, 1.0))
-        return low, high
+        allowed = {n: 2 * torch.maximum(v.error, high[n].error) for n, v in low.items()}
+        units = {l: torch.nonzero((self.case.working.a[l] == 0).all(0)).flatten().tolist() for l in self._layers}
+        arrays = lambda values: {n: v.numpy() for n, v in values.items()}
+        values = lambda end: arrays({n: v.value for n, v in end.items()})
+        return Subgradients(values(low), values(high), arrays(allowed), units)
 
     def range_at(self, l: int) -> tuple[float, float]:
         """f′(0−) and f′(0+) of the function on a(l); of the loss, of ρ in y − t."""
@@ -50,21 +55,6 @@ class Kink:
         p = self.case.problem
         return l == p.L and meets_target(p)
 
-    def expected(self, lines: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
-        """Line -> the subgradient that comes closest to what was handed over, and how far one may be from it."""
-        low, high = self._ends
-        found = {n: (v.value, 2 * torch.maximum(v.error, high[n].error)) for n, v in low.items()}
-        for l in self._layers:
-            names = [n for n in (f"delta{l}", f"dW{l}", f"db{l}") if n in low]
-            for unit in torch.nonzero((self.case.working.a[l] == 0).all(0)).flatten().tolist():
-                share = _share(lines, low, high, names, unit)
-                for n in names:
-                    value, allowed = found[n]
-                    value = value.clone()
-                    value[..., unit] += share * (high[n].value - low[n].value)[..., unit]
-                    found[n] = value, allowed
-        return found
-
     @property
     def _layers(self) -> list[int]:
         p = self.case.problem
@@ -76,27 +66,6 @@ def layers_at(name: str, kink: Kink) -> Said:
     l = kind_and_layer(name)[1] or kink.case.problem.L
     low, high = kink.range_at(l)
     return said("kink", line=kink.letters(l), low=low, high=high, gradient=name)
-
-
-def _share(
-    lines: Mapping[str, Tensor], low: Mapping[str, Bounded], high: Mapping[str, Bounded], names: list[str], unit: int
-) -> float:
-    """How far from the lower to the upper end the derivative of one unit lies, as its own column says.
-
-    dW and db say it; δ alone where they do not, since some hand it over with the 1/N of the mean already in it.
-    """
-    gradients = [n for n in names if not n.startswith("delta")]
-    seen = [n for n in gradients if n in lines and bool((high[n].value != low[n].value)[..., unit].any())]
-    over = under = 0.0
-    for n in seen or names:
-        value = lines.get(n)
-        if value is None or value.shape != low[n].value.shape:
-            continue
-        span = (high[n].value - low[n].value)[..., unit]
-        over += float((span * (value - low[n].value)[..., unit]).sum())
-        under += float((span * span).sum())
-    share = over / under if under > 0 else 0.0
-    return min(max(share, 0.0), 1.0) if share == share else 0.0
 
 
 def _function(case: Case, l: int) -> Activation:
