@@ -100,13 +100,6 @@ class Decoder(Candidates):
         if actual is None:
             yield {}
             return
-<<<<<<< HEAD
-        for one, decay in product(self._either("weight_terms", "weight_gradient"), self._decays_at_output()):
-            slots = one | _chosen(("decay",), (decay,))
-            equations = replaced(net.equations, slots)
-            if self._predicts(equations.weight_gradient, again(net, equations, net.delta), actual):
-                yield slots
-=======
         decays = self._decays(net)
         for one in self._either("weight_terms", "weight_gradient"):
             equations = replaced(net.equations, one)
@@ -120,7 +113,7 @@ class Decoder(Candidates):
     def _decays(self, net: Working) -> list[tuple[Variant | None, Tensor | None]]:
         """What may stand for the penalty's gradient, with its value in the output layer; None where it raises."""
         found: list[tuple[Variant | None, Tensor | None]] = []
-        for v in self.options("decay"):
+        for v in self._decays_at_output():
             try:
                 found.append((v, (net.equations.decay if v is None else v.equation)(net, net.L)))
             except RAISES:
@@ -144,7 +137,6 @@ class Decoder(Candidates):
     def _decayed(self, net: Working, decay: Variant | None, actual: Tensor) -> bool:
         equations = replaced(net.equations, _chosen(("decay",), (decay,)))
         return self._predicts(equations.weight_gradient, again(net, equations, net.delta), actual)
->>>>>>> main
 
     def _decays_at_output(self) -> list[Variant | None]:
         return [v for v in self.options("decay") if v not in self._decays_below]
