@@ -32,7 +32,7 @@ SEEDS = random.Random(20251121)
 @pytest.fixture
 def light(monkeypatch: pytest.MonkeyPatch) -> None:
     """Graders in this process, so that a command costs no seconds of starting others."""
-    monkeypatch.setattr(grade_command, "local", lambda jobs: HERE)
+    monkeypatch.setattr(grade_command, "local", lambda jobs, kept: HERE)
 
 
 def grade(*arguments: object) -> Result:
