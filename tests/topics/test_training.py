@@ -194,7 +194,8 @@ def test_bad_input_says_the_value_and_what_is_allowed(change: dict, said: str) -
 def test_the_largest_factors_are_numbers_of_the_dtype(
     by: str, optimiser: str, dtype: str, most: float, name: str
 ) -> None:
-    job = TrainJob(layers=(3, 4, 2), batch=0, by=by, optimiser=optimiser, dtype=dtype, **{name: most})
+    job = TrainJob(layers=(3, 4, 2), batch=0, by=by, optimiser=optimiser, dtype=dtype)
+    job = msgspec.structs.replace(job, **{name: most})
     job.check()
     x, t = torch.ones(2, 3, dtype=getattr(torch, dtype)), torch.eye(2, dtype=getattr(torch, dtype))
     net = learner(job, *first_weights(job))
