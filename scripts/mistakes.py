@@ -46,6 +46,8 @@ CODE = {
     "integer-arrays": ("dW = [np.zeros(V.shape, dtype=int) for V in W]", "dW = [np.zeros(V.shape) for V in W]"),
     "softmax-overflow": ("np.exp(a)", "np.exp(a - a.max(axis=1, keepdims=True))"),
     "activation-clipped": ("z = np.exp(np.minimum(a, 5))", "z = np.exp(a)"),
+    "bend-shifted": ("(a > 1e-3) * 1.0", "(a > 0) * 1.0"),
+    "scores-clipped": ("y = softmax(np.clip(a, -10, 10))", "y = softmax(a)"),
     "activation-ignored": ("z = np.tanh(a)", "z = functions[activation](a)"),
     "constant-of-another-library": ("np.where(a > 0, a, 0.2 * a)", "np.where(a > 0, a, 0.01 * a)"),
     "straight-softplus": ("np.where(a > 20, a, np.log1p(np.exp(a)))", "np.logaddexp(0, a)"),

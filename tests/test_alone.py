@@ -68,10 +68,10 @@ def test_they_are_run_again_after_all_others(tmp_path: Path, monkeypatch: pytest
 
 def test_the_record_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a run that ends as it did the first time."""
-    from verify.lessons.network import grade as grading
+    from verify.lessons.network import ran
 
     ended = Run("timeout", (), message="did not finish within 10 s, on import", seconds=10.0, cpu=0.1)
-    monkeypatch.setattr(grading, "run_isolated", lambda *_, **__: ended)
+    monkeypatch.setattr(ran, "run_isolated", lambda *_, **__: ended)
     from tests.hostile_runs import HONEST
 
     work = Work(None, HONEST, Sitting(ASSIGNMENT, 0), alone=True)  # type: ignore[arg-type]

@@ -67,7 +67,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(ROOT / "docs" / "examples" / "alice.py", tmp_path / "alice.py")
     shutil.copytree(ROOT / "docs" / "examples" / "class", tmp_path / "submissions")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(grade_command, "local", lambda jobs: HERE)
+    monkeypatch.setattr(grade_command, "local", lambda jobs, kept: HERE)
     return tmp_path
 
 

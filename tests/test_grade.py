@@ -32,7 +32,7 @@ SEEDS = random.Random(20251121)
 @pytest.fixture
 def light(monkeypatch: pytest.MonkeyPatch) -> None:
     """Graders in this process, so that a command costs no seconds of starting others."""
-    monkeypatch.setattr(grade_command, "local", lambda jobs: HERE)
+    monkeypatch.setattr(grade_command, "local", lambda jobs, kept: HERE)
 
 
 def grade(*arguments: object) -> Result:
@@ -156,7 +156,7 @@ def examination():
 @pytest.fixture
 def one_examination(monkeypatch: pytest.MonkeyPatch, examination, light: None) -> None:
     """Whatever the assignment says, the default one's problems: what is mutated is only read."""
-    monkeypatch.setattr(verify.classroom.sitting, "_examination", lambda assignment, seed: examination)
+    monkeypatch.setattr(verify.classroom.sitting, "_examination", lambda assignment, seed, sandbox: examination)
 
 
 JUNK = ("\0", "'", '"', "[", "{", "=", "-1", "1e999", "é", "\x1b[31m", "\n", "\ud800")

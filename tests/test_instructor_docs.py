@@ -35,7 +35,7 @@ def run(app, words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_the_five_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(grade_command, "local", lambda jobs: HERE)
+    monkeypatch.setattr(grade_command, "local", lambda jobs, kept: HERE)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     shutil.copy("docs/assignment.toml", "hw3.toml")

@@ -15,12 +15,12 @@ import pytest
 from verify.grading.assignment import Assignment
 from verify.grading.record import GradeRecord, decode
 from verify.isolation import Sandbox, choose
-from verify.lessons.network import keeping
+from verify.lessons.network import keeping, key_place
 from verify.lessons.network.grade import Examination, examination, grade_submission
 from verify.lessons.network.judging.answer_key import Key
 from verify.lessons.network.judging.laid_out import key_of
-from verify.lessons.network.keeping import VARIABLE
-from verify.lessons.network.keyed import Keyed, has_key
+from verify.lessons.network.key_place import VARIABLE, has_key
+from verify.lessons.network.keyed import Keyed
 from verify.submissions.submission import Submission
 
 SMALL = Assignment(activations=("relu", "tanh"), layers=(1, 2), widths=(1, 3), inputs=(1, 3), outputs=(2, 3))
@@ -149,7 +149,7 @@ def test_the_key_of_another_assignment_in_its_place_is_not_believed(
 ) -> None:
     taken()
     (path,) = folder.iterdir()
-    other = keeping.place(replaced(batch=(1, 2)), 3, HIDDEN)
+    other = key_place.place(replaced(batch=(1, 2)), 3, HIDDEN)
     assert other is not None
     other.write_bytes(path.read_bytes())
     assert keeping._taken(other) is None
@@ -176,7 +176,7 @@ def _short(key: Key) -> bytes:
 def test_what_is_no_key_is_not_believed_whatever_its_digest(
     folder: Path, key: Key, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = keeping.place(SMALL, 3, HIDDEN)
+    path = key_place.place(SMALL, 3, HIDDEN)
     assert path is not None
     for content in (b"", msgspec.msgpack.encode({}), pickle.dumps(_Touches(tmp_path / "touched")), _short(key)):
         path.write_bytes(keeping._digest(path, content) + content)
@@ -188,19 +188,19 @@ def test_what_is_no_key_is_not_believed_whatever_its_digest(
 
 
 def test_no_key_is_believed_after_a_change(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = keeping.place(SMALL, 3, HIDDEN)
-    others = [keeping.place(SMALL, 4, HIDDEN), keeping.place(replaced(batch=(1, 2)), 3, HIDDEN)]
-    monkeypatch.setattr(keeping, "version", lambda: "another version")
-    others.append(keeping.place(SMALL, 3, HIDDEN))
-    monkeypatch.setattr(keeping, "_machine", lambda: "another machine")
-    others.append(keeping.place(SMALL, 3, HIDDEN))
+    first = key_place.place(SMALL, 3, HIDDEN)
+    others = [key_place.place(SMALL, 4, HIDDEN), key_place.place(replaced(batch=(1, 2)), 3, HIDDEN)]
+    monkeypatch.setattr(key_place, "version", lambda: "another version")
+    others.append(key_place.place(SMALL, 3, HIDDEN))
+    monkeypatch.setattr(key_place, "_machine", lambda: "another machine")
+    others.append(key_place.place(SMALL, 3, HIDDEN))
     assert len({first, *others}) == 5
 
 
 def test_what_the_environment_says_of_arithmetic_is_part_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = keeping._machine.__wrapped__()
+    plain = key_place._machine.__wrapped__()
     monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
-    assert keeping._machine.__wrapped__() != plain
+    assert key_place._machine.__wrapped__() != plain
 
 
 def test_where_no_folder_can_be_made_nothing_is_kept_and_nothing_is_said(
@@ -215,28 +215,28 @@ def test_where_no_folder_can_be_made_nothing_is_kept_and_nothing_is_said(
 
 
 def test_nothing_is_kept_where_a_submission_could_reach_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert keeping.place(SMALL, 3, replace(HIDDEN, shuts_files=False)) is None
+    assert key_place.place(SMALL, 3, replace(HIDDEN, shuts_files=False)) is None
     monkeypatch.setenv(VARIABLE, str(Path(os.__file__).parent / "keys"))
     assert not HIDDEN.hides(Path(os.__file__).parent / "keys")
 
 
 def test_an_empty_variable_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "")
-    assert keeping.place(SMALL, 3, HIDDEN) is None
-    assert not keeping.is_kept(SMALL, 3)
+    assert key_place.place(SMALL, 3, HIDDEN) is None
+    assert not key_place.is_kept(SMALL, 3)
 
 
 def test_a_folder_that_others_may_read_is_closed_to_them(folder: Path) -> None:
     folder.mkdir(mode=0o755, parents=True)
     folder.chmod(0o755)
-    assert keeping.place(SMALL, 3, HIDDEN) is not None
+    assert key_place.place(SMALL, 3, HIDDEN) is not None
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_a_link_in_the_place_of_the_folder_is_not_followed(folder: Path, tmp_path: Path) -> None:
     folder.parent.mkdir()
     folder.symlink_to(tmp_path)
-    assert keeping.place(SMALL, 3, HIDDEN) is None
+    assert key_place.place(SMALL, 3, HIDDEN) is None
 
 
 def test_the_keys_that_were_not_asked_for_longest_give_way(

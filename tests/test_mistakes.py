@@ -28,7 +28,7 @@ OF_STATE = {
     "activation-ignored", "constant-of-another-library", "probability-clipped", "epsilon-in-denominator",
     "epsilon-in-log", "gradient-clipped", "bias-axis-kept", "reversed-lists", "gradients-exchanged",
     "weight-gradients-transposed", "forward-biases-missing", "arrays-the-other-way-round",
-    "layers-hard-coded",
+    "layers-hard-coded", "bend-shifted", "scores-clipped",
 }  # fmt: skip
 
 

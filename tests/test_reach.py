@@ -7,9 +7,11 @@ from functools import cache
 
 import msgspec
 import pytest
+import torch
 
 from tests.classes import RIGHT
 from verify.benchmarks.trusted import run_trusted
+from verify.bounds.curves import curve
 from verify.classroom.exports import gradescope
 from verify.grading.assignment import Assignment, assignment_from
 from verify.grading.record import GradeRecord, LineRecord
@@ -177,3 +179,56 @@ def test_undecided_is_said_in_reports_and_is_neither_passed_nor_failed_for_grade
 def test_every_state_of_a_line_has_its_word() -> None:
     line = LineRecord(name="dW1", state="undecided")
     assert graded_words.line_state(line) == "undecided"
+
+
+# Close to where functions bend ---------------------------------------------------------------------------------------
+
+MASKS = {
+    "above": ('"relu": (a > 0) * 1.0', '"relu": (a > 1e-3) * 1.0'),
+    "below": ('"relu": (a > 0) * 1.0', '"relu": (a > -1e-3) * 1.0'),
+    "a little": ('"relu": (a > 0) * 1.0', '"relu": (z > 2e-6) * 1.0'),
+    "in f": ('"relu": np.maximum(a, 0)', '"relu": np.where(a > 1e-3, a, 0)'),
+}
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
+def test_a_mask_that_asks_about_another_number_is_wrong_and_named(exam: Examination, mask: tuple[str, str]) -> None:
+    record = graded(changed(*mask), exam)
+    assert record.state == "wrong"
+    assert [f.mistake for f in record.diagnosis] == ["bend-shifted"]
+    assert record.counterexample is not None
+    assert record.counterexample.label == "small and close, relu"
+
+
+@pytest.mark.parametrize(
+    "mask", ["(z > 0) * 1.0", "np.where(a <= 0, 0.0, 1.0)", "(np.sign(a) + 1) / 2", "(a >= 0) * 1.0"]
+)
+def test_a_mask_in_other_words_is_right(exam: Examination, mask: str) -> None:
+    assert graded(changed(RELU, f'"relu": {mask}'), exam).state == "correct"
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        'activations = ["relu6", "elu"]\nwidths = [1, 1]',
+        'activations = ["hard_sigmoid"]\nbiases = false',
+        'activations = ["relu"]\nbatch = [3, 3]\nwidths = [40, 40]',
+        'output = "identity"\nloss = "hinge"\nlayers = [1, 1]',
+        'output = "relu"\nloss = "l1"',
+    ],
+)
+def test_every_bend_has_problems_close_to_it_on_either_side_and_decidably_off_it(task: str) -> None:
+    cases = [c for c in _of_task(task).fixture.cases if "close" in c.problem.label or "near" in c.problem.label]
+    sides: dict[tuple[str, float], set[float]] = {}
+    for case in cases:
+        p = case.problem
+        bends = [(p.activation, l) for l in range(1, p.L)] + [(p.output, p.L)] * (p.pair.g is not None)
+        values = [(name, case.working.a[l]) for name, l in bends if curve(name, p.constants).knots]
+        values += [(p.loss, p.pair.apart(case.working.y, p.t))] * (p.pair.rho is not None)
+        for name, a in values:
+            for knot in curve(p.pair.rho.name if name == p.loss and p.pair.rho else name, p.constants).knots:
+                close = (a - knot.at)[(a - knot.at).abs() <= 1e-3]
+                assert all(abs(d) > 1e-7 for d in close.tolist() if d)
+                sides.setdefault((name, knot.at), set()).update(torch.sign(close).tolist())
+    assert cases
+    assert all({-1.0, 1.0} <= found for found in sides.values())

@@ -22,8 +22,8 @@ from verify.commands import training as command
 from verify.commands.training import Stopped, begin, first_weights
 from verify.errors import BadInput
 from verify.problems.problem import Problem
-from verify.problems.train_job import TrainJob
-from verify.witnesses.learners import ByHand, ByTorch, Learner
+from verify.problems.train_job import BY, MOST_FACTOR, OPTIMISERS, TrainJob
+from verify.witnesses.learners import ByHand, ByTorch, Learner, learner
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = TrainJob(layers=(784, 6, 10), batch=500, epochs=2, dtype="float64")
@@ -174,6 +174,9 @@ BAD = [
     ({"lr": 0.0}, "lr 0.0"),
     ({"lr": float("nan")}, "lr nan"),
     ({"check_every": -1}, "check -1"),
+    ({"lam": 1e300, "dtype": "float32"}, "lam 1e+300 in float32: allowed is at most 1e+30"),
+    ({"lr": 1e38, "dtype": "float32"}, "lr 1e+38 in float32"),
+    ({"lr": 1e305, "dtype": "float64"}, "lr 1e+305 in float64"),
 ]  # fmt: skip
 
 
@@ -182,6 +185,23 @@ def test_bad_input_says_the_value_and_what_is_allowed(change: dict, said: str) -
     with pytest.raises(BadInput, match="allowed") as error:
         msgspec.structs.replace(SMALL, **change).check()
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("by", BY)
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize(("dtype", "most"), MOST_FACTOR.items())
+@pytest.mark.parametrize("name", ["lam", "lr"])
+def test_the_largest_factors_are_numbers_of_the_dtype(
+    by: str, optimiser: str, dtype: str, most: float, name: str
+) -> None:
+    job = TrainJob(layers=(3, 4, 2), batch=0, by=by, optimiser=optimiser, dtype=dtype)
+    job = msgspec.structs.replace(job, **{name: most})
+    job.check()
+    x, t = torch.ones(2, 3, dtype=getattr(torch, dtype)), torch.eye(2, dtype=getattr(torch, dtype))
+    net = learner(job, *first_weights(job))
+    for _ in range(2):
+        assert len([*net.steps(x, t, torch.arange(2), job.eta(1))]) == 1
+    assert isinstance(net.error(x, t), float)
 
 
 def test_images_that_do_not_fit_are_said() -> None:

@@ -259,7 +259,7 @@ def prepared(
     begin: called before anything is worked out, which may be never.
     """
     if isinstance(assignment, Assignment):
-        from verify.lessons.network.keyed import has_key
+        from verify.lessons.network.key_place import has_key
 
         if has_key(assignment):
             from verify.lessons.network.keeping import keyed
@@ -273,18 +273,18 @@ def keeps(assignment: AnyAssignment, seed: int, sandbox: Sandbox) -> bool:
     """Whether the answer key of an examination is kept once it is made, where submissions run in that sandbox."""
     if not isinstance(assignment, Assignment):
         return False
-    from verify.lessons.network import keeping
+    from verify.lessons.network.key_place import has_key, place
 
-    return keeping.has_key(assignment) and keeping.place(assignment, seed, sandbox) is not None
+    return has_key(assignment) and place(assignment, seed, sandbox) is not None
 
 
 def is_kept(assignment: AnyAssignment, seed: int) -> bool:
     """Whether the answer key of an examination is kept from an earlier time."""
     if not isinstance(assignment, Assignment):
         return False
-    from verify.lessons.network import keeping
+    from verify.lessons.network import key_place
 
-    return keeping.is_kept(assignment, seed)
+    return key_place.is_kept(assignment, seed)
 
 
 def checks_of(assignment: AnyAssignment) -> list[tuple[str, str]]:

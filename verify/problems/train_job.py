@@ -23,6 +23,8 @@ OPTIMISERS = ("gd", "sgd", "momentum", "adam")
 SCHEDULES = ("constant", "deck")
 INITIALISATIONS = ("normal", "fan-in", "xavier", "he", "deck")
 MOST_EPOCHS = 1_000_000
+# λ and η become numbers of the dtype inside torch, some of them times a small factor (Adam's 1/(1 − β)).
+MOST_FACTOR = {"float32": 1e30, "float64": 1e300}
 
 
 class TrainJob(msgspec.Struct, frozen=True):
@@ -70,6 +72,9 @@ class TrainJob(msgspec.Struct, frozen=True):
             )
         if not (math.isfinite(self.lr) and self.lr > 0):
             raise BadInput(f"lr {self.lr}: allowed is a number above 0")
+        for name, value in (("lam", self.lam), ("lr", self.lr)):
+            if value > MOST_FACTOR[self.dtype]:
+                raise BadInput(f"{name} {value} in {self.dtype}: allowed is at most {MOST_FACTOR[self.dtype]:g}")
 
     def eta(self, epoch: int) -> float:
         """η of an epoch, counted from 1. deck: `lr` in the first half of the epochs, a tenth of it in the second."""

@@ -106,6 +106,7 @@ _PROBLEMS = {
     "general": noted("ordinary problem {n}"),
     "far": noted("problem {n}, with large pre-activations"),
     "steep": noted("problem {n}, with large gradients"),
+    "near": noted("problem {n}, close to where functions bend"),
     "kink": noted("problem {n}, with pre-activations of exactly 0"),
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -92,11 +91,20 @@ class Candidates:
         """Whether a prediction is worth a closer look."""
         if predicted.shape != actual.shape:
             return False
+        return actual.numel() == 0 or float((predicted - actual).abs().max()) <= self._tolerance(actual)
+
+    def all_close(self, predicted: Tensor, actual: Tensor) -> list[bool]:
+        """The same of several predictions, stacked."""
+        if actual.numel() == 0:
+            return [True] * len(predicted)
+        return ((predicted - actual).abs().flatten(1).amax(dim=1) <= self._tolerance(actual)).tolist()
+
+    def _tolerance(self, actual: Tensor) -> float:
         if id(actual) not in self._tolerances:
             scale = float(actual.abs().max()) if actual.numel() else 0.0
             relative, floor = (_SCREEN_FLOAT32, _FLOOR_FLOAT32) if self.float32 else (_SCREEN, _FLOOR)
             self._tolerances[id(actual)] = relative * scale + floor
-        return actual.numel() == 0 or float((predicted - actual).abs().max()) <= self._tolerances[id(actual)]
+        return self._tolerances[id(actual)]
 
     def layer_matches(self, equations: Equations, case: Case, answer: Answer, *, hidden: bool) -> bool:
         """Whether the equations reproduce the output layer's gradients, or those of the hidden layers.
@@ -197,7 +205,8 @@ def _inside(line: Bounded, actual: Tensor, lost: Tensor | float) -> bool:
 
 def again(net: Working, equations: Equations, delta: dict[int, Tensor] | None = None) -> Working:
     """The same forward lines under other equations, with the δ that are given, or a copy of those that are there."""
-    made = copy(net)
+    made = object.__new__(Working)  # copy.copy, without the cost that decoding feels
+    made.__dict__.update(net.__dict__)
     made.equations, made.delta = equations, dict(net.delta) if delta is None else delta
     made.dW, made.db = dict(net.dW), dict(net.db)
     return made

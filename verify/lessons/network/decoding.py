@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 
 import torch
@@ -25,7 +26,7 @@ from verify.lessons.network.mistakes import Equation, Variant, replaced
 
 _MOST_TOPS = 6
 
-BELOW = ("carried", "delta_hidden", "bias_terms")
+BELOW = ("carried", "delta_hidden", "bias_terms", "decay")
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Decoder(Candidates):
     def _decays(self, net: Working) -> list[tuple[Variant | None, Tensor | None]]:
         """What may stand for the penalty's gradient, with its value in the output layer; None where it raises."""
         found: list[tuple[Variant | None, Tensor | None]] = []
-        for v in self.options("decay"):
+        for v in self._decays_at_output():
             try:
                 found.append((v, (net.equations.decay if v is None else v.equation)(net, net.L)))
             except RAISES:
@@ -119,15 +120,31 @@ class Decoder(Candidates):
         self, net: Working, decays: Sequence[tuple[Variant | None, Tensor | None]], actual: Tensor
     ) -> list[Variant | None]:
         """Which of them gives dW(L) with those terms: the terms are the same for all, and are computed once."""
+        given = [(v, decay) for v, decay in decays if decay is not None]
         try:
             mean = net.equations.mean(net, net.equations.weight_terms(net, net.L))
-            return [v for v, decay in decays if decay is not None and self.close(mean + decay, actual)]
+            if not given or any(value.shape != actual.shape for value in (mean, *(decay for _, decay in given))):
+                return [v for v, decay in given if self.close(mean + decay, actual)]
         except RAISES:
             return []
+        near = self.all_close(mean + torch.stack([decay for _, decay in given]), actual)
+        return [v for (v, _), close in zip(given, near, strict=True) if close]
 
     def _decayed(self, net: Working, decay: Variant | None, actual: Tensor) -> bool:
         equations = replaced(net.equations, _chosen(("decay",), (decay,)))
         return self._predicts(equations.weight_gradient, again(net, equations, net.delta), actual)
+
+    def _decays_at_output(self) -> list[Variant | None]:
+        return [v for v in self.options("decay") if v not in self._decays_below]
+
+    @cached_property
+    def _decays_below(self) -> list[Variant]:
+        """The penalty's forms that are right in the output layer of every problem."""
+        right = lambda v: all(
+            torch.equal(v.equation(c.working, c.problem.L), SLIDES.decay(c.working, c.problem.L))
+            for c, _ in self.observed
+        )
+        return [v for v in self.options("decay") if v is not None and v.mistake in _BY_LAYER and right(v)]
 
     def _either(self, *names: str) -> list[Slots]:
         """The right equations, or a mistake in one of those slots: they are parts of one equation on the slides."""
@@ -193,8 +210,8 @@ class Decoder(Candidates):
             slots = top | _chosen(BELOW[:2], (way, hidden))
             for slope in slopes if hidden is None or hidden.mistake in _WITH_SLOPE else [None]:
                 equations = self.equations(slots, {case.problem.activation: slope} if slope else None)
-                for bias in self._below_biases(equations, top, again(net, equations), answer):
-                    yield Screened((way, hidden, bias), slope)
+                for bias, decay in self._below_gradients(equations, top, again(net, equations), answer):
+                    yield Screened((way, hidden, bias, decay), slope)
 
     def _concerns(self, variant: Variant, case: Case) -> bool:
         return variant.concerns(case.problem.activation, self.output, self.loss, self.penalty)
@@ -209,18 +226,38 @@ class Decoder(Candidates):
             return None
         return net
 
-    def _below_biases(self, equations: Equations, top: Slots, net: Working, answer: Answer) -> Iterator[Variant | None]:
-        """What may stand for db below the output layer, where dW is reproduced."""
+    def _below_gradients(
+        self, equations: Equations, top: Slots, net: Working, answer: Answer
+    ) -> Iterator[tuple[Variant | None, Variant | None]]:
+        """What may stand for db and for the penalty below the output layer."""
         l = net.L - 1
-        dW, db = answer.lines.get(f"dW{l}"), answer.lines.get(f"db{l}")
         try:
             net.delta[l] = equations.delta_hidden(net, l)
-            if dW is not None and not self.close(equations.weight_gradient(net, l), dW):
-                return
-            if db is None or not self.biases or self.close(equations.bias_gradient(net, l), db):
-                yield None
-                return
+            decays = list(self._below_decays(equations, top, net, answer.lines.get(f"dW{l}")))
+            biases = list(self._below_biases(equations, top, net, answer.lines.get(f"db{l}"))) if decays else []
         except RAISES:
+            return
+        yield from product(biases, decays)
+
+    def _below_decays(
+        self, equations: Equations, top: Slots, net: Working, dW: Tensor | None
+    ) -> Iterator[Variant | None]:
+        l = net.L - 1
+        if dW is None or self.close(equations.weight_gradient(net, l), dW):
+            yield None
+        if "decay" in top or "weight_gradient" in top or dW is None:
+            return
+        for form in self._decays_below:
+            made = replaced(equations, {"decay": form})
+            if self.close(made.weight_gradient(again(net, made, net.delta), l), dW):
+                yield form
+
+    def _below_biases(
+        self, equations: Equations, top: Slots, net: Working, db: Tensor | None
+    ) -> Iterator[Variant | None]:
+        l = net.L - 1
+        if db is None or not self.biases or self.close(equations.bias_gradient(net, l), db):
+            yield None
             return
         if "bias_terms" in top or "bias_gradient" in top:
             return
@@ -314,6 +351,8 @@ class Decoder(Candidates):
             return None
         return best, [h for h in others if h.mistakes and len(h.mistakes) == len(best.mistakes)]
 
+
+_BY_LAYER = ("l2-some-layers", "l2-one-layer")
 
 # Mistakes in the whole of δ that keep f′ as a factor: with the others, no f′ is asked for.
 _WITH_SLOPE = ("mean-per-layer", "delta-of-another-layer")

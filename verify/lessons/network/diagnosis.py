@@ -7,7 +7,7 @@ equation in which it is made; of the verdict one thing: what a mistake explains 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from manual import SLIDES
@@ -21,6 +21,7 @@ from verify.lessons.network.cases.fixtures import Fixture
 from verify.lessons.network.decoding import Decoder, Observed
 from verify.lessons.network.findings import Diagnosis, finding, findings_of, lines_of_mistake
 from verify.lessons.network.fitted import Throughout
+from verify.lessons.network.hypothesis import Hypothesis
 from verify.lessons.network.known import known
 from verify.lessons.network.logarithms import epsilon_in_log
 from verify.lessons.network.order import is_stale, kept_by_batch, kept_calls, unpiled
@@ -34,6 +35,7 @@ from verify.lessons.network.precision import (
 from verify.lessons.network.products import product_in_single
 from verify.lessons.network.read import throughouts
 from verify.lessons.network.right import gradients_are_right, is_finite, line_is_right, wanted, what_came_is_right
+from verify.lessons.network.shifted import shifted_bends
 from verify.lessons.network.texts import said
 from verify.lessons.network.usual import usual_cuts
 from verify.lessons.network.walking import stepped_each_sample
@@ -45,6 +47,7 @@ _MISSING_BIASES: tuple[tuple[tuple[Said, ...], Callable[[int, int], bool]], ...]
     ((said("biases-at-output"),), lambda l, L: l == L),
     ((said("biases-below"),), lambda l, L: l < L),
 )
+Found = tuple[Hypothesis, list[Hypothesis]]
 _FEW = 3  # problems that rule an explanation out before all are asked
 
 __all__ = ["Diagnosis", "diagnose", "finding", "line_is_right", "lines_of_mistake"]
@@ -189,8 +192,9 @@ def _walking(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None:
     walked = stepped_each_sample(observed, found[0] if found else None)
     if walked is None:
         return None
-    eta, rest = walked
-    early = finding("updated-weights-in-backward", a.layers[1], form=[said("stepped-each-sample")], number=eta)
+    eta, rest = walked.eta, walked.rest
+    form, says = ([said("stepped-each-sample")], None) if walked.early else ([], said("stepped-after"))
+    early = finding("updated-weights-in-backward", a.layers[1], form=form, number=eta, says=says)
     others = [f for f in findings_of(rest, (), a.layers[1]) if f.mistake != early.mistake]
     return Diagnosis((*others, early), hypothesis=rest if rest.mistakes else None)
 
@@ -239,10 +243,19 @@ def _after_a_step(a: Assignment, observed: Sequence[Observed], float32: bool) ->
         return None
     eta = step_of(lines, FLOAT32 if float32 else FLOAT64)
     asked = decoder(a, observed, float32, eta=eta)
-    found = None if eta is None or asked.nearly_right() else asked.accepted()
-    if found is None:
+    if eta is None or asked.nearly_right():
         return None
-    return Diagnosis(tuple(findings_of(*found, a.layers[1])), hypothesis=found[0], eta=eta)
+    found = asked.accepted() or _throughout_before_a_step(a, observed, float32, eta)
+    return found and Diagnosis(tuple(findings_of(*found, a.layers[1])), hypothesis=found[0], eta=eta)
+
+
+def _throughout_before_a_step(a: Assignment, observed: Sequence[Observed], float32: bool, eta: float) -> Found | None:
+    """What such a program does throughout, where that alone explains everything."""
+    for t in all_throughouts(observed):
+        asked = decoder(a, observed, float32, throughout=t, eta=eta)
+        if asked.nearly_right() and asked.reproduces(asked.equations({})):
+            return asked.accepted()
+    return None
 
 
 def _beside_a_rounding(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None:
@@ -261,7 +274,7 @@ def _throughout(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None
 
     With others on top only what is sure to be there: an activation's function, which is read off.
     """
-    tried = [decoder(a, observed, throughout=t) for t in throughouts(observed)]
+    tried = [decoder(a, observed, throughout=t) for t in all_throughouts(observed)]
     near = [d for d in tried if d.nearly_right()]
     alone = [d for d in near if d.reproduces(d.equations({}))]  # what comes near and fails has no mistake on top
     alone = alone or _guessed(a, observed)
@@ -272,6 +285,12 @@ def _throughout(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None
             best = min(found, key=lambda one: one[0].cost)
             return Diagnosis(tuple(findings_of(*best, a.layers[1])), hypothesis=best[0])
     return None
+
+
+def all_throughouts(observed: Sequence[Observed]) -> Iterator[Throughout]:
+    """What a program may do throughout, as its numbers show it."""
+    yield from throughouts(observed)
+    yield from shifted_bends(observed)
 
 
 def _guessed(a: Assignment, observed: Sequence[Observed]) -> list[Decoder]:

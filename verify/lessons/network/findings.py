@@ -116,4 +116,5 @@ def findings_of(hypothesis: Hypothesis, others: Sequence[Hypothesis], depth: int
 def finding_throughout(t: Throughout, depth: int) -> Finding:
     """What a program does throughout, with its number."""
     made = finding(t.mistake, depth, form=[t.form] if t.form is not None else [], number=t.number, says=t.says)
-    return replace(made, wrong=t.wrong or made.wrong, right=t.right or made.right, only=t.only)
+    lines = tuple(line for kind in t.kinds for line in _lines(kind, depth, "all")) or made.lines
+    return replace(made, lines=lines, wrong=t.wrong or made.wrong, right=t.right or made.right, only=t.only)

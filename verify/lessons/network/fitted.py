@@ -7,6 +7,7 @@ slots are decoded on top of it. Which numbers are worth trying is read off what 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,6 +48,7 @@ class Throughout:
     wrong: str = ""
     right: str = ""
     only: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()  # of the lines that are wrong by themselves; (): those of the mistake
 
     def wrapped(self, equations: Equations) -> Equations:
         """The equations with what it replaces."""
@@ -113,6 +115,31 @@ class Cut:
         held = torch.clamp(a.value, self.low, self.high)
         beyond = (a.value - held).abs() > 2 * a.error
         return Bounded(held, torch.where(beyond, 0.0, a.error), a.u)
+
+
+@dataclass(frozen=True)
+class Saturated:
+    """A bounded activation that is its limit itself beyond ±`limit`; slope: f′ is 0 there, or that of f (free)."""
+
+    f: Activation
+    limit: float
+    slope: str
+
+    def function(self) -> Function:
+        """It, under the activation's own name."""
+        return Function(self._activation(self.f), self._activation(bounded(self.f)))
+
+    def _activation(self, f: Activation) -> Activation:
+        ends = torch.tensor([-torch.inf, torch.inf], dtype=torch.float64, device="cpu")
+        below, above = self.f.f(ends).tolist()
+        derivative = f.derivative if self.slope == "free" else lambda a: self._beyond(f.derivative(a), a, 0.0, 0.0)
+        return Activation(f.name, lambda a: self._beyond(f.f(a), a, below, above), derivative, f.constants)
+
+    def _beyond(self, whole: Any, a: Any, below: float, above: float) -> Any:
+        plain, value = _plain(a), _plain(whole)
+        ends = torch.where(plain > 0, torch.full_like(value, above), torch.full_like(value, below))
+        value = torch.where(plain.abs() > self.limit, ends, value)
+        return value if isinstance(whole, Tensor) else Bounded(value, whole.error, whole.u)
 
 
 @dataclass(frozen=True)
@@ -203,6 +230,27 @@ def output_clipped(low: float, high: float) -> Wrap:
         return replace(eq, delta_output=delta)
 
     return wrap
+
+
+def scores_clipped(low: float, high: float) -> Wrap:
+    """y of scores that are held between two limits."""
+
+    def output(net: Working, l: int) -> Any:
+        held = copy(net)
+        held.a = {**net.a, l: clamped(net.a[l], low, high)}
+        return SLIDES.output(held, l)
+
+    return lambda eq: replace(eq, output=output) if eq.output is SLIDES.output else eq
+
+
+def another_kappa(kappa: float) -> Wrap:
+    """δ(L) of the Huber loss with that κ."""
+
+    def delta(net: Working, l: int) -> Any:
+        assert net.pair.g is not None
+        return clamped(net.y - net.t, -kappa, kappa) * net.pair.g.derivative(net.a[l])
+
+    return lambda eq: replace(eq, delta_output=delta) if eq.delta_output is SLIDES.delta_output else eq
 
 
 def through_loss(factor: Callable[[Any], Any]) -> Wrap:

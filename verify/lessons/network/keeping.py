@@ -1,11 +1,7 @@
 """Answer keys on disk: made once per assignment and seed, and taken again until anything changes that they depend on.
 
-A key's name is a digest of the grader's source, Python, NumPy and torch, the processor, what the environment says of
-arithmetic, the assignment and the seed, so after a change of any of them no old key is asked. Its file begins with a
-digest of that name and of the content, and is read as plain values, so nothing in it can run. A key says what is right,
-and is secret where the seed is: its folder belongs to the grader alone (mode 0700), and keys are kept only where the
-sandbox shuts submissions out of it. `BACKPROOF_CACHE` is the folder; empty, nothing is kept. Without it: backproof/ in
-`XDG_CACHE_HOME`, or in ~/.cache.
+Where they lie, `key_place.py` says. A key's file begins with a digest of its name and its content, and is read as plain
+values, so nothing in it can run.
 """
 
 from __future__ import annotations
@@ -13,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import itertools
 import math
 import os
-import platform
 import stat
 import sys
 import tempfile
@@ -28,19 +22,15 @@ import msgspec
 import numpy as np
 
 from verify.grading.assignment import Assignment
-from verify.grading.version import version
 from verify.isolation import Sandbox
 from verify.lessons.network.judging.answer_key import Key
-from verify.lessons.network.keyed import Keyed, has_key
+from verify.lessons.network.key_place import SUFFIX, place
+from verify.lessons.network.keyed import Keyed
 
 if TYPE_CHECKING:
     from verify.lessons.network.grade import Examination
 
-VARIABLE = "BACKPROOF_CACHE"
-_FOLDER, _SUFFIX = "keys", ".key"
 _MOST_BYTES = 256 << 20  # of all keys; those that were not asked for longest give way
-_TELLING = ("model name", "flags", "Features", "CPU ")  # of /proc/cpuinfo: kind and abilities of the processor
-_OF_ARITHMETIC = ("ATEN_", "BLIS_", "DNNL_", "KMP_", "MKL_", "NPY_", "OMP_", "ONEDNN_", "OPENBLAS_", "TORCH_")
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -66,54 +56,6 @@ def keyed(assignment: Assignment, seed: int, sandbox: Sandbox, begin: Callable[[
         if path is not None:
             _keep(path, key)
     return Keyed(assignment, seed, key, whole)
-
-
-def is_kept(assignment: Assignment, seed: int) -> bool:
-    """Whether there is a key already."""
-    folder = _folder() if has_key(assignment) else None
-    return folder is not None and _path(folder, assignment, seed).is_file()
-
-
-# Where ---------------------------------------------------------------------------------------------------------------
-
-
-def place(assignment: Assignment, seed: int, sandbox: Sandbox) -> Path | None:
-    """Where an examination's key is kept; None where it is not, as with a sandbox that does not hide it."""
-    folder = _folder()
-    return _path(folder, assignment, seed) if folder is not None and sandbox.hides(folder) else None
-
-
-def _path(folder: Path, assignment: Assignment, seed: int) -> Path:
-    words = (version(), _machine(), msgspec.json.encode(assignment).decode(), str(seed))
-    return folder / (hashlib.sha256("\n".join(words).encode(errors="backslashreplace")).hexdigest() + _SUFFIX)
-
-
-def _folder() -> Path | None:
-    """The folder of this user's keys, which nobody else can read or write; None where there is none."""
-    asked = os.environ.get(VARIABLE)
-    if asked == "" or not hasattr(os, "geteuid"):
-        return None
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    try:
-        folder = Path(asked or Path(home, "backproof")).expanduser().resolve() / _FOLDER
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-            return None
-        if found.st_mode & 0o077:
-            folder.chmod(0o700)
-        return folder
-    except (OSError, RuntimeError, ValueError):
-        return None
-
-
-@functools.cache
-def _machine() -> str:
-    """What the last bits of its numbers may depend on besides versions."""
-    told = [f"{name}={os.environ[name]}" for name in sorted(os.environ) if name.startswith(_OF_ARITHMETIC)]
-    with contextlib.suppress(OSError), Path("/proc/cpuinfo").open() as stream:
-        told += [line for line in itertools.takewhile(str.strip, stream) if line.startswith(_TELLING)]
-    return "\n".join((platform.machine(), platform.processor(), *told))
 
 
 # What ----------------------------------------------------------------------------------------------------------------
@@ -167,7 +109,7 @@ def _keep(path: Path, key: Key) -> None:
         return
     content = encoded(key)
     with contextlib.suppress(OSError):
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=_SUFFIX)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=SUFFIX)
         try:
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(_digest(path, content))
@@ -182,7 +124,7 @@ def _keep(path: Path, key: Key) -> None:
 def _bound(folder: Path) -> None:
     """Removes the keys that were not asked for longest, until all together are small enough."""
     kept = []
-    for path in folder.glob(f"*{_SUFFIX}"):  # those that a killed run left half written, too
+    for path in folder.glob(f"*{SUFFIX}"):  # those that a killed run left half written, too
         with contextlib.suppress(OSError):
             found = path.lstat()
             kept.append((found.st_mtime, found.st_size, path))

@@ -25,11 +25,6 @@ if TYPE_CHECKING:
     from verify.lessons.network.grade import Examination
 
 
-def has_key(a: Assignment) -> bool:
-    """Whether a right submission of an assignment hands over nothing but gradients and lines, and runs once."""
-    return not a.asked and a.forward_only == "allow" and a.points.gradients > 0
-
-
 class Keyed:
     """An examination with its key. build: makes the whole of it."""
 

@@ -8,7 +8,6 @@ different slots can be combined by replacing one field of `Equations` for each.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -142,7 +141,8 @@ def replaced(equations: Equations, chosen: Mapping[str, Variant]) -> Equations:
     """The equations with those variants in their slots: dataclasses.replace, without the cost that decoding feels."""
     if not chosen:
         return equations
-    made = copy(equations)
+    made = object.__new__(Equations)
+    made.__dict__.update(equations.__dict__)
     made.__dict__.update((slot, v.equation) for slot, v in chosen.items())
     top = chosen.get("delta_output")
     scale = chosen.get("mean")

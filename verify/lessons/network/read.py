@@ -69,7 +69,7 @@ def _seen(observed: Sequence[Observed]) -> dict[str, Pairs]:
     """Activation -> pre-activations and activations of the program, as far as they can be read off."""
     found: dict[str, list[Pairs]] = {}
     for case, answer in observed:
-        found.setdefault(case.problem.activation, []).extend(_of_case(case, answer))
+        found.setdefault(case.problem.activation, []).extend(of_case(case, answer))
     joined = {
         name: (torch.cat([a for a, _ in pairs]), torch.cat([z for _, z in pairs]))
         for name, pairs in found.items()
@@ -78,7 +78,8 @@ def _seen(observed: Sequence[Observed]) -> dict[str, Pairs]:
     return {name: (a, z) for name, (a, z) in joined.items() if len(a) > 3}
 
 
-def _of_case(case: Case, answer: Answer) -> Iterator[Pairs]:
+def of_case(case: Case, answer: Answer) -> Iterator[Pairs]:
+    """Layer after layer the pre-activations of the program, and what it made of them."""
     p = case.problem
     below = p.x
     for l in range(1, p.L):
@@ -314,6 +315,9 @@ def _met_often(sizes: Sequence[Tensor]) -> float | None:
 
 def _outputs(observed: Sequence[Observed]) -> Iterator[Throughout]:
     p = observed[0][0].problem
+    yield from _clipped_scores(observed)
+    if p.loss == "huber":
+        yield from _other_kappas(observed)
     if p.pair.by_y is not None:
         return
     read = [(case, d) for case, answer in observed if (d := _output_delta(case, answer)) is not None]
@@ -336,6 +340,31 @@ def _output_delta(case: Case, answer: Answer) -> Tensor | None:
     z = case.truth[f"z{p.L - 1}"][0] if p.L > 1 else p.x[0]
     i = int(torch.argmax(z.abs()))
     return (dW - p.rate * p.W[-1])[i] / z[i]
+
+
+def _other_kappas(observed: Sequence[Observed]) -> Iterator[Throughout]:
+    """The Huber loss of another κ: of the identity's output δ(L) itself is what does not exceed it."""
+    own = observed[0][0].problem.constants.huber
+    for number in (v for v in _limits_of_delta(observed) if v != own):
+        yield Throughout(
+            "constant-of-another-library", number, said("constant-of-huber", number=number, own=own),
+            fitted.another_kappa(number), wrong=f"κ = {number:g}", right=f"κ = {own:g}", kinds=("delta output",),
+            says=said("another-kappa"),
+        )  # fmt: skip
+
+
+_SCORES = (1.0, 2.0, 3.0, 5.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0)
+
+
+def _clipped_scores(observed: Sequence[Observed]) -> Iterator[Throughout]:
+    """The scores held within the limits that people take, and that some of them exceed; or on one side of it."""
+    largest = max(float(case.truth[f"a{case.problem.L}"].abs().max()) for case, _ in observed)
+    for limit in (v for v in _SCORES if v < largest):
+        for low, high, at in (
+            (-limit, limit, f"±{limit:g}"), (-math.inf, limit, f"{limit:g}"), (-limit, math.inf, f"−{limit:g}")
+        ):  # fmt: skip
+            yield Throughout("scores-clipped", limit, said("limit", limit=at),
+                             fitted.scores_clipped(low, high), wrong=f"clip(a(L), {at})", right="a(L)")  # fmt: skip
 
 
 def _clipped_outputs(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughout]:

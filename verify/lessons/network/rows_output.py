@@ -123,6 +123,10 @@ def _slope_of_error(net: Working, l: int) -> Any:
     return net.pair.g.derivative(e) if net.pair.g is not None else e
 
 
+def _slope_twice(net: Working, l: int) -> Any:
+    return SLIDES.delta_output(net, l) * _output_slope(net, l)
+
+
 def _right_handed_down(net: Working, l: int) -> Any:
     return SLIDES.delta_output(net, net.L) @ net.W[net.L].T
 
@@ -222,6 +226,9 @@ OUTPUT = [
         ("delta_output", _delta(lambda net, l, y, t: (y - t) * logistic_slope(net.a[l])), {"losses": ENTROPY}),
         ("delta_output", _delta(lambda net, l, y, t: (y - t) * net.f.derivative(net.a[l])),
          {"losses": ENTROPY, "form": "It is the hidden layers' f′.", "wrong": "δ(L) = (y − t) ⊙ f′(a(L))"}),
+        ("delta_output", _slope_twice,
+         {"losses": THROUGH, "outputs": ACTIVATIONS, "form": "twice", "wrong": "δ(L) = ({by_y}) ⊙ σ′(a(L))²",
+          "says": "The output's derivative, σ′(a(L)), is multiplied in twice in δ(L)."}),
     ),
     mistake(
         "softmax-derivative-again", "δ(L) = (y − t) ⊙ y ⊙ (1 − y)", "δ(L) = {delta}",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from manual import Working
-from verify.lessons.network.mistake import MEANS, SUMS, THROUGH, Equation, error_by_output, mistake
+from verify.lessons.network.mistake import MEANS, SUMS, THROUGH, Equation, Form, error_by_output, mistake
 
 
 def _without_mean_weights(net: Working, l: int) -> Any:
@@ -42,6 +42,28 @@ def _only_layer(layer: Callable[[Working], int]) -> Equation:
     return lambda net, l: net.penalty.of((net.lam if l == layer(net) else 0.0) * net.W[l], net.N)
 
 
+def _in_layer(times: float, layer: Callable[[Working, int], bool]) -> Equation:
+    """The penalty's gradient with so many times its λ in one layer, and as it should be in the others."""
+    return lambda net, l: net.penalty.of(((times if layer(net, l) else 1.0) * net.lam) * net.W[l], net.N)
+
+
+# What the layer is called, its weights, of which layers it may be one, and which it is.
+_LAYERS: tuple[tuple[str, str, str, Callable[[Working, int], bool]], ...] = (
+    ("first", "W(1)", "all", lambda net, l: l == 1),
+    ("last", "W(L)", "output", lambda net, l: l == net.L),
+    ("second", "W(2)", "all", lambda net, l: l == 2),
+    ("last but one", "W(L−1)", "below", lambda net, l: l == net.L - 1),
+    ("middle", "W(l)", "below", lambda net, l: 1 < l < net.L),
+)
+
+
+def _one_layer() -> Iterator[Form]:
+    for times, factor, what in ((0.0, "0", "missing"), (2.0, "{2λ}", "doubled")):
+        for name, W, layers, layer in _LAYERS:
+            told = {"form": f"It is {what} in the {name} layer.", "layers": layers, "wrong": f"… + {factor} {W}"}
+            yield "decay", _in_layer(times, layer), told
+
+
 def _rate(times: float) -> Equation:
     """The penalty's gradient with so many times its λ."""
     return lambda net, l: net.penalty.of((times * net.lam) * net.W[l], net.N)
@@ -71,6 +93,14 @@ def _number(times: float) -> Equation:
 def _sign(net: Working, l: int) -> Any:
     """The gradient of λ Σ|W|, or of (λ/N) Σ|W|."""
     return net.penalty.of(net.lam * torch.sign(net.W[l]), net.N) * (1 / net.penalty.times)
+
+
+def _half_sign(net: Working, l: int) -> Any:
+    return _sign(net, l) * 0.5
+
+
+def _size(net: Working, l: int) -> Any:
+    return net.penalty.of(net.lam * abs(net.W[l]), net.N)
 
 
 def _mean_per_layer(net: Working, l: int) -> Any:
@@ -201,6 +231,11 @@ DECAY = [
         ("decay", _only_layer(lambda net: 1), {"form": "It is in the first layer."}),
     ),
     mistake(
+        "l2-one-layer", "… + c {λ} W(l), c ≠ 1", "… + {λ} W(l) in every layer",
+        "The penalty's gradient is right in all layers but one.",
+        *_one_layer(),
+    ),
+    mistake(
         "l2-scalar", "… + {λ} Σ W(l)²", "… + {λ} W(l)",
         "One number, {λ} ΣW², is added to every entry of dW. The derivative of the penalty by w_ij is {λ} w_ij.",
         ("decay", _number(1)),
@@ -215,6 +250,9 @@ DECAY = [
         "l1-for-l2", "… + {λ₁} sign W(l)", "… + {λ} W(l)",
         "{λ₁}·sign(W) is the gradient of an L1 penalty. This one is L2: {λ}W.",
         ("decay", _sign),
+        ("decay", _half_sign, {"form": "Half of it is taken."}),
+        ("decay", _size, {"form": "size", "wrong": "… + {λ} |W(l)|",
+         "says": "{λ}|W| is added to dW. The derivative of w² is 2w: a negative weight has a negative gradient."}),
     ),
 ]  # fmt: skip
 

@@ -31,10 +31,17 @@ STATE = [
 CONSTANTS = [
     mistake("activation-clipped", "f(min(a, c))", "f(a)",
             "The activation is cut off beyond a constant. f has no such limit.", kinds=("z",)),
+    mistake("bend-shifted", "a > c, c ≠ 0", "a > 0",
+            "A comparison asks about another number than the one at which the activation bends: between the two the "
+            "wrong side is taken.",
+            kinds=("delta below",)),
     mistake("activation-ignored", "one f for every name", "f by its name",
             "One activation is used whatever name is asked for.", kinds=("z",)),
     mistake("constant-of-another-library", "f with another constant", "f with the assignment's constant",
             "The activation has another constant than the assignment's, as in another library.", kinds=("z",)),
+    mistake("scores-clipped", "y = softmax(clip(a(L), ±c))", "y = softmax(a(L))",
+            "The scores a(L) are cut off before y is computed from them: beyond the limit y is that of another score.",
+            kinds=("y",)),
     mistake("probability-clipped", "clip(y, ε, 1 − ε)", "y",
             "y is clipped before δ(L) is computed from it: small probabilities lose their gradient.",
             kinds=("delta output",)),

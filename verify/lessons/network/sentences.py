@@ -95,8 +95,17 @@ def advice(drawn: Fixture, answers: Sequence[Answer], float32: bool) -> list[Sai
             continue
         top = [answer.lines[n] for n in (f"dW{case.problem.L}", f"db{case.problem.L}", "y") if n in answer.lines]
         of_softmax = drawn.assignment.output == "softmax" and any(not bool(torch.isfinite(v).all()) for v in top)
-        sentences.append(said("softmax-overflow" if of_softmax else "overflow"))
+        sentences.append(said("softmax-overflow") if of_softmax else _overflow(answer, drawn.assignment))
     return [*sentences, *([said("float32-passes")] if float32 else [])]
+
+
+def _overflow(answer: Answer, assignment: Assignment) -> Said:
+    """Which lines are not finite: the gradients, or what is handed over beside them."""
+    bad = [n for n, v in answer.lines.items() if not bool(torch.isfinite(v).all())]
+    if any(n.startswith(("dW", "db")) for n in bad):
+        return said("overflow")
+    depth = max(len([n for n in answer.lines if n.startswith("dW")]), 1)
+    return said("overflow-of", lines=[columns_name(n, depth) if assignment.convention == "columns" else n for n in bad])
 
 
 def raised_on(failed: Sequence[tuple[Case, Answer]]) -> list[Said]:

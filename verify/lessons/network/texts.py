@@ -38,7 +38,9 @@ _KNOWN = {
     "only-under": "It shows under {names} only: with the other activations it is right.",
     "number": "The program's own number here is {number}.",
     "eta": "η = {number}.",
+    "bend": "It asks about a number between {least} and {most}, where f bends at {knot}.",
     "limit": "The limit is {limit}.",
+    "saturated": "It is 0, 1 or −1 itself beyond some |a| between {least} and {most}.",
     "straight-softplus": "Softplus is replaced by a itself where a is large: f and f′ lose what e⁻ᵃ is there.",
     "straight": "That begins between a = {least} and a = {most}.",
     "limit-of-entries": "Every entry of {what} stays within ±{limit}.",
@@ -48,6 +50,8 @@ _KNOWN = {
     "it-is": "It is {name}.",
     "it-is-the-form": "It is the form {name}.",
     "another-gelu": "The GELU is another form than the assignment's, in f and f′ alike.",
+    "another-kappa": "The Huber loss has another constant than the assignment's.",
+    "constant-of-huber": "κ is {number} here; the assignment's is {own}.",
     "constant-of-leaky_relu": "The slope γ is {number} here; the assignment's is {own}.",
     "constant-of-elu": "γ is {number} here; the assignment's is {own}.",
     "constant-of-swish": "β is {number} here; the assignment's is {own}.",
@@ -57,6 +61,8 @@ _KNOWN = {
     "biases-at-output": "The output layer's b(L) alone is missing.",
     "biases-below": "The hidden layers' b(l) alone are missing.",
     "stepped-each-sample": "W is stepped after each sample.",
+    "stepped-after": "W is stepped after each sample, so the next sample meets other weights. The gradients of a batch "
+    "all belong to the W that came in.",
     "stepped-in-the-step": "That is in the step, after each sample.",
     "arguments-rounded": "The arguments are rounded on the way in.",
     # what is rounded to float32 in the middle of a program

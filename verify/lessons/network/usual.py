@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import torch
+from torch import Tensor
+
+from manual import Activation, activation
 from verify.grading.answers import Answer
 from verify.lessons.network.cases.fixtures import Case
-from verify.lessons.network.fitted import Throughout
+from verify.lessons.network.fitted import Saturated, Throughout
 from verify.lessons.network.read import SLOPES, cut_at
 from verify.lessons.network.right import what_came_is_right
+from verify.lessons.network.texts import said
 
 _LIMITS = (5.0, 6.0, 8.0, 10.0, 12.0, 15.0, 18.0, 20.0, 25.0, 30.0, 35.0)
 
@@ -21,7 +26,26 @@ def usual_cuts(observed: Sequence[tuple[Case, Answer]]) -> Iterator[Throughout]:
         return
     name = guilty.pop()
     cases = [case for case, _ in deep if case.problem.activation == name]
-    most = max(float(case.truth[f"a{l}"].abs().max()) for case in cases for l in range(1, case.problem.L))
-    for limit in (v for v in _LIMITS if v < most):
+    met = torch.cat([case.truth[f"a{l}"].abs().flatten() for case in cases for l in range(1, case.problem.L)])
+    for limit in (v for v in _LIMITS if float(met.min()) <= v < float(met.max())):
         for slope in SLOPES:
             yield from cut_at({name: (-limit, limit)}, slope, cases[0].problem.constants)
+        for slope in ("zero", "free") if name in _BOUNDED else ():
+            yield saturated(activation(name, cases[0].problem.constants), limit, slope, met)
+
+
+def _short(number: float) -> float:
+    return float(f"{number:.4g}")
+
+
+_BOUNDED = ("sigmoid", "tanh")
+
+
+def saturated(f: Activation, limit: float, slope: str, met: Tensor) -> Throughout:
+    """f as 0, 1 or −1 itself beyond a limit, which lies between two of the |a| that were met."""
+    least, most = float(met[met <= limit].max()), float(met[met > limit].min())
+    return Throughout(
+        "activation-clipped", None, said("saturated", least=_short(least), most=_short(most)), functions={
+            f.name: Saturated(f, limit, slope).function()
+        }, only=(f.name,), wrong="f(±∞)", right="f(a)",
+    )  # fmt: skip

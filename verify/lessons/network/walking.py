@@ -95,8 +95,17 @@ def _working(
     )  # fmt: skip
 
 
-def stepped_each_sample(observed: Sequence[Observed], one: Hypothesis | None) -> tuple[float, Hypothesis] | None:
-    """η of a program that steps its weights inside the loop over the samples, and what else is wrong with it.
+@dataclass(frozen=True)
+class Walked:
+    """How a program steps inside its loop over the samples: early (see `Online`), η, and what else is wrong with it."""
+
+    early: bool
+    eta: float
+    rest: Hypothesis
+
+
+def stepped_each_sample(observed: Sequence[Observed], one: Hypothesis | None) -> Walked | None:
+    """η of a program that steps its weights inside the loop over the samples, with what else is wrong with it.
 
     one: what explains the problems of one sample; None: nothing is wrong there. None where it does not step so.
     Such a program is right about one sample's output layer, which meets the weights that came in, and wrong about
@@ -108,11 +117,11 @@ def stepped_each_sample(observed: Sequence[Observed], one: Hypothesis | None) ->
     case, answer = min(several, key=_easily_fitted)
     for rest in _kept(one, observed[0][0]):
         try:
-            eta = _eta(case, answer, observed, rest.equations)
+            found = _eta(case, answer, observed, rest.equations)
         except (RuntimeError, IndexError, TypeError):
             continue
-        if eta is not None:
-            return eta, rest
+        if found is not None:
+            return Walked(*found, rest)
     return None
 
 
@@ -138,7 +147,7 @@ def _kept(one: Hypothesis | None, case: Case) -> Iterator[Hypothesis]:
         yield replace(base, slots={**slots, "mean": v})
 
 
-def _eta(case: Case, answer: Answer, observed: Sequence[Observed], equations: Equations) -> float | None:
+def _eta(case: Case, answer: Answer, observed: Sequence[Observed], equations: Equations) -> tuple[bool, float] | None:
     # Where λ = 0 the penalty's forms are one, and of one batch N is a part of η.
     ways = list(product((True, False), (True, False), ("in", "last", "each")))
     free = case.problem.lam == 0
@@ -150,7 +159,7 @@ def _eta(case: Case, answer: Answer, observed: Sequence[Observed], equations: Eq
                 continue
             share = _shared(online, eta, ways if free else [(penalty, mean, decay)], case, observed)
             if share is not None:
-                return share
+                return early, share
     return None
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from torch import Tensor
 
 from manual import SLIDES
+from verify.bounds.forms import parameter_of, step_rounding
 from verify.grading.answers import Answer, columns_name
 from verify.grading.record import CallBefore, Counterexample, WorkingLine, said_record
 from verify.grading.values import as_lists, handed
@@ -22,7 +23,7 @@ from verify.lessons.network.order import follows_from
 from verify.problems.lines import kind_and_layer, names
 
 MOST_NUMBERS = 2000  # of all lines: a larger case is shown only where no other shows the error
-VISIBLE = 1e-9
+VISIBLE = 1e-12
 MOST_UNITS = 8  # of a layer: beyond that only the units whose weights are not 0 are shown
 
 
@@ -36,16 +37,17 @@ def counterexample(
     calls = _two_calls(fixture, answers, diagnosis)
     if calls is not None:
         return calls
+    eta = diagnosis.eta if diagnosis is not None else None
     wrong = [
         (case, answers[i], line)
         for i, case in _in_order(fixture)
-        if (line := _wrong_line(case, answers[i], fixture.assignment.biases)) is not None
+        if (line := _wrong_line(case, answers[i], fixture.assignment.biases, eta)) is not None
     ]
     if not wrong:
         return None
     shown = [w for w in wrong if _shows_first(fixture, w[0], diagnosis)] or wrong
     case, answer, line = min(shown, key=lambda w: _hard_to_redo(w[0]))
-    return _shown(*_alive(case, answer), line, columns=fixture.assignment.convention == "columns")
+    return _shown(*_alive(case, answer), line, columns=fixture.assignment.convention == "columns", eta=eta)
 
 
 _OF_TWO_CALLS = ("gradients-accumulated", "cache-stale")
@@ -113,13 +115,24 @@ def _shows_first(fixture: Fixture, case: Case, diagnosis: Diagnosis | None) -> b
     return not forms or any(shows(v, case, fixture.assignment) for v in forms)
 
 
-def _wrong_line(case: Case, answer: Answer, biases: bool) -> str | None:
+def _is_right(case: Case, name: str, value: Tensor, eta: float | None) -> bool:
+    """Whether a line is right; of a program that hands over (W − W after a step of η) / η, up to what that loses."""
+    if line_is_right(case, name, value):
+        return True
+    truth = case.truth[name]
+    if eta is None or name[:2] not in ("dW", "db") or value.shape != truth.shape:
+        return False
+    lost = step_rounding(parameter_of(case.problem, name), truth, eta)
+    return bool(((value - truth).abs() <= case.allowed(name) + lost).all())
+
+
+def _wrong_line(case: Case, answer: Answer, biases: bool, eta: float | None = None) -> str | None:
     """The first line that was handed over and is wrong, in the order of the working."""
     if not answer.returned:
         return None
     for name in names(case.problem.L):
         looked_at = name in answer.lines and (biases or not name.startswith("db"))
-        if looked_at and not line_is_right(case, name, answer.lines[name]):
+        if looked_at and not _is_right(case, name, answer.lines[name], eta):
             return name
     return None
 
@@ -127,7 +140,7 @@ def _wrong_line(case: Case, answer: Answer, biases: bool) -> str | None:
 # What is shown -------------------------------------------------------------------------------------------------------
 
 
-def _shown(case: Case, answer: Answer, line: str, *, columns: bool) -> Counterexample:
+def _shown(case: Case, answer: Answer, line: str, *, columns: bool, eta: float | None = None) -> Counterexample:
     p = case.problem
     turn = partial(as_lists, columns=columns)
     named = (lambda name: columns_name(name, p.L)) if columns else (lambda name: name)
@@ -149,16 +162,16 @@ def _shown(case: Case, answer: Answer, line: str, *, columns: bool) -> Counterex
         message=told.text if told is not None else "",
         message_said=said_record(told) if told is not None else None,
         formulas=formulas(case.working),
-        working=[_working_line(case, answer, name, columns) for name in names(p.L)],
+        working=[_working_line(case, answer, name, columns, eta) for name in names(p.L)],
     )
 
 
-def _working_line(case: Case, answer: Answer, name: str, columns: bool) -> WorkingLine:
+def _working_line(case: Case, answer: Answer, name: str, columns: bool, eta: float | None) -> WorkingLine:
     yours = answer.lines.get(name)
     line = working_line(case.working, name, columns=columns)
     if yours is None:
         return line
-    differs = not line_is_right(case, name, yours)
+    differs = not _is_right(case, name, yours, eta)
     return replace(line, yours=handed(yours, columns=columns), differs=differs)
 
 

@@ -27,6 +27,7 @@ MOST_SCORE = 30.0  # of |a(L)|
 _MOST_HIDDEN = 300.0  # of |a(l)|: half of what exp can take in float64
 _FAR = 40.0  # a(l) of a unit that is driven far: σ of it is 1 to 17 digits
 _LESS_FAR = 22.0  # and of others: softplus of it is a to 10 digits, and no more
+_BETWEEN = 31.0  # and of one: σ of it is 1 to 13 digits, and no more
 _SCORE = 29.0  # a(L) of the same problems: y down to e⁻²⁹ and, of scores of both signs, to e⁻⁵⁸
 _STEEP = 100.0
 _STEEP_WEIGHTS = 500.0
@@ -197,14 +198,14 @@ def bounded_scores(net: Working) -> bool:
     return all(m <= (MOST_SCORE if l == net.L else _MOST_HIDDEN) for l, m in most.items())
 
 
-def cancels(net: Working) -> bool:
+def cancels(net: Working, share: float = _CANCELLED) -> bool:
     """Whether a line of the backward pass is zero, or all but zero, by cancellation or for want of anything to pass."""
     for l in range(net.L, 0, -1):
         delta, z = net.delta[l], net.z[l - 1]
         terms = torch.ones(1, device="cpu") if l == net.L else net.delta[l + 1].abs() @ net.W[l + 1].abs().T
         data = z.T @ delta
         if any(
-            float(line.abs().max()) <= _CANCELLED * float(size.max())
+            float(line.abs().max()) <= share * float(size.max())
             for line, size in (
                 (delta, terms),
                 (data, z.abs().T @ delta.abs()),
@@ -268,12 +269,13 @@ def _stretched(assignment: Assignment, p: Problem, share: float, rng: np.random.
 
 
 def _drive(a: Tensor, share: float) -> Tensor:
-    """Factors (units,) that drive units 0, 2, 4, … far, one up, the next down, and less far units 3 and 5.
+    """Factors (units,) that drive units 0, 2, 6, … far, one up, the next down, and less far units 3, 4 and 5.
 
     The rest keep their numbers, so that something is handed down.
     """
     sizes = {j: _FAR if at % 2 == 0 else -_FAR for at, j in enumerate(range(0, a.shape[1], 2))}
-    sizes |= {j: size for j, size in ((3, _LESS_FAR), (5, -_LESS_FAR)) if j < a.shape[1]}
+    others = ((3, _LESS_FAR), (5, -_LESS_FAR), (4, _BETWEEN))
+    sizes |= {j: size for j, size in others if j < a.shape[1]}
     factor = torch.ones(a.shape[1], dtype=a.dtype, device=a.device)
     for j, size in sizes.items():
         factor[j] = share * size / a[:, j][torch.argmax(a[:, j].abs())]

@@ -26,6 +26,7 @@ from verify.grading.machinery.posing import GRADED
 from verify.lessons.network.cases import drawing
 from verify.lessons.network.cases.drawing import Shape, penalty, square_of, units_of, within
 from verify.lessons.network.cases.ladder import ladder
+from verify.lessons.network.cases.near import near
 from verify.lessons.network.mistakes import CATALOGUE, Variant, equations_with
 from verify.problems.lines import gradient_names
 from verify.problems.problem import Problem
@@ -207,7 +208,7 @@ def _general(assignment: Assignment) -> int:
 
 
 def _special(assignment: Assignment, rng: np.random.Generator) -> Iterator[Case]:
-    """For each activation the problems that reach far, are steep, and lie at its kink."""
+    """For each activation the problems that reach far, are steep, lie close to where it bends, and at its kink."""
 
     def turn(name: str, depth: int, N: int, lam: float) -> Shape:
         units = units_of(assignment, within(depth, assignment.layers), rng)
@@ -219,14 +220,17 @@ def _special(assignment: Assignment, rng: np.random.Generator) -> Iterator[Case]
         # Three layers: a large δ is handed down once more, and shows what is done to it on the way.
         shape = turn(name, 3, 1 if at % 2 else 2, 0.5)
         yield Case(drawing.steep(assignment, shape, rng, f"steep {at + 1}"), "general")
+        close = near(assignment, _wide_enough(turn(name, 3, 1, 0.0), assignment, 8), rng, f"near {at + 1}")
+        if close is not None:
+            yield Case(close, "general")
         kink = drawing.at_kinks(assignment, turn(name, 2, 2, 0.5), rng, f"kink {at + 1}")
         if kink is not None:
             yield Case(kink, "kink")
 
 
-def _wide_enough(shape: Shape, assignment: Assignment) -> Shape:
+def _wide_enough(shape: Shape, assignment: Assignment, wanted: int = 6) -> Shape:
     """The shape with hidden units enough for each to be driven in its own way, where the assignment allows them."""
-    hidden = [max(m, within(6, assignment.widths)) for m in shape.units[1:-1]]
+    hidden = [max(m, within(wanted, assignment.widths)) for m in shape.units[1:-1]]
     return replace(shape, units=(shape.units[0], *hidden, shape.units[-1]))
 
 

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from manual import Working, activation
+from verify.bounds.curves import curve
 from verify.grading.assignment import Assignment
 from verify.lessons.network.cases.drawing import (
     Shape,
@@ -45,32 +46,88 @@ def ladder(assignment: Assignment, seed: int) -> list[Problem]:
     shapes = sorted(_shapes(assignment), key=_size)
     rungs = [rung(assignment, shape, f"small {number + 1}", seed) for number, shape in enumerate(shapes)]
     rungs = [p for p in rungs if bounded_scores(worked(p))]
-    far = (_reaching(assignment, name, seed) for name in assignment.activations)
-    return [*rungs, *(p for p in far if p is not None)]
+    far = [p for name in assignment.activations for p in _reaching(assignment, name, seed)]
+    close = [p for name in assignment.activations for p in beside_bends(assignment, name, seed)]
+    return [*rungs, *far, *close]
 
 
-def _reaching(assignment: Assignment, name: str, seed: int) -> Problem | None:
-    """The smallest rung with one hidden unit of that activation driven far; None where none is sound.
+def _reaching(assignment: Assignment, name: str, seed: int) -> Iterator[Problem]:
+    """The smallest rungs with one hidden unit of that activation driven far, as far as they are sound.
 
-    As far as f′ can still be seen: σ to 12, tanh to 6.
+    First as far as f′ can still be seen well: σ to 12, tanh to 6. Then further, with W(2) in sixteenths.
     """
+    shape = _of_one_unit(assignment, name)
+    if shape is None:
+        return
+    size = next((v for v in _REACHED if _slope_at(assignment, name, v) > _VISIBLE), _REACHED[-1])
+    for further, least, parts in ((size, _VISIBLE, 1.0), *((v, _LEAST, 16.0) for v in _FURTHER)):
+        p = _driven_far(assignment, shape, seed, further, least, parts)
+        if p is not None:
+            yield p if p.layers == shape.units else _embedded(assignment, shape, p)
+
+
+def _of_one_unit(assignment: Assignment, name: str) -> Shape | None:
+    """The smallest shape with a hidden layer, of one sample; None where the assignment has none that is small."""
     depth = max(2, assignment.layers[0])
     if not depth <= min(_DEEP, assignment.layers[1]):
         return None
     outputs = within(1, outputs_of(assignment))
     units = (within(1, assignment.inputs), *[within(1, assignment.widths)] * (depth - 1), outputs)
-    shape = Shape(within(1, assignment.batch), units, name, 0.0)
-    size = next((v for v in _REACHED if _slope_at(assignment, name, v) > _VISIBLE), _REACHED[-1])
-    rng = np.random.default_rng([8 + seed, *units, shape.N])
+    return Shape(within(1, assignment.batch), units, name, 0.0)
+
+
+def _driven_far(
+    assignment: Assignment, shape: Shape, seed: int, size: int, least: float, parts: float
+) -> Problem | None:
+    rng = np.random.default_rng([8 + seed, *shape.units, shape.N])
     for _ in range(_TRIES):
-        small = _drawn(assignment, replace(shape, units=_used(units)), rng, f"small and far, {name}")
-        p = _driven(small, size)
+        small = _drawn(assignment, replace(shape, units=_used(shape.units)), rng, f"small and far, {shape.activation}")
+        p = _driven(replace(small, W=(small.W[0], *(w / parts for w in small.W[1:]))), size)
         net = worked(p)
-        if not cancels(net) and clear_of_kinks(p, 0.5, net) and _visible(net) and _nothing_tiny(net):
-            return p if p.layers == units else _embedded(assignment, shape, p)
+        clear = not cancels(net, least) and clear_of_kinks(p, 0.5, net)
+        if clear and bounded_scores(net) and _visible(net, least) and _nothing_tiny(net, least):
+            return p
     return None
 
 
+_CLOSE = 1e-6
+
+
+def beside_bends(assignment: Assignment, name: str, seed: int) -> list[Problem]:
+    """Rungs of one hidden unit whose pre-activation lies 10⁻⁶ from where the activation bends, on either side."""
+    found, shape = curve(name, constants(assignment)), _of_one_unit(assignment, name)
+    if not found.knots or shape is None:
+        return []
+    units = shape.units
+    rng = np.random.default_rng([9 + seed, *units, shape.N])
+    small = replace(shape, units=_used(units))
+    rungs = [_beside(assignment, small, knot.at, side * _CLOSE, rng) for knot, side in product(found.knots, (1, -1))]
+    return [p if p.layers == units else _embedded(assignment, shape, p) for p in rungs if p is not None]
+
+
+def _beside(
+    assignment: Assignment, shape: Shape, knot: float, distance: float, rng: np.random.Generator
+) -> Problem | None:
+    for _ in range(_TRIES):
+        p = _drawn(assignment, shape, rng, f"small and close, {shape.activation}")
+        p = _at(p, knot, distance, biases=assignment.biases)
+        net = worked(p)
+        if bounded_scores(net) and clear_of_kinks(p, _CLOSE / 2, net):
+            return p
+    return None
+
+
+def _at(p: Problem, knot: float, distance: float, *, biases: bool) -> Problem:
+    """The problem with a(1) of the first sample that far from a knot in every unit: x is 1 in one place, else 0."""
+    W, b = [w.clone() for w in p.W], [v.clone() for v in p.b]
+    x = p.x.clone()
+    x[0], x[0, 0] = 0.0, 1.0
+    W[0][0], b[0][:] = (distance, knot) if biases else (knot + distance, 0.0)
+    return replace(p, W=tuple(W), b=tuple(b), x=x)
+
+
+_FURTHER = (22, 31)  # where σ is 1 to 10 and to 13 digits
+_LEAST = 1e-15
 _REACHED = (12, 6, 4)  # a(1) of the driven unit: whole numbers, so that W(1) and b(1) are
 
 
@@ -180,10 +237,10 @@ def _alive(net: Working) -> bool:
     return all(bool((net.a[l] > 0).any()) and float(net.a[l].abs().min()) < 4 for l in range(1, net.L))
 
 
-def _nothing_tiny(net: Working) -> bool:
+def _nothing_tiny(net: Working, least: float) -> bool:
     held = [v.abs() for lines in (net.a, net.z, net.delta, net.dW, net.db) for v in lines.values()]
-    return all(bool(((v == 0) | (v >= _VISIBLE)).all()) for v in (*held, net.y))
+    return all(bool(((v == 0) | (v >= least)).all()) for v in (*held, net.y))
 
 
-def _visible(net: Working) -> bool:
-    return all(float(v.abs().max()) >= _VISIBLE for held in (net.delta, net.dW, net.db) for v in held.values())
+def _visible(net: Working, least: float = _VISIBLE) -> bool:
+    return all(float(v.abs().max()) >= least for held in (net.delta, net.dW, net.db) for v in held.values())
