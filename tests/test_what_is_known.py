@@ -52,11 +52,11 @@ def test_an_error_as_small_as_float32_is_none_of_it() -> None:
 
 
 KNOWN = {
-    "In your dW1 the factor of λW is 2, where 1 is right; the data's part is right.": (
-        "    return dW, db", "    dW[0] = dW[0] + lam * W[0]\n    return dW, db"
+    "In your dW1 the factor of λW is 1.3, where 1 is right; the data's part is right.": (
+        "    return dW, db", "    dW[0] = dW[0] + 0.3 * lam * W[0]\n    return dW, db"
     ),
-    "In your dW1 the factor of λW is 0, where 1 is right; the data's part is right.": (
-        "+ lam * W[l]", "+ lam * W[l] * (l > 0)"
+    "In your dW1 the factor of λW is 0.25, where 1 is right; the data's part is right.": (
+        "+ lam * W[l]", "+ lam * W[l] * (1 if l else 0.25)"
     ),
     "Your dW3 is W(3) itself, on every problem.": ("return dW, db", "return W, b"),
 }  # fmt: skip
