@@ -159,7 +159,7 @@ def _part_name(value: Any) -> str:
 
 vars(_part_name)["schema"] = {"type": "string", "pattern": f"^{_PART_NAME.pattern}$"}
 # What a part says of itself, beside the keys of its lesson.
-ABOUT_PART: dict[str, checks.Check | checks.Table] = {
+ABOUT_PART: dict[str, checks.Check] = {
     "weight": checks.number(0, MAX_POINTS, open_below=True),
     "name": _part_name,
 }
