@@ -5,6 +5,8 @@ Made of the checks by which the file is read, so that both allow the same.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from typing import Any
 
 from verify.grading import checks
@@ -16,6 +18,7 @@ from verify.lessons.registry import BUILT_IN, LESSON_FILE, NETWORK, lesson_named
 Schema = dict[str, Any]
 # A lesson of the instructor's own, in a file beside the assignment: its sizes, keys and functions are not known here.
 _OWN = "own-lesson"
+_SHORT = 40  # characters that a reference takes as well
 
 
 def schema() -> Schema:
@@ -28,8 +31,30 @@ def schema() -> Schema:
         "title": "An assignment of backproof",
         "type": "object",
         "anyOf": [*_references(whole), {"$ref": "#/$defs/parts"}],
-        "$defs": {**whole, **parts, "parts": _of_parts(parts)},
+        "$defs": _once({**whole, **parts, "parts": _of_parts(parts)}),
     }
+
+
+def _once(tables: dict[str, Schema]) -> dict[str, Schema]:
+    """The same, where what several tables say of a key stands once, under the first table's name and the key's."""
+    places: dict[tuple[str, str], str] = {}
+    shared: dict[str, Schema] = {}
+    made: dict[str, Schema] = {}
+    of = [(name, key, _text(value)) for name, one in tables.items() for key, value in one["properties"].items()]
+    often = Counter((key, text) for _, key, text in of if len(text) > _SHORT)
+    for name, one in tables.items():
+        found = dict(one["properties"])
+        for key, value in found.items():
+            if often[key, text := _text(value)] > 1:
+                place = places.setdefault((key, text), f"{name}.{key}")
+                shared[place] = value
+                found[key] = {"$ref": f"#/$defs/{place}"}
+        made[name] = {**one, "properties": found}
+    return {**made, **shared}
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _references(names: dict[str, Schema]) -> list[Schema]:
