@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from verify.commands.figures import TOPICS
 from verify.commands.schemas import FOLDER, schemas, text_of
 from verify.errors import BadInput
 from verify.grading.assignment import assignment_from
+from verify.lessons.registry import BUILT_IN, any_from
 from verify.reports import figures_terminal
 from verify.reports.figures_record import FiguresRecord, Topics
 
@@ -66,9 +68,28 @@ def as_editors_read(table: dict[str, Any]) -> dict[str, Any]:
     return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in table.items()}
 
 
+def examples_in_docs() -> list[str]:
+    """Every assignment that a page shows: the TOML blocks that have a key of one."""
+    pages = [page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))]
+    blocks = [block for page in pages for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)]
+    return [block for block in blocks if set(tomllib.loads(block)) & {"lesson", "part", "layers", "due"}]
+
+
 ALLOWED = [
     "", DEFAULT, 'program = "hw3.ipynb"', "due = 2026-11-20T23:59:00+01:00", "[points.lines]\ndelta3 = 2\ny = 1",
     "[points.mistakes]\nmean-missing = 2", 'seed = "secret"', "seed = 7",
+]  # fmt: skip
+OTHERS = [
+    *examples_in_docs(), *(f'lesson = "{name}"' for name in BUILT_IN),
+    'lesson = "svm"\nN = [1, 4]\nfunctions = []\n[points]\ngradient = 3\n[points.lines]\ndW = 2',
+    "points = 2\n[[part]]\nlesson = 'svm'\nweight = 2\n[part.points]\ngradient = 3\n[[part]]\nname = 'n'\nl2 = true",
+]  # fmt: skip
+OTHERS_REFUSED = [
+    'lesson = "svm"\nlayers = [1, 2]', 'lesson = "svm"\nN = [0, 4]', 'lesson = "svm"\n[points]\nforward = 1',
+    'lesson = "svm"\nweight = 2', "part = []", "part = 3", "layers = [1, 2]\n[[part]]\nlesson = 'svm'",
+    "[[part]]\nlesson = 'none'", "[[part]]\nlesson = 'svm'\nweight = 0", "[[part]]\nname = 'a b'",
+    "[[part]]\nlesson = 'svm'\nseed = 1", "[[part]]\nlesson = 'svm'\nlayers = [1, 2]",
+    "[[part]]\n[part.late]\nper_day = 0.1", "points = 0\n[[part]]\nlesson = 'svm'",
 ]  # fmt: skip
 REFUSED = [
     "layer = [1, 2]", "layers = [1]", "layers = [0, 3]", "activations = []", 'activations = ["relu", "relu"]',
@@ -89,3 +110,25 @@ def test_what_it_may_not_say_does_not(text: str) -> None:
     with pytest.raises(BadInput):
         assignment_from(tomllib.loads(text), "t")
     assert not fits(tomllib.loads(text), "assignment")
+
+
+@pytest.mark.parametrize("text", OTHERS)
+def test_other_lessons_and_parts_fit(text: str) -> None:
+    any_from(tomllib.loads(text), "t")
+    assert fits(as_editors_read(tomllib.loads(text)), "assignment")
+
+
+@pytest.mark.parametrize("text", OTHERS_REFUSED)
+def test_what_they_may_not_say_does_not(text: str) -> None:
+    with pytest.raises(BadInput):
+        any_from(tomllib.loads(text), "t")
+    assert not fits(tomllib.loads(text), "assignment")
+
+
+@pytest.mark.parametrize(
+    "text", ['lesson = "my_own.py"\nrate = 0.5', "[[part]]\nlesson = 'own.py'\nweight = 2\nM = [1, 2]"]
+)
+def test_a_lesson_in_a_file_has_keys_of_its_own(text: str) -> None:
+    assert fits(tomllib.loads(text), "assignment")
+    assert not fits(tomllib.loads(text.replace("'own.py'", "'own.txt'").replace("my_own.py", "my_own")), "assignment")
+    assert not fits(tomllib.loads(text + "\ntime_limit = 0"), "assignment")

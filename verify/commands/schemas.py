@@ -13,7 +13,7 @@ import msgspec
 
 from verify.backward.record import CheckRecord
 from verify.classroom.class_record import ClassRecord
-from verify.grading import assignment
+from verify.commands import assignment_schema
 from verify.grading.explain_record import ExplainRecord, LessonExplainRecord
 from verify.grading.record import GradeRecord, LessonRecord, PartsRecord
 from verify.reports.figures_record import FiguresRecord
@@ -38,7 +38,7 @@ RECORDS = {
 def schemas() -> dict[str, dict[str, Any]]:
     """File's name -> schema."""
     found = {f"{name}.schema.json": _of_record(record) for name, record in RECORDS.items()}
-    return found | {"assignment.schema.json": assignment.schema()}
+    return found | {"assignment.schema.json": assignment_schema.schema()}
 
 
 def _of_record(record: type[msgspec.Struct]) -> dict[str, Any]:

@@ -256,13 +256,8 @@ KEYS: dict[str, checks.Check | checks.Table] = {
 COURSE: dict[str, checks.Check | checks.Table] = {key: KEYS[key] for key in _OF_THE_COURSE}
 
 
-def schema() -> dict[str, Any]:
-    """The file as JSON Schema, for editors: every key with what it takes, from the checks themselves."""
-    found = _schema_of(KEYS)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "An assignment of backproof", **found}
-
-
-def _schema_of(keys: Mapping[str, checks.Check | checks.Table]) -> dict[str, Any]:
+def schema_of(keys: Mapping[str, checks.Check | checks.Table]) -> dict[str, Any]:
+    """A table with those keys as JSON Schema, from the checks themselves."""
     if isinstance(keys, _LineNames):
         points = checks.schema_of(keys["dW"])
         return {
@@ -271,7 +266,7 @@ def _schema_of(keys: Mapping[str, checks.Check | checks.Table]) -> dict[str, Any
             "patternProperties": {f"^({keys.PATTERN.pattern})$": points},
         }
     properties = {
-        key: _schema_of(check.keys) if isinstance(check, checks.Table) else checks.schema_of(check)
+        key: schema_of(check.keys) if isinstance(check, checks.Table) else checks.schema_of(check)
         for key in keys
         for check in (keys[key],)
     }

@@ -111,7 +111,11 @@ AnyAssignment = OneLesson | PartsAssignment
 
 _PART_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 MOST_PARTS = 20
-_OF_ALL = {**COURSE, "seed": KEYS["seed"], "points": checks.number(0, MAX_POINTS, open_below=True)}
+OF_ALL: dict[str, checks.Check | checks.Table] = {
+    **COURSE,
+    "seed": KEYS["seed"],
+    "points": checks.number(0, MAX_POINTS, open_below=True),
+}
 
 
 def parts_assignment(
@@ -125,7 +129,7 @@ def parts_assignment(
     whole = isinstance(tables, list) and all(isinstance(each, Mapping) for each in tables)
     if not whole or not 1 <= len(tables) <= MOST_PARTS:
         raise BadInput(f"{where}: part is to be 1 to {MOST_PARTS} tables [[part]], each of one lesson")
-    known = {PART: lambda value: value, **_OF_ALL}
+    known = {PART: lambda value: value, **OF_ALL}
     common = checks.checked({k: v for k, v in table.items() if k != PART}, known, "", where)
     points = PartsPoints(common.pop("points", 10.0))
     parts = tuple(_part(each, at, where, read) for at, each in enumerate(tables, 1))
@@ -138,12 +142,11 @@ def parts_assignment(
 
 def _part(table: Mapping[str, Any], at: int, where: str, read: Callable[[Mapping[str, Any], str], OneLesson]) -> Part:
     rest = dict(table)
-    about = {key: rest.pop(key) for key in ("weight", "name") if key in rest}
+    about = {key: rest.pop(key) for key in ABOUT_PART if key in rest}
     for key in rest:
-        if key in _OF_ALL and key != "points":
+        if key in OF_ALL and key != "points":
             raise BadInput(f"{where}: part {at}: {key} stands once for all parts, above the first [[part]]")
-    own = {"weight": checks.number(0, MAX_POINTS, open_below=True), "name": _part_name}
-    given = checks.checked(about, own, f"part {at}: ", where)
+    given = checks.checked(about, ABOUT_PART, f"part {at}: ", where)
     asked = read(rest, f"{where}: part {given.get('name', at)}")
     return Part(given.get("name", asked.lesson), given.get("weight", 1.0), asked)
 
@@ -152,6 +155,14 @@ def _part_name(value: Any) -> str:
     if not isinstance(value, str) or not _PART_NAME.fullmatch(value):
         raise checks.Refused("a name of letters, digits, - and _, as files may have it: svm")
     return value
+
+
+vars(_part_name)["schema"] = {"type": "string", "pattern": f"^{_PART_NAME.pattern}$"}
+# What a part says of itself, beside the keys of its lesson.
+ABOUT_PART: dict[str, checks.Check] = {
+    "weight": checks.number(0, MAX_POINTS, open_below=True),
+    "name": _part_name,
+}
 
 
 def lesson_assignment(
@@ -165,7 +176,7 @@ def lesson_assignment(
 
     Raises BadInput, one line with the file, the key, the value and what is allowed.
     """
-    values = checks.checked(table, _keys(lesson), "", where)
+    values = checks.checked(table, keys_of(lesson), "", where)
     own = {name: values.pop(name, _plain(key.default)) for name, key in lesson.keys.items()}
     sizes = {letter: values.pop(letter, tuple(lesson.size(letter))) for letter in lesson.letters}
     values["points"] = values.get("points", _points(lesson)())
@@ -180,7 +191,8 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _keys(lesson: Lesson) -> dict[str, checks.Check | checks.Table]:
+def keys_of(lesson: Lesson) -> dict[str, checks.Check | checks.Table]:
+    """The keys of a lesson's assignment, each with what it takes."""
     of_points = checks.number(0, MAX_POINTS)
     lines, functions = tuple(lesson.lines), tuple(c.name for c in lesson.contracts)
     points = {

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 NETWORK = "network"
 GROUP = "backproof.lessons"
-_FILE = re.compile(r"[A-Za-z_][\w-]{0,99}\.py")
+LESSON_FILE = re.compile(r"[A-Za-z_][\w-]{0,99}\.py")
 # The lessons that come with backproof: name -> module, whose LESSON it is, or in whose LESSONS it stands.
 BUILT_IN: dict[str, str] = {
     **{name: f"verify.lessons.{name}" for name in ("regression", "logistic", "perceptron", "svm")},
@@ -100,7 +100,7 @@ def _of_lesson(table: Mapping[str, Any], where: str, file: Path | None, folder: 
     from verify.grading.machinery.certificate import certify
 
     named = table.get("lesson")
-    beside = named if file is None and isinstance(named, str) and _FILE.fullmatch(named) else ""
+    beside = named if file is None and isinstance(named, str) and LESSON_FILE.fullmatch(named) else ""
     source = source_of(_beside(beside, where, folder), where) if beside else source_of(file) if file else None
     if source is None:
         found = lesson_named(named, where)
