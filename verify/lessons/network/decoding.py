@@ -23,6 +23,7 @@ from verify.lessons.network.candidates import RAISES, Candidates, Observed, Slot
 from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.hypothesis import Hypothesis, covered
 from verify.lessons.network.mistakes import Equation, Variant, replaced
+from verify.lessons.network.typed import rounded
 
 _MOST_TOPS = 6
 
@@ -312,7 +313,7 @@ class Decoder(Candidates):
             return None
         eta = sum(float(torch.sum((a - p) * d)) for a, p, d in moved) / size
         fits = all(self.close(p + eta * d, a) for a, p, d in moved)
-        return _rounded(eta) if fits and abs(eta) > 1e-9 else None
+        return rounded(eta, within=1e-8) if fits and abs(eta) > 1e-9 else None
 
     def _lines_below(self, slots: Slots, slopes: Slots, case: Case) -> dict[str, Tensor] | None:
         """db and dW of the last hidden layer."""
@@ -372,9 +373,3 @@ def _shallow_telling(observed: Observed) -> tuple:
     """Two layers before three, and among those the telling first."""
     p = observed[0].problem
     return p.L, p.N <= 2, p.lam == 0, -p.N
-
-
-def _rounded(number: float) -> float:
-    """The number as it was probably typed: a fit is off in its last digits only."""
-    short = float(f"{number:.4g}")
-    return short if abs(short - number) <= 1e-8 * abs(number) else number

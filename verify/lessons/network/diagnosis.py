@@ -34,6 +34,7 @@ from verify.lessons.network.precision import (
 )
 from verify.lessons.network.products import product_in_single
 from verify.lessons.network.read import throughouts
+from verify.lessons.network.read_output import outputs
 from verify.lessons.network.right import gradients_are_right, is_finite, line_is_right, wanted, what_came_is_right
 from verify.lessons.network.shifted import shifted_bends
 from verify.lessons.network.texts import said
@@ -290,6 +291,7 @@ def _throughout(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None
 def all_throughouts(observed: Sequence[Observed]) -> Iterator[Throughout]:
     """What a program may do throughout, as its numbers show it."""
     yield from throughouts(observed)
+    yield from outputs(observed)
     yield from shifted_bends(observed)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from verify.lessons.network.cases.fixtures import Case
-from verify.lessons.network.read import EPSILONS
+from verify.lessons.network.typed import EPSILONS
 
 _LOGS = {
     "logarithm-plus": lambda y, e: y + e,

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from verify.grading.answers import Answer
 from verify.lessons.network.cases.fixtures import Case
-from verify.lessons.network.read import rounded
 from verify.lessons.network.right import wanted
+from verify.lessons.network.typed import rounded
 
 _ALIKE = 1e-12
 

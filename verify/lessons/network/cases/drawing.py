@@ -2,8 +2,8 @@
 
 Beside the general ones there are three kinds: pre-activations of ±40 and ±22 and scores that reach ±29 (a clipped
 activation or probability shows), δ and dW beyond 100 (a clipped gradient shows), and pre-activations that are exactly 0
-at a kink (every subgradient is right there, and nothing else). No problem has scores beyond ±30, which a softmax
-without its shift survives at any width, and none a line that is zero by cancellation.
+at a kink (`kinked.py`). No problem has scores beyond ±30, which a softmax without its shift survives at any width, and
+none a line that is zero by cancellation.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _STEEP_WEIGHTS = 500.0
 _KINK_DISTANCE = 1e-3
 _CANCELLED = 1e-6  # a line whose largest entry is below that share of its terms is zero by cancellation
 _LARGE_SCORES = 1e4
-_TRIES = 60
+TRIES = 60
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ def _sound(p: Problem, distance: float = _KINK_DISTANCE) -> bool:
 
 def general(assignment: Assignment, shape: Shape, rng: np.random.Generator, label: str) -> Problem:
     """A problem in general position: both signs of pre-activations, none near a kink."""
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         problem = loose(assignment, shape, rng, label)
         if _sound(problem):
             break
@@ -247,7 +247,7 @@ def loose(assignment: Assignment, shape: Shape, rng: np.random.Generator, label:
 def far(assignment: Assignment, shape: Shape, rng: np.random.Generator, label: str) -> Problem:
     """Hidden units driven to ±40 and ±22 beside others, scores to ±29: as far of that as leaves a gradient."""
     for share in (1.0, 0.7, 0.4, 0.2):
-        for _ in range(_TRIES // 6):
+        for _ in range(TRIES // 6):
             problem = _stretched(assignment, loose(assignment, shape, rng, label), share, rng)
             if _sound(problem):
                 return problem
@@ -299,7 +299,7 @@ def steep(assignment: Assignment, shape: Shape, rng: np.random.Generator, label:
     """|δ(l)| and |dW(l)| beyond 100 below outgoing weights of hundreds, with scores that stay small."""
     best: tuple[float, Problem] | None = None
     for size in (1.0, 0.1, 0.01):
-        for _ in range(_TRIES // 12):
+        for _ in range(TRIES // 12):
             drawn = loose(assignment, shape, rng, label)
             problem = _steep_inputs(drawn) if drawn.L == 1 else _steep_weights(drawn, size, rng)
             if not _sound(problem, 1e-6):
@@ -340,60 +340,6 @@ def _steep_weights(p: Problem, size: float, rng: np.random.Generator) -> Problem
     along = along * torch.from_numpy(rng.choice((-1.0, 1.0), tuple(along.shape)))
     W[-1] = directions.T @ (most.unsqueeze(1) * along)
     return replace(p, W=tuple(W), b=tuple(b))
-
-
-def at_kinks(assignment: Assignment, shape: Shape, rng: np.random.Generator, label: str) -> Problem | None:
-    """One unit in each layer with a kink at 0 has no weights and no bias: its pre-activation is 0, whatever the order.
-
-    Where the loss has a kink at y = t, such a unit of the output has y for its target. None where no function of the
-    assignment has a kink.
-    """
-    p = general(assignment, shape, rng, label)
-    kinked = [l for l in range(1, p.L + 1) if jump(p, l) > 0 or (l == p.L and meets_target(p))]
-    if not kinked:
-        return None
-    for _ in range(_TRIES):
-        W, b, t = [w.clone() for w in p.W], [v.clone() for v in p.b], p.t.clone()
-        for l in kinked:
-            unit = int(rng.integers(W[l - 1].shape[1]))
-            W[l - 1][:, unit], b[l - 1][unit] = 0.0, 0.0
-            if l == p.L and meets_target(p):
-                t[:, unit] = p.pair.y(torch.zeros_like(t))[:, unit]
-        made = replace(p, W=tuple(W), b=tuple(b), t=t)
-        net = worked(made)
-        if all(_at_or_off_knots(made, l, a) for l, a in net.a.items()) and _at_or_off_targets(made, net):
-            return made
-        p = general(assignment, shape, rng, label)
-    return None
-
-
-def _at_or_off_knots(p: Problem, l: int, a: Tensor) -> bool:
-    """Whether each entry is exactly 0, or some way from 0 and from wherever pieces meet."""
-    c = curve_on(p, l)
-    away = a.abs() if c is None else torch.minimum(a.abs(), c.from_knots(a))
-    return bool(((a == 0) | (away >= 1e-6)).all())
-
-
-def meets_target(p: Problem) -> bool:
-    """Whether problems at kinks have a y that is exactly t: under a loss that bends there, and an output that does not.
-
-    Where both do, what either may choose multiplies; the output's own kink is asked for alone.
-    """
-    return p.loss == "l1" and jump(p, p.L) == 0
-
-
-def _at_or_off_targets(p: Problem, net: Working) -> bool:
-    loss = loss_curve(p)
-    if loss is None:
-        return True
-    away = loss.from_knots(p.pair.apart(net.y, net.t))
-    return bool(((away == 0) | (away >= 1e-6)).all())
-
-
-def jump(p: Problem, l: int) -> float:
-    """How far the derivative of the function on a(l) jumps at 0."""
-    found = curve_on(p, l)
-    return found.jump_at_0 if found is not None else 0.0
 
 
 def large(assignment: Assignment, rng: np.random.Generator) -> Problem:

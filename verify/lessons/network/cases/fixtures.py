@@ -25,6 +25,7 @@ from verify.grading.assignment import Assignment
 from verify.grading.machinery.posing import GRADED
 from verify.lessons.network.cases import drawing
 from verify.lessons.network.cases.drawing import Shape, penalty, square_of, units_of, within
+from verify.lessons.network.cases.kinked import at_kinks
 from verify.lessons.network.cases.ladder import ladder
 from verify.lessons.network.cases.near import near
 from verify.lessons.network.mistakes import CATALOGUE, Variant, equations_with
@@ -223,7 +224,7 @@ def _special(assignment: Assignment, rng: np.random.Generator) -> Iterator[Case]
         close = near(assignment, _wide_enough(turn(name, 3, 1, 0.0), assignment, 8), rng, f"near {at + 1}")
         if close is not None:
             yield Case(close, "general")
-        kink = drawing.at_kinks(assignment, turn(name, 2, 2, 0.5), rng, f"kink {at + 1}")
+        kink = at_kinks(assignment, turn(name, 2, 2, 0.5), rng, f"kink {at + 1}")
         if kink is not None:
             yield Case(kink, "kink")
 

@@ -1,7 +1,7 @@
 """Judging at exact zeros: where a pre-activation is 0 at a kink, every subgradient is right, and nothing else.
 
 The derivative there may be any number between f′(0−) and f′(0+), one for all units or each its own. The units concerned
-have no weights below them (`drawing.at_kinks`), so what they choose shows in their own columns of δ, dW and db alone.
+have no weights below them (`kinked.at_kinks`), so what they choose shows in their own columns of δ, dW and db alone.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from torch import Tensor
 from manual import SLIDES, Activation, Equations, Working, activation
 from verify.bounds.bounded import Bounded
 from verify.grading.sentence import Said, said
-from verify.lessons.network.cases.drawing import jump, meets_target
 from verify.lessons.network.cases.fixtures import Case
+from verify.lessons.network.cases.kinked import jump, meets_target
 from verify.lessons.network.judging.subgradients import Subgradients
 from verify.problems.lines import kind_and_layer
 
