@@ -14,7 +14,7 @@ def rounded(number: float, digits: int = 4, within: float = 1e-6) -> float:
 
 
 def as_typed(number: float | None) -> list[float]:
-    """The number that was read off, and the power of ten that it probably is; nothing where it is not between 0 and 1."""
+    """The number that was read off, and the power of ten that it probably is; none outside of 0 to 1."""
     if number is None or not 0 < number < 1:
         return []
     power = min(EPSILONS, key=lambda e: abs(math.log(e / number)))
