@@ -141,6 +141,7 @@ BAD = [
     (["--activation", "sine"], "activation 'sine' is not known; allowed are relu"),
     (["--lam", "-1"], "lam -1.0: allowed is a finite number, 0 or more"),
     (["--lam", "nan"], "lam nan: allowed"),
+    (["--penalty", "half"], "penalty 'half' is not known; allowed are lam/2, lam, lam/(2N)"),
     (["--lam", "much"], "'much', where a number is allowed"),
     (["--layers", "784,x,10"], "layers '784,x,10': allowed are whole numbers"),
     (["--layers", "100,10"], "layers '100,10' begin with 100: allowed is 784"),
@@ -219,8 +220,8 @@ VALUES = st.one_of(
     st.text(max_size=6),
     st.integers(-3, 9).map(str),
 )  # fmt: skip
-OPTIONS = [f"--{name}" for name in ("layers", "batch", "activation", "output", "loss", "lam", "data", "sweep", "seed",
-                                    "device", "dtype", "Batch", "lamb", "")]  # fmt: skip
+OPTIONS = [f"--{name}" for name in ("layers", "batch", "activation", "output", "loss", "lam", "penalty", "data",
+                                    "sweep", "seed", "device", "dtype", "Batch", "lamb", "")]  # fmt: skip
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

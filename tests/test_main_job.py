@@ -55,6 +55,18 @@ def test_the_slides_network_on_real_images() -> None:
     assert record.detection_limit["manual/finite-differences"] <= 1e-7
 
 
+@pytest.mark.parametrize(
+    ("penalty", "added", "term"), [("lam", "λ Σ", "2λ W(1)"), ("lam/(2N)", "(λ/(2N)) Σ", "(λ/N) W(1)")]
+)
+def test_another_penalty_is_judged_and_written(penalty: str, added: str, term: str) -> None:
+    record = run(msgspec.structs.replace(SMALL, penalty=penalty, lam=0.5))
+    assert record.agree
+    equations = {line.name: line.equation for line in record.lines}
+    assert added in equations["E"]
+    assert term in equations["dW1"]
+    assert added in dict(words.problem_rows(record))["network"]
+
+
 def test_every_line_of_every_pair_in_the_slides_order() -> None:
     record = run(msgspec.structs.replace(SMALL, activation="tanh"))
     by_pair = {other: [line.name for line in record.lines if line.pair == ("manual", other)] for other in

@@ -27,6 +27,7 @@ from verify.commands.one_submission import OneJob, exit_code, grade_one
 from verify.errors import BadInput
 from verify.problems.choices import LOSSES
 from verify.problems.job import Job, layers_of
+from verify.problems.written import PENALTIES
 
 if TYPE_CHECKING:  # torch and the renderers take seconds to import: bad input and --help need neither
     from verify.grading.explain_record import AnyExplainRecord, ExplainJob
@@ -39,7 +40,7 @@ LAYERS = ",".join(map(str, DEFAULT.layers))
 OUTPUTS = {"json", "html", "markdown"}
 OF_SUBMISSION = {"assignment", "lesson", "sandbox", "seed", "device", "show", *OUTPUTS}
 OF_WATCH = {"watch", "html", *OF_SUBMISSION} - {"json", "markdown"}
-OF_PROBLEM = {"layers", "batch", "activation", "output", "loss", "lam", "assignment", "seed"}
+OF_PROBLEM = {"layers", "batch", "activation", "output", "loss", "lam", "penalty", "assignment", "seed"}
 OF_EXPLAIN = {"explain", "lesson", *OF_PROBLEM, *OUTPUTS}
 # Of a lesson other than the network the assignment says the sizes.
 OF_LESSON = {"explain", "lesson", "assignment", "seed", *OUTPUTS}
@@ -53,6 +54,7 @@ Activation = Annotated[str, typer.Option(help="of the hidden layers: relu, tanh,
 Output = Annotated[str, typer.Option(help="softmax, sigmoid, or any activation with squared errors")]
 Loss = Annotated[str, typer.Option(help=", ".join(LOSSES))]
 Lam = Annotated[float, typer.Option(parser=real, metavar="NUMBER", help="λ of (λ/2) Σ ǁWǁ²")]
+Penalty = Annotated[str, typer.Option(help=f"what stands before Σ ǁWǁ²: {', '.join(PENALTIES)}")]
 Data = Annotated[str, typer.Option(help="fashion-mnist, mnist, or a folder in torchvision's layout")]
 Sweep = Annotated[
     int, typer.Option(parser=whole, metavar="PROBLEMS", help="small problems after the network; 0 for none")
@@ -104,6 +106,7 @@ def compare(
     output: Output = DEFAULT.output,
     loss: Loss = DEFAULT.loss,
     lam: Lam = DEFAULT.lam,
+    penalty: Penalty = DEFAULT.penalty,
     data: Data = DEFAULT.data,
     sweep: Sweep = DEFAULT.sweep,
     seed: Seed = DEFAULT.seed,
@@ -140,7 +143,7 @@ def compare(
         raise BadInput("--watch: there is nothing to watch; allowed is a SUBMISSION before it")
     allow(options, OF_MAIN_JOB, "the main job, which has no SUBMISSION")
     job = Job(
-        layers_of(layers), batch, activation, output, loss, lam, data, sweep, seed, device, dtype, exact,
+        layers_of(layers), batch, activation, output, loss, lam, penalty, data, sweep, seed, device, dtype, exact,
     )  # fmt: skip
     job.check()
     record = _run(job)

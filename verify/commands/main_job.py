@@ -166,7 +166,9 @@ def main_problem(job: Job) -> Problem:
     generator = samples.seeded(job.seed)
     W, b = samples.weights(generator, job.layers), samples.biases(generator, job.layers)
     t = torch.nn.functional.one_hot(batch.labels, CLASSES).to(torch.float64)
-    problem = Problem(W, b, batch.images, t, job.activation, job.output, job.loss, job.lam, label=batch.name)
+    problem = Problem(
+        W, b, batch.images, t, job.activation, job.output, job.loss, job.lam, label=batch.name, penalty=job.penalty
+    )
     return problem.to(dtype=getattr(torch, job.dtype), device=device)
 
 
@@ -265,6 +267,7 @@ def _problem_part(job: Job, problem: Problem) -> ProblemPart:
         output=problem.output,
         loss=problem.loss,
         lam=problem.lam,
+        penalty=problem.penalty,
         dtype=job.dtype,
         device=str(problem.device),
         seed=job.seed,
@@ -294,7 +297,7 @@ def _line_part(c: Comparison, problem: Problem) -> LinePart:
         wrong=c.wrong,
         inconclusive=c.inconclusive,
         symbol=symbol(c.line),
-        equation=equation(c.line, problem.L, problem.output, problem.loss),
+        equation=equation(c.line, problem.L, problem.output, problem.loss, penalty=problem.penalty),
         place=PlacePart(where.deck, where.heading),
         detail=c.detail,
         histogram=c.histogram,

@@ -29,6 +29,7 @@ class ExplainJob(msgspec.Struct, frozen=True):
     output: str | None = None
     loss: str | None = None
     lam: float | None = None
+    penalty: str | None = None
     assignment: Path | None = None
     seed: int = 0
     lesson: Path | None = None

@@ -29,6 +29,7 @@ class Job(msgspec.Struct, frozen=True):
     output: str = "softmax"
     loss: str = "cross-entropy"
     lam: float = 0.001
+    penalty: str = "lam/2"
     data: str = "fashion-mnist"
     sweep: int = SWEEP
     seed: int = 0
@@ -40,6 +41,7 @@ class Job(msgspec.Struct, frozen=True):
         """BadInput, with the value and what is allowed, for whatever no run could serve."""
         check_names(self.activation, self.output, self.loss)
         check_lam(self.lam)
+        check_penalty(self.penalty)
         check_layers(self.layers)
         check_whole("batch", self.batch, 1)
         check_whole("sweep", self.sweep, 0, MOST_SWEEP)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
+from verify.problems.written import PENALTIES
 from verify.witnesses.record import CompareRecord, LinePart, OffPart, SweepPart
 
 # How a witness comes to its gradients, and its short name at the head of a column.
@@ -57,8 +58,11 @@ def verdict(said: dict[tuple[str, str], LinePart]) -> str:
 def problem_rows(record: CompareRecord) -> list[tuple[str, str]]:
     """What was judged: name and value."""
     p = record.problem
+    # The slides' own penalty goes without saying.
+    penalty = "" if p.penalty == "lam/2" else f", penalty {PENALTIES[p.penalty].added}"
+    network = f"{'-'.join(map(str, p.layers))}, {p.activation}, {p.output} with {p.loss}, λ = {p.lam:g}{penalty}"
     return [
-        ("network", f"{'-'.join(map(str, p.layers))}, {p.activation}, {p.output} with {p.loss}, λ = {p.lam:g}"),
+        ("network", network),
         ("batch", f"{count(p.batch, 'image')} of {p.data}"),
         ("parameters", f"{p.parameters:,}"),
         ("computed", f"in {p.dtype} on {p.device}, seed {p.seed}, torch {record.versions.get('torch', '?')}"),

@@ -24,6 +24,7 @@ class ProblemPart(msgspec.Struct, frozen=True):
     device: str
     seed: int
     parameters: int
+    penalty: str = "lam/2"
 
 
 class WitnessPart(msgspec.Struct, frozen=True):

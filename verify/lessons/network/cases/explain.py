@@ -10,7 +10,7 @@ from verify.grading.values import as_lists
 from verify.lessons.network.cases.drawing import Shape
 from verify.lessons.network.cases.ladder import rung
 from verify.lessons.network.cases.terms import formulas, working_line
-from verify.problems.job import check_lam, check_names
+from verify.problems.job import check_lam, check_names, check_penalty
 from verify.problems.lines import names
 from verify.problems.problem import Problem
 
@@ -34,15 +34,17 @@ def explain(job: ExplainJob) -> ExplainRecord:
 
 
 def _assignment(job: ExplainJob) -> Assignment:
-    """The assignment's convention and constants, with the activation, output and loss that were asked for."""
+    """The assignment's convention and constants, with the activation, output, loss and penalty that were asked for."""
     given = read_assignment(job.assignment)
     activation = given.activations[0] if job.activation is None else job.activation
     output = given.output if job.output is None else job.output
     loss = given.loss if job.loss is None else job.loss
+    penalty = given.penalty if job.penalty is None else job.penalty
     check_names(activation, output, loss)
+    check_penalty(penalty)
     return Assignment(
         convention=given.convention, activations=(activation,), output=output, loss=loss, biases=given.biases,
-        l2=given.l2, penalty=given.penalty, activation=given.activation,
+        l2=given.l2, penalty=penalty, activation=given.activation,
         losses=given.losses,
     )  # fmt: skip
 
