@@ -109,6 +109,17 @@ def test_a_part_that_is_missing_leaves_the_others_their_points(room: Path) -> No
     assert record.state == "wrong"
 
 
+def test_lateness_costs_a_share_of_all_parts_together(tmp_path: Path) -> None:
+    due = "due = 2026-11-20T23:59:00+01:00\n\n[late]\nper_day = 0.25\n"
+    (tmp_path / "hw.toml").write_text(TOML.replace("seed = 0\n", f"seed = 0\n{due}"))
+    shutil.copy(POISSON, tmp_path)
+    (tmp_path / "class").mkdir()
+    for name, text in {"doejohn_LATE_1_2_poisson.py": COUNTS, "doejohn_LATE_1_3_net.py": RIGHT}.items():
+        (tmp_path / "class" / name).write_text(text)
+    (john,) = graded(tmp_path).students
+    assert (john.score, john.late, john.days_late, john.final) == (20, True, 1, 15)
+
+
 def test_the_lines_of_all_parts_make_up_the_whole(room: Path) -> None:
     for name in ("alice", "bob", "carol"):
         record = of(room, name)
