@@ -12,10 +12,14 @@ import pytest
 from verify.classroom.class_record import ClassRecord
 from verify.grading.explain_record import ExplainRecord, LessonExplainRecord
 from verify.grading.record import GradeRecord, LessonRecord, PartsRecord
+from verify.reports.figures_record import FiguresRecord
 from verify.witnesses.record import CompareRecord
 
 PAGE = (Path(__file__).parent.parent / "docs" / "JSON.md").read_text(encoding="utf-8")
-RECORDS = (CompareRecord, GradeRecord, LessonRecord, PartsRecord, ExplainRecord, LessonExplainRecord, ClassRecord)
+RECORDS = (
+    CompareRecord, GradeRecord, LessonRecord, PartsRecord, ExplainRecord, LessonExplainRecord, ClassRecord,
+    FiguresRecord,
+)  # fmt: skip
 
 
 def inside(kind: Any) -> Iterator[tuple[type, str]]:
@@ -31,7 +35,7 @@ def sections(struct: type, path: str, seen: set[type]) -> Iterator[tuple[str, li
     """Path -> fields, for a struct and all within it; what was told before is not told again."""
     seen.add(struct)
     fields = msgspec.structs.fields(struct)
-    yield path, [field.name for field in fields]
+    yield path, [field.encode_name for field in fields]
     for field in fields:
         for part, suffix in inside(field.type):
             if part not in seen:
