@@ -216,7 +216,7 @@ PLANTED = (
     Planted("output-derivative-missing", TANH_L1, {"DELTA": "error"}),
     Planted("", L1, {"ERROR": "np.where(y == t, 1.5, np.sign(y - t))"}, "samples"),
     Planted("huber-not-clipped", HUBER, {"ERROR": "y - t"}, "columns"),
-    Planted("", HUBER, {"ERROR": "np.clip(y - t, -2, 2)"}, "samples"),
+    Planted("constant-of-another-library", HUBER, {"ERROR": "np.clip(y - t, -2, 2)"}, "samples"),
     Planted("l2-halved", MEAN, {"DECAY": "lam * W[l]"}, "samples", "lam"),
     Planted("l2-doubled", CROSS, {"DECAY": "4 * lam * W[l]"}, "columns", "lam"),
     Planted("l1-for-l2", CROSS, {"DECAY": "lam * np.sign(W[l])"}, "rows", "lam"),

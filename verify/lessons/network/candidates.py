@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from torch import Tensor
 
@@ -103,8 +104,16 @@ class Candidates:
         if id(actual) not in self._tolerances:
             scale = float(actual.abs().max()) if actual.numel() else 0.0
             relative, floor = (_SCREEN_FLOAT32, _FLOOR_FLOAT32) if self.float32 else (_SCREEN, _FLOOR)
-            self._tolerances[id(actual)] = relative * scale + floor
+            self._tolerances[id(actual)] = relative * scale + floor + self._lost_in_steps
         return self._tolerances[id(actual)]
+
+    @cached_property
+    def _lost_in_steps(self) -> float:
+        """What (W − W_new) / η keeps of no gradient: of the largest parameter, a unit in its last place, over η."""
+        if self.eta is None:
+            return 0.0
+        largest = max(float(v.abs().max()) for case, _ in self.observed for v in (*case.problem.W, *case.problem.b))
+        return 2 * (FLOAT32 if self.float32 else FLOAT64) * largest / self.eta
 
     def layer_matches(self, equations: Equations, case: Case, answer: Answer, *, hidden: bool) -> bool:
         """Whether the equations reproduce the output layer's gradients, or those of the hidden layers.
