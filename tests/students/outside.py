@@ -196,7 +196,14 @@ ODD = (
         _PRE,
         since="leaky-slope-added",
     ),
-    Odd("relu-shifted", "einsum", "a > 0.5 for a > 0", {"d_relu": "(u > 0.5) * 1.0"}, _PRE),
+    Odd(
+        "relu-shifted",
+        "einsum",
+        "a > 0.5 for a > 0",
+        {"d_relu": "(u > 0.5) * 1.0"},
+        _PRE,
+        since="bend-shifted",
+    ),
     Odd(
         "z-times-delta",
         "lists",
