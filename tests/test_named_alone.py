@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from tests.classes import RIGHT
+from tests.classes import RIGHT, edited
 from verify.benchmarks.trusted import run_trusted
 from verify.grading.assignment import Assignment
 from verify.grading.record import GradeRecord
@@ -42,11 +42,7 @@ def exam() -> Examination:
 
 
 def graded(*edits: tuple[str, str]) -> GradeRecord:
-    source = RIGHT
-    for old, new in edits:
-        assert old in source
-        source = source.replace(old, new)
-    return grade("x.py", run_trusted(source, exam().calls), exam())
+    return grade("x.py", run_trusted(edited(RIGHT, *edits), exam().calls), exam())
 
 
 @pytest.mark.parametrize(("mistake", "edit"), WRONG.values(), ids=WRONG)

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from tests.classes import RIGHT
+from tests.classes import RIGHT, edited
 from verify.benchmarks.trusted import run_trusted
 from verify.grading.assignment import Assignment
 from verify.grading.record import GradeRecord
@@ -25,10 +25,7 @@ def exam() -> Examination:
 
 
 def graded(*changes: tuple[str, str]) -> GradeRecord:
-    source = RIGHT
-    for old, new in changes:
-        assert old in source
-        source = source.replace(old, new)
+    source = edited(RIGHT, *changes)
     return grade("mine.py", run_trusted(source.replace("\ndef gradients(", SINGLE), exam().calls), exam())
 
 

@@ -29,9 +29,9 @@ from verify.lessons.network.grade import Examination, examination, grade
 
 # Programs of each kind: all of them, and where that takes long, as many; quick is a glance.
 _COUNTS = {"correct": 1000, "single": 400, "pair": 100, "triple": 80, "near-miss": 110, "outside": 70}
+_QUICK = {"correct": 5, "single": 6, "pair": 2, "triple": 2, "near-miss": 2, "outside": 2}
 # What costs nothing by the default assignment, and is told.
 _TOLD = ("softmax-overflow", "epsilon-in-denominator")
-_QUICK = {"correct": 5, "single": 6, "pair": 2, "triple": 2, "near-miss": 2, "outside": 2}
 
 
 @dataclass

@@ -142,9 +142,11 @@ def compare(
     if watch:
         raise BadInput("--watch: there is nothing to watch; allowed is a SUBMISSION before it")
     allow(options, OF_MAIN_JOB, "the main job, which has no SUBMISSION")
-    job = Job(
-        layers_of(layers), batch, activation, output, loss, lam, penalty, data, sweep, seed, device, dtype, exact,
-    )  # fmt: skip
+    asked = {name: context.params[name] for name in Job.__struct_fields__}
+    return _main_job(Job(**{**asked, "layers": layers_of(layers)}), files)
+
+
+def _main_job(job: Job, files: Files) -> int:
     job.check()
     record = _run(job)
     _write(record, files)

@@ -61,7 +61,7 @@ def diagnose(fixture: Fixture, answers: Sequence[Answer]) -> Diagnosis:
         (case, answer if a.biases else _without_biases(answer))
         for case, answer in zip(fixture.cases, answers, strict=True)
     ]
-    asked = [called[i] for i, _ in fixture.of(*GRADED)]
+    asked = _counted(called)
     form = arranged(a, asked)
     said_of_failing = tuple(fails(asked))
     if all(what_came_is_right(c, answer, a.biases) for c, answer in usable(asked)):
@@ -76,8 +76,8 @@ def _named(a: Assignment, asked: Sequence[Observed], called: Sequence[Observed])
     called: every call in its order, those that do not count too, for programs keep their numbers as well.
     """
     for apart in unpiled([c for c, _ in called], [answer for _, answer in called]):
-        graded = [(c, answer) for (c, _), answer in zip(called, apart, strict=True) if c.role in GRADED]
-        piled = _with_state("gradients-accumulated", a, usable(graded))
+        counted = _counted((c, answer) for (c, _), answer in zip(called, apart, strict=True))
+        piled = _with_state("gradients-accumulated", a, usable(counted))
         if piled is not None:
             return piled
     observed = usable(asked)
@@ -87,6 +87,11 @@ def _named(a: Assignment, asked: Sequence[Observed], called: Sequence[Observed])
     if found is not None or decoder(a, observed).nearly_right():
         return found
     return _in_another_view(a, asked) or _stale(a, called) or _walking(a, observed) or _unbiased(a, observed)
+
+
+def _counted(called: Iterable[Observed]) -> list[Observed]:
+    """The calls that count."""
+    return [(case, answer) for case, answer in called if case.role in GRADED]
 
 
 def usable(asked: Iterable[Observed]) -> list[Observed]:

@@ -25,6 +25,7 @@ from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.fitted import Function, Throughout
 from verify.lessons.network.read import of_case
 from verify.lessons.network.texts import said
+from verify.lessons.network.typed import short
 
 Observed = tuple[Case, Answer]
 Read = Callable[[Case, Answer, Knot, Piece, Piece], Iterator[tuple[float, bool]]]
@@ -134,14 +135,10 @@ def _throughout(name: str, made: Shifted) -> Throughout:
     low, high = sorted((first.knot.at + first.least, first.knot.at + first.most))
     kinds = tuple(kind for of, kind in (("f", "z"), ("f′", "delta below")) if of in made.of)
     return Throughout(
-        "bend-shifted", None, said("bend", least=_short(low), most=_short(high), knot=_short(first.knot.at)),
-        functions={name: made.function()}, only=(name,), wrong=f"a > c, c ≠ {_short(first.knot.at):g}",
-        right=f"a > {_short(first.knot.at):g}", kinds=kinds,
+        "bend-shifted", None, said("bend", least=short(low), most=short(high), knot=short(first.knot.at)),
+        functions={name: made.function()}, only=(name,), wrong=f"a > c, c ≠ {short(first.knot.at):g}",
+        right=f"a > {short(first.knot.at):g}", kinds=kinds,
     )  # fmt: skip
-
-
-def _short(number: float) -> float:
-    return float(f"{number:.4g}")
 
 
 def _shift(rows: Sequence[Observed], knot: Knot, left: Piece, right: Piece, read: Read) -> Shift | None:

@@ -7,10 +7,15 @@ import math
 EPSILONS = tuple(10.0**-k for k in range(3, 17))
 
 
+def short(number: float, digits: int = 4) -> float:
+    """The number of so many digits."""
+    return float(f"{number:.{digits}g}")
+
+
 def rounded(number: float, digits: int = 4, within: float = 1e-6) -> float:
     """The number of so many digits, where it is that close to what was read off."""
-    short = float(f"{number:.{digits}g}")
-    return short if abs(short - number) <= within * abs(number) else number
+    typed = short(number, digits)
+    return typed if abs(typed - number) <= within * abs(number) else number
 
 
 def as_typed(number: float | None) -> list[float]:

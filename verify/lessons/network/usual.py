@@ -14,6 +14,7 @@ from verify.lessons.network.fitted import Saturated, Throughout
 from verify.lessons.network.read import SLOPES, cut_at
 from verify.lessons.network.right import what_came_is_right
 from verify.lessons.network.texts import said
+from verify.lessons.network.typed import short
 
 _LIMITS = (5.0, 6.0, 8.0, 10.0, 12.0, 15.0, 18.0, 20.0, 25.0, 30.0, 35.0)
 
@@ -34,10 +35,6 @@ def usual_cuts(observed: Sequence[tuple[Case, Answer]]) -> Iterator[Throughout]:
             yield saturated(activation(name, cases[0].problem.constants), limit, slope, met)
 
 
-def _short(number: float) -> float:
-    return float(f"{number:.4g}")
-
-
 _BOUNDED = ("sigmoid", "tanh")
 
 
@@ -45,7 +42,7 @@ def saturated(f: Activation, limit: float, slope: str, met: Tensor) -> Throughou
     """f as 0, 1 or −1 itself beyond a limit, which lies between two of the |a| that were met."""
     least, most = float(met[met <= limit].max()), float(met[met > limit].min())
     return Throughout(
-        "activation-clipped", None, said("saturated", least=_short(least), most=_short(most)), functions={
+        "activation-clipped", None, said("saturated", least=short(least), most=short(most)), functions={
             f.name: Saturated(f, limit, slope).function()
         }, only=(f.name,), wrong="f(±∞)", right="f(a)",
     )  # fmt: skip
