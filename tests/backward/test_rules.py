@@ -63,7 +63,7 @@ OPERATIONS: dict[str, tuple[Callable[..., Tensor | tuple[Tensor, ...]], tuple[Te
     "scattered mean": (spread("mean"), (draw(4, 3),)),
     "scattered sum": (spread("sum"), (draw(4, 3),)),
     "scattered maximum": (spread("amax"), (draw(4, 3),)),
-    "weight norm": (lambda v, g: torch._weight_norm(v, g[:, None], 0), (draw(4, 5), draw(4))),
+    "weight norm": (lambda v, g: torch.ops.aten._weight_norm(v, g[:, None], 0), (draw(4, 5), draw(4))),
     "distances": (lambda x, y: torch.cdist(x, y), (draw(4, 3), draw(5, 3, seed=1))),
     "soft shrink": (functional.softshrink, (draw(5, 6),)),
     "max pool, ceil_mode": (lambda x: functional.max_pool2d(x, 3, 2, 1, ceil_mode=True), (draw(2, 2, 6, 6),)),
