@@ -142,8 +142,10 @@ class Candidates:
     def nearly_right(self) -> bool:
         """Whether the right equations give everything up to the screening: no replaced one could be told from them."""
         right = self.equations({})
-        return all(self.layer_matches(right, c, a, hidden=False) for c, a in self.observed) and all(
-            self.layer_matches(right, c, a, hidden=True) for c, a in self.observed if c.problem.L > 1
+        return all(
+            self.layer_matches(right, c, answer, hidden=hidden)
+            for c, answer in self.observed
+            for hidden in (False, True)[: c.problem.L]
         )
 
     def reproduces(self, equations: Equations) -> bool:

@@ -280,10 +280,12 @@ def _throughout(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None
 
     With others on top only what is sure to be there: an activation's function, which is read off.
     """
-    tried = [decoder(a, observed, throughout=t) for t in all_throughouts(observed)]
+    # The wrong answers first: they rule most of it out.
+    doubtful = sorted(observed, key=lambda row: what_came_is_right(*row, a.biases))
+    tried = [decoder(a, doubtful, throughout=t) for t in all_throughouts(observed)]
     near = [d for d in tried if d.nearly_right()]
     alone = [d for d in near if d.reproduces(d.equations({}))]  # what comes near and fails has no mistake on top
-    alone = alone or _guessed(a, observed)
+    alone = alone or _guessed(a, doubtful)
     joined = [d for d in tried if d.throughout is not None and d.throughout.functions and d not in near]
     for decoders in (alone, joined):
         found = [one for d in decoders if (one := d.accepted()) is not None]
