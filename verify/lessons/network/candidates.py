@@ -15,6 +15,7 @@ from verify.bounds.forms import parameter_of, step_rounding
 from verify.grading.answers import Answer
 from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.fitted import Throughout
+from verify.lessons.network.mistake import without_error
 from verify.lessons.network.mistakes import Variant, equations_with, variants
 from verify.problems.lines import gradient_names
 
@@ -78,13 +79,13 @@ class Candidates:
         return made if self.throughout is None else self.throughout.wrapped(made)
 
     def net(self, case: Case, equations: Equations) -> Working:
-        """A working with its forward lines filled; the same forward pass is computed once."""
+        """A working with its forward lines but E filled; the same forward pass is computed once."""
         key = (id(case), id(equations.output))
         if key not in self._forwards:
             p = case.problem
             f = p.f if self.throughout is None else self.throughout.f(p.f)
             W, b = dict(enumerate(p.W, 1)), dict(enumerate(p.b, 1))
-            net = Working(W, b, p.x, p.t, f, p.pair, p.lam, equations, p.form)
+            net = Working(W, b, p.x, p.t, f, p.pair, p.lam, without_error(equations), p.form)
             self._forwards[key] = forward(net)
         return again(self._forwards[key], equations)
 
