@@ -64,6 +64,10 @@ def _norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dt
     dims = dims_of(dim, x.dim())
     if ord == math.inf:
         return x.abs().amax(dims, keepdim=keepdim)
+    if ord == -math.inf:
+        return x.abs().amin(dims, keepdim=keepdim)
+    if ord == 0:
+        return (x != 0).to(x.dtype).sum(dims, keepdim=keepdim)
     if ord == 1:
         return x.abs().sum(dims, keepdim=keepdim)
     if ord == 2:
@@ -165,3 +169,62 @@ def _grid_sampler_2d_backward(
         reached = (g * last[at]).sum(-1) * there
         along, down = along + right * reached * wy, down + below * reached * wx
     return dx.movedim(-1, 1), torch.stack([along * scales[0], down * scales[1]], -1)
+
+
+@formula("hypot")
+def _hypot(x: Tensor, y: Tensor) -> Tensor:
+    return torch.sqrt(x * x + y * y)
+
+
+@formula("softshrink_backward", "hardshrink_backward")
+def _shrunk_backward(grad: Tensor, x: Tensor, width: Any) -> Tensor:
+    return torch.where((x >= -width) & (x <= width), torch.zeros_like(grad), grad)
+
+
+@formula("_trilinear")
+def _trilinear(
+    a: Tensor, b: Tensor, c: Tensor, new_a: Any, new_b: Any, new_c: Any, summed: Any, unroll: int = 1
+) -> Tensor:
+    """Σ a · b · c over `summed`, after new dimensions of size 1 at the places named."""
+    for d in sorted(new_a):
+        a = a.unsqueeze(d)
+    for d in sorted(new_b):
+        b = b.unsqueeze(d)
+    for d in sorted(new_c):
+        c = c.unsqueeze(d)
+    product = a * b * c
+    return product.sum(list(summed)) if summed else product
+
+
+@formula("_weight_norm_interface")
+def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> tuple[Tensor, Tensor]:
+    """g v / ‖v‖, the norm over all dimensions but `dim`."""
+    norms = torch.sqrt((v * v).sum([d for d in range(v.dim()) if d != dim % v.dim()], keepdim=True))
+    return v * (g / norms), norms
+
+
+@formula("_weight_norm_interface_backward")
+def _weight_norm_backward(grad: Tensor, v: Tensor, g: Tensor, norms: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    along = (grad * v).sum([d for d in range(v.dim()) if d != dim % v.dim()], keepdim=True)
+    return g / norms * (grad - v * (along / (norms * norms))), along / norms
+
+
+@formula("_cdist_forward")
+def _distances(x: Tensor, y: Tensor, p: float, mode: Any) -> Any:
+    """x (…, m, d), y (…, n, d) -> (…, m, n)."""
+    if p not in (1.0, 2.0):
+        return NotImplemented
+    gap = x.unsqueeze(-2) - y.unsqueeze(-3)
+    return gap.abs().sum(-1) if p == 1 else torch.sqrt((gap * gap).sum(-1))
+
+
+@formula("_cdist_backward")
+def _distances_backward(grad: Tensor, x: Tensor, y: Tensor, p: float, distances: Tensor) -> Any:
+    if p not in (1.0, 2.0):
+        return NotImplemented
+    gap = x.unsqueeze(-2) - y.unsqueeze(-3)
+    if p == 1:
+        return (grad.unsqueeze(-1) * torch.sign(gap)).sum(-2)
+    there = distances.unsqueeze(-1)
+    slope = torch.where(there == 0, torch.zeros_like(gap), gap / there)
+    return (grad.unsqueeze(-1) * slope).sum(-2)
