@@ -100,11 +100,7 @@ class Decoder(Candidates):
         decays = self._decays(net)
         for one in self._either("weight_terms", "weight_gradient"):
             equations = replaced(net.equations, one)
-            working = again(net, equations, net.delta)
-            if equations.weight_gradient is SLIDES.weight_gradient:
-                matching = self._sums(working, decays, actual)
-            else:
-                matching = [v for v, _ in decays if self._decayed(working, v, actual)]
+            matching = self._sums(again(net, equations, net.delta), decays, actual)
             yield from (one | _chosen(("decay",), (v,)) for v in matching)
 
     def _decays(self, net: Working) -> list[tuple[Variant | None, Tensor | None]]:
@@ -123,17 +119,14 @@ class Decoder(Candidates):
         """Which of them gives dW(L) with those terms: the terms are the same for all, and are computed once."""
         given = [(v, decay) for v, decay in decays if decay is not None]
         try:
-            mean = net.equations.mean(net, net.equations.weight_terms(net, net.L))
-            if not given or any(value.shape != actual.shape for value in (mean, *(decay for _, decay in given))):
-                return [v for v, decay in given if self.close(mean + decay, actual)]
+            bare = replaced(net.equations, {"decay": _NO_DECAY})
+            terms = bare.weight_gradient(again(net, bare, net.delta), net.L)
+            if not given or any(value.shape != actual.shape for value in (terms, *(decay for _, decay in given))):
+                return [v for v, decay in given if self.close(terms + decay, actual)]
         except RAISES:
             return []
-        near = self.all_close(mean + torch.stack([decay for _, decay in given]), actual)
+        near = self.all_close(terms + torch.stack([decay for _, decay in given]), actual)
         return [v for (v, _), close in zip(given, near, strict=True) if close]
-
-    def _decayed(self, net: Working, decay: Variant | None, actual: Tensor) -> bool:
-        equations = replaced(net.equations, _chosen(("decay",), (decay,)))
-        return self._predicts(equations.weight_gradient, again(net, equations, net.delta), actual)
 
     def _decays_at_output(self) -> list[Variant | None]:
         return [v for v in self.options("decay") if v not in self._decays_below]
@@ -353,6 +346,8 @@ class Decoder(Candidates):
         return best, [h for h in others if h.mistakes and len(h.mistakes) == len(best.mistakes)]
 
 
+# Every form of dW adds the penalty's gradient to what it makes of the samples.
+_NO_DECAY = Variant("", "decay", lambda net, l: 0.0 * net.W[l])
 _BY_LAYER = ("l2-some-layers", "l2-one-layer")
 
 # Mistakes in the whole of δ that keep f′ as a factor: with the others, no f′ is asked for.
