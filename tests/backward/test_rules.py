@@ -92,6 +92,26 @@ def test_the_same_operation_shows_a_gradient_that_is_5_percent_off(name: str) ->
     assert check_backward(off, inputs, function, **QUICK).verdict == "wrong"
 
 
+NEAR = draw(2, 9, 4, 2, seed=3) / 2  # coordinates, some of them within a rounding of a cell's edge
+IN_BFLOAT16: dict[str, tuple[Callable[..., Tensor], tuple[Tensor, ...]]] = {
+    "products of matrices, added one by one": (torch.addbmm, (draw(5, 6), draw(8, 5, 4), draw(8, 4, 6))),
+    "a quotient that is rounded to a whole number": (
+        lambda x, y: torch.div(x, y, rounding_mode="trunc") + x, (draw(40, 9).abs() * 9, draw(40, 9, seed=1).abs()),
+    ),
+    "coordinates near the edge of a cell": (
+        lambda x, grid: functional.grid_sample(x, grid, align_corners=False), (draw(2, 3, 7, 8), NEAR),
+    ),
+    "cast to complex numbers": (lambda x: x.cfloat(), (draw(4, 5),)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IN_BFLOAT16)
+def test_an_operation_is_right_in_bfloat16(name: str) -> None:
+    function, inputs = IN_BFLOAT16[name]
+    report = check_backward(function, [v.bfloat16() for v in inputs], function, **QUICK)
+    assert report.verdict == "right", str(report)
+
+
 def test_running_statistics_that_the_reference_writes_too_are_no_finding() -> None:
     norm = lambda x, mean, var: functional.batch_norm(x, mean, var, training=True)
     inputs = draw(6, 3).requires_grad_(), torch.zeros(3), torch.ones(3)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from verify.backward import calls, words
+from verify.backward import calls, ties, words
 from verify.backward.checker import Checker, Looked, Refused
 from verify.backward.expected import OTHERS, ByDeclaration, ByDifferences, ByReference, Expected
 from verify.backward.judging import DOUBT, FAIL, RIGHT
@@ -136,7 +136,7 @@ def _probe_all(asked: Asked, checker: Checker, case: Case, seen: Seen) -> None:
     for probe in INPUTS:
         if wanted(probe.name) and probe.inputs is not None and (case.complex or not probe.complex):
             _put(asked, checker, probe, probe.inputs(checker.draws(probe.name), small), seen)
-    for name, run in {**calls.CALLS, **ORDERS}.items():
+    for name, run in {**calls.CALLS, **ORDERS, ties.NAME: ties.together}.items():
         if wanted(name):
             asked.progress(name)
             run(checker, small, seen)

@@ -86,7 +86,8 @@ class Trace(TorchDispatchMode):
 
     def watch(self, value: Tensor, *, exact: bool = True) -> None:
         """An input: exact, and derived from the inputs. Not exact: rounded to the storage once, on its way."""
-        found = Bound(value) if exact or value.is_complex() else constant(self.p, value)
+        parts = torch.view_as_real(value) if value.is_complex() and not exact else value
+        found = Bound(parts) if exact else constant(self.p, parts)
         self._write(replace(found, derived=True))
 
     def bound(self, value: Tensor) -> Bound:

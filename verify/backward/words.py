@@ -100,6 +100,19 @@ def declined(found: dict[str, Exception]) -> str:
     return f"The function refuses {many}: under {first!r} it raises {type(error).__name__}: {line}"
 
 
+def tied(alike: str, probe: str, yours: float, slope: float) -> Finding:
+    """Gradients of tied entries that no choice among them explains."""
+    says = (
+        f"The gradients of tied entries do not add up under {probe!r}: with {alike}, the loss has the slope "
+        f"{slope:.6g}, and the gradients say {yours:.6g}. A tie may go to either side or be shared; it is not counted "
+        "twice, nor dropped."
+    )
+    return Finding(
+        kind="ties", verdict=FAIL, says=says, probe="ties together", yours=finite(yours), expected=finite(slope),
+        values={"alike": alike, "inputs": probe},
+    )  # fmt: skip
+
+
 def raised(probe: str, error: Exception, verdict: str) -> Finding:
     """The function refused what the reference takes."""
     error = error.error if isinstance(error, Declined) else error

@@ -91,7 +91,10 @@ def _mul(p: Precision, func: Any, a: Any, b: Any) -> Bound:
 @rule("div", "true_divide")
 def _div(p: Precision, func: Any, a: Any, b: Any, *, rounding_mode: str | None = None) -> Bound:
     if rounding_mode is not None:
-        return steps(func, [v for v in (a, b) if isinstance(v, Bound)], plain(a), plain(b), rounding_mode=rounding_mode)
+        found = steps(
+            func, [v for v in (a, b) if isinstance(v, Bound)], plain(a), plain(b), rounding_mode=rounding_mode
+        )
+        return found if whole(a, b) else _stepped(p, found, plain(a) / plain(b))
     return divide(p, *pair(p, a, b))
 
 
@@ -100,6 +103,14 @@ def steps(func: Any, parts: list[Bound], *args: Any, **options: Any) -> Bound:
     value = func(*args, **options)
     proof = None if all(b.exact for b in parts) else torch.full_like(value, torch.inf, dtype=torch.float64)
     return Bound(value, proof, proof, any(b.derived for b in parts))
+
+
+def _stepped(p: Precision, found: Bound, quotient: Tensor) -> Bound:
+    """A quotient that is rounded first may reach the whole number beside it."""
+    room = 2 * p.u * size(quotient)
+    there = (torch.floor(quotient - room) != torch.floor(quotient + room)).to(torch.float64)
+    proof = there * (1 + room) if found.proof is None else found.proof
+    return stored(p, found.value, [found], proof, proof * proof)
 
 
 @rule("floor", "ceil", "round", "trunc")

@@ -40,7 +40,8 @@ def _bag(p: Precision, func: Any, weight: Bound, *args: Any, **options: Any) -> 
     most = float(torch.bincount(others[0]).max()) if others[0].numel() else 1.0
     scales = given["per_sample_weights"]
     if scales is not None:
-        found = bilinear(p, _over(func, given, "weight", "per_sample_weights", pick=0), weight, scales, most)
+        both = _over(func, given, "weight", "per_sample_weights", pick=0)
+        found = bilinear(p, both, weight, scales, most, None, most)
     else:
         found = linear(p, _over(func, given, "weight", pick=0), weight, most, weights=2.0 * given["mode"])
     return (found, *(Bound(v) for v in others))
@@ -54,7 +55,7 @@ def _bag_backward(p: Precision, func: Any, grad: Bound, *args: Any, **options: A
     scales = given["per_sample_weights"]
     terms = float(given["indices"].value.numel())
     if scales is not None:
-        return bilinear(p, _over(func, given, "grad", "per_sample_weights"), grad, scales, terms)
+        return bilinear(p, _over(func, given, "grad", "per_sample_weights"), grad, scales, terms, None, terms)
     return linear(p, _over(func, given, "grad"), grad, terms, weights=2.0)
 
 

@@ -131,7 +131,9 @@ def _corners(x: Tensor, grid: Tensor, corners: bool) -> tuple[list[float], list[
     """Half the sizes, and of each of a place's four corners: its index, 1 where it is inside, weights, and signs."""
     sizes = x.shape[-1], x.shape[-2]
     scales = [(n - 1) / 2 if corners else n / 2 for n in sizes]
-    px, py = (grid[..., d] * s + (n - 1) / 2 for d, (s, n) in enumerate(zip(scales, sizes, strict=True)))
+    wide = [n - 1 if corners else n for n in sizes]
+    # In torch's own order: near a cell's edge the coordinate's rounding decides which cell it is.
+    px, py = (((grid[..., d] + 1) * n - (0 if corners else 1)) / 2 for d, n in enumerate(wide))
     left, top = px.detach().floor(), py.detach().floor()
     samples, found = torch.arange(len(x), device=x.device)[:, None, None], []
     for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):
@@ -139,8 +141,13 @@ def _corners(x: Tensor, grid: Tensor, corners: bool) -> tuple[list[float], list[
         there = ((column >= 0) & (column < sizes[0]) & (row >= 0) & (row < sizes[1])).to(x.dtype)
         at = (samples, row.clamp(0, sizes[1] - 1), column.clamp(0, sizes[0] - 1))
         wx, wy = (px - left if i else left + 1 - px), (py - top if j else top + 1 - py)
-        found.append((at, there, wx, wy, 2 * i - 1, 2 * j - 1))
+        found.append((at, there, wx, wy, (2 * i - 1) * _certain(left), (2 * j - 1) * _certain(top)))
     return scales, found
+
+
+def _certain(step: Tensor) -> Tensor:
+    """1; without bound where rounding decides the cell, and so the slope."""
+    return 1 / (1 + (step - step.floor()))
 
 
 @formula("grid_sampler_2d")

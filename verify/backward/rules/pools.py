@@ -13,15 +13,15 @@ from verify.backward.precision import Precision
 from verify.backward.rules.table import plain, rule
 
 _OTHERS = (
-    "max_pool3d_with_indices", "adaptive_max_pool2d", "adaptive_max_pool3d", "fractional_max_pool2d",
-    "fractional_max_pool3d",
+    "max_pool3d_with_indices", "adaptive_max_pool2d", "adaptive_max_pool3d",
 )  # fmt: skip
 
 
 @rule("max_pool2d_with_indices", *_OTHERS)
 def _forward(p: Precision, func: Any, x: Bound, *options: Any, **more: Any) -> tuple[Bound, Bound]:
-    value, index = func(x.value, *options, **more)
-    most = lambda v: None if v is None else func(v, *options, **more)[0]
+    given = tuple(map(plain, options))
+    value, index = func(x.value, *given, **more)
+    most = lambda v: None if v is None else func(v, *given, **more)[0]
     return moved(value, [x], most(x.proof), most(x.var)), Bound(index, derived=x.derived)
 
 
