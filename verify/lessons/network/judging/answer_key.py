@@ -30,8 +30,8 @@ class Part(msgspec.Struct, frozen=True):
 class Column(msgspec.Struct, frozen=True):
     """One line of all problems, end to end.
 
-    decided: whether an entry has a budget that is small beside the largest of its line. undecided: the problems in which
-    an entry has not, each with the widest budget that decides one.
+    decided: whether an entry has a budget that is small beside the largest of its line. undecided: the problems in
+    which an entry has not, each with the widest budget that decides one.
     """
 
     parts: Sequence[Part]
