@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from verify.backward import calls, words
-from verify.backward.checker import Checker, Looked, Mismatch, Refused
+from verify.backward import calls, ties, words
+from verify.backward.checker import Checker, Looked, Refused
 from verify.backward.expected import OTHERS, ByDeclaration, ByDifferences, ByReference, Expected
 from verify.backward.judging import DOUBT, FAIL, RIGHT
 from verify.backward.modules import opened
@@ -21,7 +21,7 @@ from verify.backward.precision import Precision
 from verify.backward.probes import INPUTS, UPSTREAM, Probe
 from verify.backward.record import CellRecord, CheckRecord, Finding, ProbeRecord
 from verify.backward.shapes import SMALL, cut, largest, variants
-from verify.backward.subject import Case, Declined, case_of, names_of, title_of
+from verify.backward.subject import Case, Declined, Mismatch, case_of, names_of, title_of
 from verify.backward.verdict import flat, powers_of, verdict_of, weak
 from verify.errors import BadInput
 
@@ -136,7 +136,7 @@ def _probe_all(asked: Asked, checker: Checker, case: Case, seen: Seen) -> None:
     for probe in INPUTS:
         if wanted(probe.name) and probe.inputs is not None and (case.complex or not probe.complex):
             _put(asked, checker, probe, probe.inputs(checker.draws(probe.name), small), seen)
-    for name, run in {**calls.CALLS, **ORDERS}.items():
+    for name, run in {**calls.CALLS, **ORDERS, ties.NAME: ties.together}.items():
         if wanted(name):
             asked.progress(name)
             run(checker, small, seen)
@@ -156,6 +156,8 @@ def _first(asked: Asked, checker: Checker, case: Case, seen: Seen) -> Looked | N
         looked = checker.look(_RANDOM, case)
     except BadInput:
         raise
+    except Declined as error:
+        raise BadInput(words.not_taken(error.error)) from error
     except Refused as error:
         raise BadInput(f"{asked.against()} cannot be differentiated here: {error}") from error
     except Mismatch as error:

@@ -84,7 +84,7 @@ class _TracedRun:
 
     def _budget(self, v: Tensor) -> Budget:
         found = self.mode.parts(v)
-        if not found.derived and bool(found.value.any()):
+        if found.floating and not found.derived and bool(found.value.any()):
             self.mode.unruled.add("a part that is worked outside of torch")
             nothing = torch.full_like(found.value, torch.inf)
             found = replace(found, proof=nothing, var=nothing)
@@ -94,7 +94,7 @@ class _TracedRun:
         wide = [None if g is None else _alone(g) for g in upstream]
         for g in wide:
             if g is not None:
-                self.mode.watch(g)
+                self.mode.watch(g, exact=False)  # an output may be wider than what the gradient is stored in
         with tracing(self.mode):
             found = self.backward(self.leaves, self.raw, wide, needs)
         return {k: _nothing(self.leaves[k]) if v is None else self._budget(v.detach()) for k, v in found.items()}

@@ -32,12 +32,14 @@ class Power:
     seen: dict[str, Tensor] = field(default_factory=dict)
     nonzero: Tensor | None = None
     complex: bool = False
+    bounded: bool = False  # whether any entry has a budget at all
 
     def add(self, budget: Budget) -> None:
         """Take in one more draw."""
         allowed = threshold(budget)
         g = torch.where(torch.isfinite(budget.value), budget.value, 0.0)
         self.entries, self.complex = g.numel(), budget.complex
+        self.bounded |= bool(torch.isfinite(allowed).any())
         there = g != 0
         self.nonzero = there if self.nonzero is None else self.nonzero | there
         for name, plant in PLANTED.items():

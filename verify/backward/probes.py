@@ -153,7 +153,7 @@ def _zeros(draw: Generator, v: Tensor) -> Tensor:
 
 def _ties(draw: Generator, v: Tensor) -> Tensor:
     """Rounded to halves of the typical size, and neighbours equal."""
-    scale = float(widened(v).abs().mean()) or 1.0
+    scale = (float(widened(v).abs().mean()) if v.numel() else 0.0) or 1.0
     step = 2.0 ** round(math.log2(scale))
     new = by_parts(lambda part: torch.round(part.double() / step * 2) / 2 * step, v)
     if v.dim() and v.shape[-1] > 1:

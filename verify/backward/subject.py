@@ -211,6 +211,10 @@ def copied(v: Tensor) -> Tensor:
     return copy.copy_(v.detach()).detach()
 
 
+class Mismatch(Exception):
+    """The function's outputs have other shapes than the reference's."""
+
+
 class Declined(RuntimeError):
     """The function raised in its forward pass: an error that whoever calls it sees at once."""
 
@@ -251,6 +255,7 @@ def backward(
             [outputs[j] for j in used], [leaves[k] for k in asked], [given[j] for j in used],
             allow_unused=True, retain_graph=keep,
         )  # fmt: skip
+    found = [None if g is None else torch.zeros_like(g) if g._is_zerotensor() else g for g in found]
     passed = [None if j not in given else before[j] if not live or j in used else torch.zeros_like(before[j])
               for j in range(len(outputs))]  # fmt: skip
     answer = Answer(outputs, dict(zip(asked, found, strict=True)), passed, nodes=nodes_of(outputs))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -23,16 +23,28 @@ from verify.backward.bound import Bound
 from verify.backward.parts import COMPLEX, parts_of, smooth, widened
 from verify.backward.precision import DTYPES, Precision
 from verify.backward.rewritten import Rewritten
-from verify.backward.rules import arithmetic, choices, complex_sums, complexes, functions, moves, pools, products, sums
+from verify.backward.rules import (
+    arithmetic,
+    bags,
+    choices,
+    complex_sums,
+    complexes,
+    functions,
+    moves,
+    pools,
+    products,
+    sums,
+)
 from verify.backward.rules.formulas import FORMULAS
 from verify.backward.rules.pairs import COMPLEX_RULES, Pair, joined, pair_of, split
-from verify.backward.rules.table import RULES, lift
+from verify.backward.rules.table import RULES, constant, lift
 
 _ALL_RULES = (  # importing them fills the table
-    arithmetic, choices, complex_sums, complexes, functions, moves, pools, products, sums,
+    arithmetic, bags, choices, complex_sums, complexes, functions, moves, pools, products, sums,
 )  # fmt: skip
 _WIDE = dict.fromkeys(DTYPES, torch.float64) | dict.fromkeys(COMPLEX, torch.complex128)
 _MAKE_COMPLEX = ("complex", "polar", "_fft_r2c")  # of real tensors
+_FUNCTIONAL = {"aten.pow_.Scalar": "Tensor_Scalar"}  # where the functional form has another overload
 _CREATES = (
     "empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "zeros", "zeros_like", "new_zeros",
     "ones", "ones_like", "new_ones", "full", "full_like", "new_full", "arange", "eye", "linspace", "scalar_tensor",
@@ -72,9 +84,11 @@ class Trace(TorchDispatchMode):
 
     # What is known of a tensor ---------------------------------------------------------------------------------------
 
-    def watch(self, value: Tensor) -> None:
-        """An input: exact, and derived from the inputs."""
-        self._write(Bound(value, derived=True))
+    def watch(self, value: Tensor, *, exact: bool = True) -> None:
+        """An input: exact, and derived from the inputs. Not exact: rounded to the storage once, on its way."""
+        parts = torch.view_as_real(value) if value.is_complex() and not exact else value
+        found = Bound(parts) if exact else constant(self.p, parts)
+        self._write(replace(found, derived=True))
 
     def bound(self, value: Tensor) -> Bound:
         """A tensor with what lies beside it, floating ones in float64."""
@@ -83,7 +97,7 @@ class Trace(TorchDispatchMode):
         if value.is_floating_point() and value.dtype != torch.float64:
             wide = wide.to(torch.float64)
         if there is None or there.alive.expired():
-            return Bound(wide)
+            return constant(self.p, wide)
         same = there.shape == value.shape
         terms, settled = (there.terms, there.settled) if same else (None, None)
         if there.proof.numel() == 0:
@@ -170,6 +184,9 @@ class Trace(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         options = {k: _WIDE.get(v, v) if isinstance(v, torch.dtype) else v for k, v in (kwargs or {}).items()}
         name = func._schema.name.split("::")[1]
+        if any(isinstance(v, Tensor) and v.is_meta for v in args):
+            return func(*args, **options)  # torch asks for a shape
+        args, options = tree_map_only(Tensor, _there, (args, options))
         if name in ("copy_", "fill_", "zero_"):
             source = torch.zeros((), dtype=torch.float64, device="cpu") if name == "zero_" else args[1]
             return self._copy(args[0], self._lift(args[0], source))
@@ -195,7 +212,9 @@ class Trace(TorchDispatchMode):
 
     def _in_place(self, func: Any, name: str, args: Any, options: dict[str, Any]) -> Any:
         packet = getattr(torch.ops.aten, name[:-1], None)
-        overload = func._schema.overload_name or "default"
+        overload = _FUNCTIONAL.get(str(func), func._schema.overload_name or "default")
+        if packet is not None and _is_view(getattr(packet, packet.overloads()[0])):
+            return func(*args, **options)  # sizes and strides alone change
         if packet is None or overload not in packet.overloads():
             if name in ("uniform_", "normal_", "random_", "bernoulli_", "exponential_", "resize_", "set_"):
                 return func(*args, **options)
@@ -220,7 +239,9 @@ class Trace(TorchDispatchMode):
         written = _decomposition(func)
         if written is not None:
             with self:
-                return written(*args, **options)
+                found = written(*args, **options)
+            if found is not NotImplemented:
+                return found
         if name == "_local_scalar_dense" or not _floating(args):
             return func(*args, **options)
         return self._unbounded(func, name, args, options)
@@ -228,6 +249,8 @@ class Trace(TorchDispatchMode):
     def _ruled(self, rule: Callable[..., Any], func: Any, args: Any, options: dict[str, Any]) -> Any:
         bounds = tree_map_only(Tensor, self._known, (args, options))
         found = rule(self.p, func, *bounds[0], **bounds[1])
+        if found is NotImplemented:
+            return self._unbounded(func, func._schema.name.split("::")[1], args, options)
         if isinstance(found, tuple):
             return tuple(None if v is None else self._put(v) for v in found)
         return self._put(found)
@@ -257,6 +280,11 @@ def _flat(value: Tensor, part: Tensor | None) -> Tensor:
     if part is not None and value.numel():
         flat.as_strided(value.size(), value.stride(), value.storage_offset()).copy_(part)
     return flat
+
+
+def _there(value: Tensor) -> Tensor:
+    """Zeros with memory, for the ones without that a backward pass of sgn hands down."""
+    return torch.zeros_like(value) if value._is_zerotensor() else value
 
 
 def _is_view(func: Any) -> bool:

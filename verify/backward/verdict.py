@@ -32,6 +32,7 @@ def powers_of(seen: Seen) -> Iterator[PowerRecord]:
 def weak(powers: list[PowerRecord], seen: Seen, unruled: list[str]) -> Iterator[Finding]:
     """What nothing could be decided of, and what a wrong gradient would have passed in."""
     undecided = {name for name, cells in _cells(seen).items() if all(cell.state == OPEN for cell in cells)}
+    undecided |= {seen.name(k) for k, power in seen.powers.items() if power.entries and not power.bounded}
     for power in powers:
         blind = [name for name in ("zero", "negated", "doubled") if power.seen.get(name, 1.0) == 0.0]
         low = power.seen.get("zero", 1.0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from verify.backward.judging import DOUBT, FAIL, Judgement, convention
 from verify.backward.record import Finding, Worst
-from verify.backward.subject import Declined
+from verify.backward.subject import Declined, Mismatch
 
 if TYPE_CHECKING:
     from verify.backward.check import Asked
@@ -100,14 +100,36 @@ def declined(found: dict[str, Exception]) -> str:
     return f"The function refuses {many}: under {first!r} it raises {type(error).__name__}: {line}"
 
 
+def tied(alike: str, probe: str, yours: float, slope: float) -> Finding:
+    """Gradients of tied entries that no choice among them explains."""
+    says = (
+        f"The gradients of tied entries do not add up under {probe!r}: with {alike}, the loss has the slope "
+        f"{slope:.6g}, and the gradients say {yours:.6g}. A tie may go to either side or be shared; it is not counted "
+        "twice, nor dropped."
+    )
+    return Finding(
+        kind="ties", verdict=FAIL, says=says, probe="ties together", yours=finite(yours), expected=finite(slope),
+        values={"alike": alike, "inputs": probe},
+    )  # fmt: skip
+
+
 def raised(probe: str, error: Exception, verdict: str) -> Finding:
     """The function refused what the reference takes."""
     error = error.error if isinstance(error, Declined) else error
+    if isinstance(error, Mismatch):
+        return Finding(
+            kind="shape", verdict=verdict, says=f"Under {probe!r} {error}. One of both is not made for it.", probe=probe
+        )
     text = str(error).strip()
     line = text.splitlines()[0][:200] if text else "no message"
     says = f"Under {probe!r} the function raises {type(error).__name__}: {line}"
     values: dict[str, float | int | str] = {"error": type(error).__name__, "message": line}
     return Finding(kind="raises", verdict=verdict, says=says, probe=probe, values=values)
+
+
+def not_taken(error: Exception) -> str:
+    line = next(iter(str(error).strip().splitlines()), "no message")[:200]
+    return f"the function does not take these inputs, its forward pass raises {type(error).__name__}: {line}"
 
 
 def changed(name: str, probe: str) -> Finding:

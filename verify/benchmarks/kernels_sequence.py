@@ -186,16 +186,21 @@ def _circular(x: Tensor, k: Tensor) -> Tensor:
     return torch.stack([(x * k.flip(0).roll(i + 1)).sum(-1) for i in range(n)], -1)
 
 
+def _spectrum(v: Tensor) -> Tensor:
+    """The transform; of a half precision, for which a CPU has none, in float32."""
+    return torch.fft.rfft(v.float() if v.dtype in (torch.bfloat16, torch.float16) else v)
+
+
 def _by_fft(x: Tensor, k: Tensor) -> Tensor:
-    return torch.fft.irfft(torch.fft.rfft(x) * torch.fft.rfft(k), n=x.shape[-1])
+    return torch.fft.irfft(_spectrum(x) * _spectrum(k), n=x.shape[-1]).to(x.dtype)
 
 
 def _fft_back(conjugate: bool) -> Callable[..., Any]:
     def back(g: Tensor, x: Tensor, k: Tensor) -> Any:
-        G, n = torch.fft.rfft(g), x.shape[-1]
+        G, n = _spectrum(g), x.shape[-1]
         turn = torch.conj if conjugate else lambda v: v
-        dk = torch.fft.irfft(G * turn(torch.fft.rfft(x)), n=n).sum(0)
-        return torch.fft.irfft(G * turn(torch.fft.rfft(k)), n=n), dk
+        dk = torch.fft.irfft(G * turn(_spectrum(x)), n=n).sum(0)
+        return torch.fft.irfft(G * turn(_spectrum(k)), n=n).to(x.dtype), dk.to(k.dtype)
 
     return back
 

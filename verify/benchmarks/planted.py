@@ -314,7 +314,7 @@ def _of_inputs() -> Iterator[Planted]:
     yield _of("relu's slope 2 at 0", torch.relu, _relu_back(2.0), zeros, ties, only=True)
     yield _of("relu's slope −1 at 0", torch.relu, _relu_back(-1.0), zeros, ties, only=True)
     yield _of("0/0 at a row of zeros", _norm, lambda g, x: g[:, None] * x / _norm(x)[:, None], zeros, only=True)
-    yield _of("twice at a tie", lambda x: x.amax(-1), _twice_at_ties, ties, zeros, only=True)
+    yield _of("twice at a tie", lambda x: x.amax(-1), _twice_at_ties, ties, zeros, "ties together", only=True)
     yield _of("softmax's derivative lost near 1", softmax, _lost_near_one, "inputs saturated", only=True)
     yield _of("sigmoid's tail cut off", torch.sigmoid, _tail_cut, "inputs saturated", only=True)
     yield _of("small sums taken for 0", _squared_sum, _small_sum_lost, "inputs cancelling", x=draw(6, 4).abs())

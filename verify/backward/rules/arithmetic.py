@@ -91,7 +91,10 @@ def _mul(p: Precision, func: Any, a: Any, b: Any) -> Bound:
 @rule("div", "true_divide")
 def _div(p: Precision, func: Any, a: Any, b: Any, *, rounding_mode: str | None = None) -> Bound:
     if rounding_mode is not None:
-        return steps(func, [v for v in (a, b) if isinstance(v, Bound)], plain(a), plain(b), rounding_mode=rounding_mode)
+        found = steps(
+            func, [v for v in (a, b) if isinstance(v, Bound)], plain(a), plain(b), rounding_mode=rounding_mode
+        )
+        return found if whole(a, b) else _stepped(p, found, plain(a) / plain(b))
     return divide(p, *pair(p, a, b))
 
 
@@ -102,20 +105,42 @@ def steps(func: Any, parts: list[Bound], *args: Any, **options: Any) -> Bound:
     return Bound(value, proof, proof, any(b.derived for b in parts))
 
 
+def _stepped(p: Precision, found: Bound, quotient: Tensor) -> Bound:
+    """A quotient that is rounded first may reach the whole number beside it."""
+    room = 2 * p.u * size(quotient)
+    there = (torch.floor(quotient - room) != torch.floor(quotient + room)).to(torch.float64)
+    proof = there * (1 + room) if found.proof is None else found.proof
+    return stored(p, found.value, [found], proof, proof * proof)
+
+
 @rule("floor", "ceil", "round", "trunc")
 def _staircase(p: Precision, func: Any, a: Bound, **options: Any) -> Bound:
-    """A staircase that never falls: exact where the argument's error meets no step, else as high as the steps met."""
-    value = func(a.value, **options)
-    if a.proof is None:
+    """A staircase that never falls: exact where the argument's error meets no step, else as high as the steps met.
+
+    With decimals, x · 10ᵈ and what is divided by 10ᵈ again are rounded, too.
+    """
+    value, decimals = func(a.value, **options), options.get("decimals", 0) != 0
+    room = plus(a.proof, 2 * p.u * size(a.value) if decimals else None)
+    if room is None:
         return Bound(value, derived=a.derived)
-    low, high = (func(v, **options) for v in (a.value - a.proof, a.value + a.proof))
+    low, high = (func(v, **options) for v in (a.value - room, a.value + room))
     proof = torch.nan_to_num(torch.maximum(high - value, value - low), nan=torch.inf, posinf=torch.inf)
-    return Bound(value, proof, proof * proof, a.derived)
+    found = Bound(value, proof, proof * proof, a.derived)
+    return stored(p, value, [a], found.proof, found.var, relative=2.0) if decimals else found
 
 
-@rule("floor_divide", "remainder", "fmod", "frac")
+@rule("floor_divide", "fmod", "frac")
 def _steps(p: Precision, func: Any, *args: Any, **options: Any) -> Bound:
     return steps(func, [v for v in args if isinstance(v, Bound)], *map(plain, args), **options)
+
+
+@rule("remainder")
+def _remainder(p: Precision, func: Any, a: Any, b: Any) -> Bound:
+    """What fmod leaves is exact; where its sign is the other one, b is added to it."""
+    found = steps(func, [v for v in (a, b) if isinstance(v, Bound)], plain(a), plain(b))
+    return (
+        found if whole(a, b) else stored(p, found.value, [found], found.proof, found.var, extra=pair(p, a, b)[1].value)
+    )
 
 
 def negated(a: Bound) -> Bound:
@@ -157,8 +182,8 @@ def _pow(p: Precision, func: Any, a: Any, b: Any) -> Bound:
         return _power(p, x, float(y.value), value)
     s = y.value * value / x.value
     t = value * torch.log(x.value.abs())
-    over = size(value) * (plus(times(y.value.abs() / x.value.abs(), x.proof), times(t / value, y.proof)) or 0)
-    proof = torch.where(over < 0.1 * size(value), 1.2 * over, torch.inf) if isinstance(over, Tensor) else None
+    over = plus(times(s.abs(), x.proof), times(t.abs(), y.proof))
+    proof = None if over is None else torch.where(over < 0.1 * size(value), 1.2 * over, torch.inf)
     var = plus(times(s * s, x.var), times(t * t, y.var))
     return stored(p, value, [x, y], proof, var, relative=p.function / p.u, sigma=p.function_sigma / p.u)
 

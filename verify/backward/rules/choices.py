@@ -12,7 +12,7 @@ from torch import Tensor
 
 from verify.backward.bound import Bound, clean, moved, plus
 from verify.backward.precision import Precision
-from verify.backward.rules.table import lift, pair, plain, rule, whole
+from verify.backward.rules.table import argued, lift, pair, plain, rule, whole
 
 
 def _unsure(mask: Tensor | None) -> Tensor | None:
@@ -140,10 +140,8 @@ def _relu(p: Precision, func: Any, x: Bound) -> Bound:
 
 @rule("clamp", "hardtanh", "clamp_min", "clamp_max")
 def _clamp(p: Precision, func: Any, x: Bound, *args: Any, **options: Any) -> Bound:
-    name = func._schema.name.split("::")[1]
-    ends = dict(zip(("max",) if name == "clamp_max" else ("min", "max"), args, strict=False)) | options
-    low = ends.get("min", -1.0 if name == "hardtanh" else None)
-    high = ends.get("max", 1.0 if name == "hardtanh" else None)
+    ends = argued(func, (x, *args), options)
+    low, high = ends.get("min", ends.get("min_val")), ends.get("max", ends.get("max_val"))
     if not x.floating and all(end is None or whole(end) for end in (low, high)):
         return Bound(
             func(x.value, *map(plain, args), **{key: plain(v) for key, v in options.items()}), derived=x.derived
@@ -153,19 +151,21 @@ def _clamp(p: Precision, func: Any, x: Bound, *args: Any, **options: Any) -> Bou
         if isinstance(end, Bound):
             found = pick(p, None, found, end)
         elif end is not None:
-            found = _bent(
-                found, pick(p, None, found, end).value, *((end, torch.inf) if end is low else (-torch.inf, end))
-            )
+            value, stop = pick(p, None, found, end).value, lift(p, end, found.value)
+            found = _bent(found, value, *((end, torch.inf) if pick is _maximum else (-torch.inf, end)), stop)
     return found
 
 
-def _bent(x: Bound, value: Tensor, low: float, high: float) -> Bound:
-    """A clamp to [low, high]: no error where all that x may be lies outside."""
+def _bent(x: Bound, value: Tensor, low: float, high: float, stop: Bound | None = None) -> Bound:
+    """A clamp to [low, high]: no error but that of the end, `stop`, where all that x may be lies outside."""
     room = 0.0 if x.proof is None else x.proof
     dead = (x.value + room < low) | (x.value - room > high)
-    if x.proof is None:
-        return Bound(value, None, x.var, x.derived, settled=dead)
-    return Bound(value, x.proof * ~dead, None if x.var is None else x.var * ~dead, x.derived, settled=dead)
+    end = Bound(value) if stop is None else stop
+    held = dead if stop is None else (x.value - room <= low) | (x.value + room >= high)
+    wider = lambda a, b: None if a is None and b is None else torch.maximum(
+        torch.zeros_like(value) if a is None else a * ~dead, held * (torch.zeros_like(value) if b is None else b)
+    )  # fmt: skip
+    return Bound(value, wider(x.proof, end.proof), wider(x.var, end.var), x.derived, settled=dead)
 
 
 @rule("maximum", "fmax")
@@ -240,13 +240,25 @@ def _contested(x: Bound, dim: int, keep: bool, largest: bool) -> Tensor | None:
     return near.unsqueeze(dim) if keep else near
 
 
-@rule("sort", "topk", "kthvalue", "median")
+@rule("sort", "topk", "kthvalue", "median", "nanmedian", "mode", "cummax", "cummin")
 def _ordered(p: Precision, func: Any, x: Bound, *args: Any, **options: Any) -> Any:
-    value, index = func(x.value, *args, **options)
-    dim = options.get("dim", next((a for a in args[-1:] if isinstance(a, int)), -1)) if x.value.dim() else 0
-    most = lambda v: None if v is None else torch.amax(v, dim, keepdim=True).expand_as(value)
+    found = func(x.value, *args, **options)
+    if isinstance(found, Tensor):  # the median of all of them
+        whole = lambda v: None if v is None else torch.amax(v)
+        return moved(found, [x], whole(x.proof), whole(x.var))
+    value, index = found
+    given = argued(func, (x, *args), options)
+    dim = given["dim"] if x.value.dim() else 0
+    keep = bool(given.get("keepdim", True))
+    most = lambda v: None if v is None else torch.amax(v, dim, keepdim=keep).expand_as(value)
+    unsure = torch.ones_like(index, dtype=torch.float64) if _neighbours(x, dim) else None
+    return moved(value, [x], most(x.proof), most(x.var)), Bound(index, unsure, unsure, x.derived)
+
+
+def _neighbours(x: Bound, dim: int) -> bool:
+    """Whether two entries along the dimension are within their errors of each other."""
+    if not x.derived or x.value.dim() == 0:
+        return False
     ranked = torch.sort(x.value, dim=dim).values
     gap = (ranked.narrow(dim, 1, ranked.shape[dim] - 1) - ranked.narrow(dim, 0, ranked.shape[dim] - 1)).abs()
-    room = 0.0 if x.proof is None else 2 * torch.amax(x.proof, dim, keepdim=True)
-    unsure = torch.ones_like(index, dtype=torch.float64) if x.derived and bool((gap <= room).any()) else None
-    return moved(value, [x], most(x.proof), most(x.var)), Bound(index, unsure, unsure, x.derived)
+    return bool((gap <= (0.0 if x.proof is None else 2 * torch.amax(x.proof, dim, keepdim=True))).any())

@@ -64,6 +64,10 @@ def _norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dt
     dims = dims_of(dim, x.dim())
     if ord == math.inf:
         return x.abs().amax(dims, keepdim=keepdim)
+    if ord == -math.inf:
+        return x.abs().amin(dims, keepdim=keepdim)
+    if ord == 0:
+        return (x != 0).to(x.dtype).sum(dims, keepdim=keepdim)
     if ord == 1:
         return x.abs().sum(dims, keepdim=keepdim)
     if ord == 2:
@@ -127,7 +131,9 @@ def _corners(x: Tensor, grid: Tensor, corners: bool) -> tuple[list[float], list[
     """Half the sizes, and of each of a place's four corners: its index, 1 where it is inside, weights, and signs."""
     sizes = x.shape[-1], x.shape[-2]
     scales = [(n - 1) / 2 if corners else n / 2 for n in sizes]
-    px, py = (grid[..., d] * s + (n - 1) / 2 for d, (s, n) in enumerate(zip(scales, sizes, strict=True)))
+    wide = [n - 1 if corners else n for n in sizes]
+    # In torch's own order: near a cell's edge the coordinate's rounding decides which cell it is.
+    px, py = (((grid[..., d] + 1) * n - (0 if corners else 1)) / 2 for d, n in enumerate(wide))
     left, top = px.detach().floor(), py.detach().floor()
     samples, found = torch.arange(len(x), device=x.device)[:, None, None], []
     for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):
@@ -135,8 +141,13 @@ def _corners(x: Tensor, grid: Tensor, corners: bool) -> tuple[list[float], list[
         there = ((column >= 0) & (column < sizes[0]) & (row >= 0) & (row < sizes[1])).to(x.dtype)
         at = (samples, row.clamp(0, sizes[1] - 1), column.clamp(0, sizes[0] - 1))
         wx, wy = (px - left if i else left + 1 - px), (py - top if j else top + 1 - py)
-        found.append((at, there, wx, wy, 2 * i - 1, 2 * j - 1))
+        found.append((at, there, wx, wy, (2 * i - 1) * _certain(left), (2 * j - 1) * _certain(top)))
     return scales, found
+
+
+def _certain(step: Tensor) -> Tensor:
+    """1; without bound where rounding decides the cell, and so the slope."""
+    return 1 / (1 + (step - step.floor()))
 
 
 @formula("grid_sampler_2d")
@@ -165,3 +176,62 @@ def _grid_sampler_2d_backward(
         reached = (g * last[at]).sum(-1) * there
         along, down = along + right * reached * wy, down + below * reached * wx
     return dx.movedim(-1, 1), torch.stack([along * scales[0], down * scales[1]], -1)
+
+
+@formula("hypot")
+def _hypot(x: Tensor, y: Tensor) -> Tensor:
+    return torch.sqrt(x * x + y * y)
+
+
+@formula("softshrink_backward", "hardshrink_backward")
+def _shrunk_backward(grad: Tensor, x: Tensor, width: Any) -> Tensor:
+    return torch.where((x >= -width) & (x <= width), torch.zeros_like(grad), grad)
+
+
+@formula("_trilinear")
+def _trilinear(
+    a: Tensor, b: Tensor, c: Tensor, new_a: Any, new_b: Any, new_c: Any, summed: Any, unroll: int = 1
+) -> Tensor:
+    """Σ a · b · c over `summed`, after new dimensions of size 1 at the places named."""
+    for d in sorted(new_a):
+        a = a.unsqueeze(d)
+    for d in sorted(new_b):
+        b = b.unsqueeze(d)
+    for d in sorted(new_c):
+        c = c.unsqueeze(d)
+    product = a * b * c
+    return product.sum(list(summed)) if summed else product
+
+
+@formula("_weight_norm_interface")
+def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> tuple[Tensor, Tensor]:
+    """g v / ‖v‖, the norm over all dimensions but `dim`."""
+    norms = torch.sqrt((v * v).sum([d for d in range(v.dim()) if d != dim % v.dim()], keepdim=True))
+    return v * (g / norms), norms
+
+
+@formula("_weight_norm_interface_backward")
+def _weight_norm_backward(grad: Tensor, v: Tensor, g: Tensor, norms: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    along = (grad * v).sum([d for d in range(v.dim()) if d != dim % v.dim()], keepdim=True)
+    return g / norms * (grad - v * (along / (norms * norms))), along / norms
+
+
+@formula("_cdist_forward")
+def _distances(x: Tensor, y: Tensor, p: float, mode: Any) -> Any:
+    """x (…, m, d), y (…, n, d) -> (…, m, n)."""
+    if p not in (1.0, 2.0):
+        return NotImplemented
+    gap = x.unsqueeze(-2) - y.unsqueeze(-3)
+    return gap.abs().sum(-1) if p == 1 else torch.sqrt((gap * gap).sum(-1))
+
+
+@formula("_cdist_backward")
+def _distances_backward(grad: Tensor, x: Tensor, y: Tensor, p: float, distances: Tensor) -> Any:
+    if p not in (1.0, 2.0):
+        return NotImplemented
+    gap = x.unsqueeze(-2) - y.unsqueeze(-3)
+    if p == 1:
+        return (grad.unsqueeze(-1) * torch.sign(gap)).sum(-2)
+    there = distances.unsqueeze(-1)
+    slope = torch.where(there == 0, torch.zeros_like(gap), gap / there)
+    return (grad.unsqueeze(-1) * slope).sum(-2)

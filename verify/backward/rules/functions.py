@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from verify.backward.bound import Bound, size, stored, times
+from verify.backward.bound import Bound, plus, size, stored, times
 from verify.backward.precision import Precision
-from verify.backward.rules.table import lift, rule
+from verify.backward.rules.table import lift, pair, rule
 
 _ROOT = 2 / math.sqrt(math.pi)
 
@@ -145,7 +145,42 @@ def _polygamma(p: Precision, func: Any, n: int, a: Bound) -> Bound:
         low = x.value - x.proof
         steepest = torch.special.polygamma(n + 1, low.clamp(min=1e-300)).abs()
         proof = proof + torch.where(low > 0, torch.where(x.proof == 0, 0.0, x.proof * steepest), torch.inf)
+    var = plus(torch.where(torch.isinf(proof), torch.inf, 0.0), times(slope**2, x.var))
     return stored(
-        p, func(n, x.value), [x], proof, times(slope**2, x.var), relative=p.function / p.u,
+        p, func(n, x.value), [x], proof, var, relative=p.function / p.u,
         sigma=p.function_sigma / p.u,
+    )  # fmt: skip
+
+
+@rule("atan2")
+def _angle(p: Precision, func: Any, a: Any, b: Any) -> Bound:
+    """|∂/∂y| = |x|/r² and |∂/∂x| = |y|/r², r² at least that of the nearest point within the errors."""
+    y, x = pair(p, a, b)
+    value = func(y.value, x.value)
+    across, along = y.value.abs(), x.value.abs()
+    less = lambda size, error: size if error is None else (size - error).clamp(min=0)
+    more = lambda size, error: size if error is None else size + error
+    nearest = less(across, y.proof) ** 2 + less(along, x.proof) ** 2
+    reached = plus(times(more(along, x.proof), y.proof), times(more(across, y.proof), x.proof))
+    crossed = (x.value < 0) & (less(across, y.proof) == 0) & torch.tensor(y.proof is not None)
+    proof = None if reached is None else torch.where((reached > 0) & crossed, torch.inf, _over(reached, nearest))
+    r4 = (across**2 + along**2) ** 2
+    var = plus(times(along**2 / r4, y.var), times(across**2 / r4, x.var))
+    return stored(p, value, [y, x], proof, var, relative=p.function / p.u, sigma=p.function_sigma / p.u)
+
+
+def _over(top: Tensor, bottom: Tensor) -> Tensor:
+    return torch.where(top == 0, 0.0, top / bottom)
+
+
+@rule("logcumsumexp")
+def _running(p: Precision, func: Any, a: Bound, dim: int) -> Bound:
+    """No entry moves by more than the largest error before it; each step rounds a logarithm and what it is added to."""
+    x = lift(p, a, a.value)
+    value = func(x.value, dim)
+    most = lambda part: None if part is None else torch.cummax(part, dim).values
+    steps = x.value.shape[dim] if x.value.dim() else 1
+    return stored(
+        p, value, [x], most(x.proof), most(x.var), relative=steps * p.function / p.u,
+        sigma=steps**0.5 * p.function_sigma / p.u, extra=torch.ones_like(value),
     )  # fmt: skip

@@ -74,6 +74,7 @@ def _each(value: Any, make: Callable[[Tensor], Bound]) -> Any:
     "replication_pad3d", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "im2col", "rot90",
     "index_copy", "masked_scatter", "contiguous", "_to_dense", "pixel_shuffle", "pixel_unshuffle",
     "masked_select", "channel_shuffle", "broadcast_in_dim", "repeat_interleave", "split_with_sizes_copy",
+    "masked_scatter_backward", "as_strided_scatter",
 )  # fmt: skip
 def _follow(p: Precision, func: Any, *args: Any, **options: Any) -> Any:
     return follow(func, args, options)
@@ -81,8 +82,15 @@ def _follow(p: Precision, func: Any, *args: Any, **options: Any) -> Any:
 
 @rule("constant_pad_nd")
 def _pad(p: Precision, func: Any, x: Bound, pad: Any, value: Any = 0) -> Bound:
-    pads = lambda v: None if v is None else func(v, pad, 0)
-    return moved(func(x.value, pad, value), [x], pads(x.proof), pads(x.var))
+    if not x.floating:
+        return Bound(func(x.value, pad, value), derived=x.derived)
+    edge = lift(p, value, x.value)
+    pads = lambda v, w: (
+        None
+        if v is None and w is None
+        else func(torch.zeros_like(x.value) if v is None else v, pad, 0.0 if w is None else float(w))
+    )
+    return moved(func(x.value, pad, value), [x], pads(x.proof, edge.proof), pads(x.var, edge.var))
 
 
 @rule("_to_copy", "convert_element_type", "to")
@@ -98,7 +106,8 @@ def _cast(p: Precision, func: Any, x: Bound, *args: Any, **options: Any) -> Boun
     if not x.floating:
         return _number(x)
     value = x.value.clone()
-    if dtype in DTYPES and roundoff(dtype) > p.u:
+    longer = x.exact and dtype == p.storage and not torch.equal(value.to(dtype).to(value.dtype), value)
+    if dtype in DTYPES and (roundoff(dtype) > p.u or longer):
         return stored(p, value, [x], x.proof, x.var, relative=roundoff(dtype) / p.u, sigma=roundoff(dtype) / p.u)
     return Bound(value, x.proof, x.var, x.derived, x.terms)
 
@@ -117,7 +126,8 @@ def _number(x: Bound) -> Bound:
 @rule(
     "unfold_backward", "col2im", "reflection_pad1d_backward", "reflection_pad2d_backward", "replication_pad1d_backward",
     "replication_pad2d_backward", "upsample_nearest1d_backward", "upsample_nearest2d_backward",
-    "upsample_nearest3d_backward", "upsample_bilinear2d", "upsample_bilinear2d_backward", "upsample_linear1d",
+    "upsample_nearest3d_backward", "_upsample_nearest_exact1d_backward", "_upsample_nearest_exact2d_backward",
+    "_upsample_nearest_exact3d_backward", "upsample_bilinear2d", "upsample_bilinear2d_backward", "upsample_linear1d",
     "upsample_linear1d_backward", "_adaptive_avg_pool2d", "_adaptive_avg_pool2d_backward", "avg_pool1d", "avg_pool2d",
     "avg_pool2d_backward", "avg_pool3d", "avg_pool3d_backward", "upsample_trilinear3d", "upsample_trilinear3d_backward",
     "_adaptive_avg_pool3d", "_adaptive_avg_pool3d_backward",

@@ -44,8 +44,9 @@ def bilinear(
         found.terms = (n, spread) if n > 1 else None
         return found
     total = value + bias.value
-    late = gamma(n, p.products) * size(bias.value)
-    proof, var = plus(proof + late, bias.proof), plus(var + p.growth(n) * bias.value**2 * (p.products**2 / 3), bias.var)
+    late = (gamma(n, p.products) + gamma(stages, p.sums)) * size(bias.value)
+    squares = bias.value**2 * steps
+    proof, var = plus(proof + late, bias.proof), plus(var + squares, bias.var)
     return stored(p, total, [a, b, bias], proof, var, extra=value)  # one that stores the product first, too
 
 
@@ -67,9 +68,10 @@ def _addmm(p: Precision, func: Any, bias: Bound, a: Bound, b: Bound, *, beta: An
     bias = bias if beta == 1 else multiply(p, *pair(p, bias, beta))
     if beta == 0:
         bias = Bound(torch.zeros_like(bias.value))
+    stages = a.value.shape[0] if name == "addbmm" else 0  # torch adds up the products of matrices one by one
     if alpha == 1:
-        return bilinear(p, f, a, b, n, bias)
-    return add(p, bias, multiply(p, *pair(p, bilinear(p, f, a, b, n), alpha)))
+        return bilinear(p, f, a, b, n, bias, stages)
+    return add(p, bias, multiply(p, *pair(p, bilinear(p, f, a, b, n, None, stages), alpha)))
 
 
 # Convolution ---------------------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def _gamma(n: float | Tensor, u: float, spread: Tensor) -> Tensor:
 def total(p: Precision, x: Bound, dim: Any = None, keepdim: bool = False) -> Bound:
     """The sum over dimensions."""
     dims = dims_of(dim, x.value.dim())
-    if not dims:
+    if not dims or x.value.dim() == 0:
         return x
     n = 1
     for d in dims:
@@ -107,7 +107,7 @@ def _index_add(p: Precision, func: Any, self: Bound, dim: int, index: Bound, sou
 
 
 @rule("scatter_add")
-def _scatter_add(p: Precision, func: Any, self: Bound, dim: int, index: Bound, src: Bound) -> Bound:
+def scatter_add(p: Precision, func: Any, self: Bound, dim: int, index: Bound, src: Bound) -> Bound:
     empty = torch.zeros_like(self.value)
     ones = empty.scatter_add(dim, index.value, torch.ones_like(src.value))
     found = linear(p, lambda v: empty.scatter_add(dim, index.value, v), src, ones)

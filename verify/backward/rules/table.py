@@ -35,10 +35,28 @@ def lift(p: Precision, value: Any, like: Tensor) -> Bound:
     return Bound(number, p.u * number.abs(), (p.u * number) ** 2 / 3)
 
 
+def constant(p: Precision, value: Tensor) -> Bound:
+    """A tensor of the program's own: what its storage does not hold exactly is rounded once, as a number is."""
+    if p.storage == torch.float64 or value.dtype != torch.float64:
+        return Bound(value)
+    off = (value.to(p.storage).to(torch.float64) != value) & (value.abs() <= p.largest)
+    if not bool(off.any()):
+        return Bound(value)
+    size = torch.where(off, value.abs(), 0.0)
+    return Bound(value, p.u * size, (p.u * size) ** 2 / 3)
+
+
 def pair(p: Precision, a: Any, b: Any) -> tuple[Bound, Bound]:
     """Both operands of an elementwise operation, one of which may be a number."""
     like = a.value if isinstance(a, Bound) else b.value
     return lift(p, a, like), lift(p, b, like)
+
+
+def argued(func: Any, args: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of an aten operation by name, its defaults among them."""
+    known = func._schema.arguments
+    found = {a.name: a.default_value for a in known if a.has_default_value()}
+    return found | {a.name: v for a, v in zip(known, args, strict=False)} | options
 
 
 def whole(*operands: Any) -> bool:

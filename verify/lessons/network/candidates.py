@@ -15,6 +15,7 @@ from verify.bounds.forms import parameter_of, step_rounding
 from verify.grading.answers import Answer
 from verify.lessons.network.cases.fixtures import Case
 from verify.lessons.network.fitted import Throughout
+from verify.lessons.network.mistake import without_error
 from verify.lessons.network.mistakes import Variant, equations_with, variants
 from verify.problems.lines import gradient_names
 
@@ -78,13 +79,13 @@ class Candidates:
         return made if self.throughout is None else self.throughout.wrapped(made)
 
     def net(self, case: Case, equations: Equations) -> Working:
-        """A working with its forward lines filled; the same forward pass is computed once."""
+        """A working with its forward lines but E filled; the same forward pass is computed once."""
         key = (id(case), id(equations.output))
         if key not in self._forwards:
             p = case.problem
             f = p.f if self.throughout is None else self.throughout.f(p.f)
             W, b = dict(enumerate(p.W, 1)), dict(enumerate(p.b, 1))
-            net = Working(W, b, p.x, p.t, f, p.pair, p.lam, equations, p.form)
+            net = Working(W, b, p.x, p.t, f, p.pair, p.lam, without_error(equations), p.form)
             self._forwards[key] = forward(net)
         return again(self._forwards[key], equations)
 
@@ -142,8 +143,10 @@ class Candidates:
     def nearly_right(self) -> bool:
         """Whether the right equations give everything up to the screening: no replaced one could be told from them."""
         right = self.equations({})
-        return all(self.layer_matches(right, c, a, hidden=False) for c, a in self.observed) and all(
-            self.layer_matches(right, c, a, hidden=True) for c, a in self.observed if c.problem.L > 1
+        return all(
+            self.layer_matches(right, c, answer, hidden=hidden)
+            for c, answer in self.observed
+            for hidden in (False, True)[: c.problem.L]
         )
 
     def reproduces(self, equations: Equations) -> bool:

@@ -27,6 +27,8 @@ from verify.lessons.network.typed import rounded
 
 _MOST_TOPS = 6
 
+Decays = list[tuple[Variant | None, Tensor | None]]  # forms of the penalty's gradient, with their values in a layer
+
 BELOW = ("carried", "delta_hidden", "bias_terms", "decay")
 
 
@@ -89,7 +91,7 @@ class Decoder(Candidates):
             if any(v.mistake == "bias-from-weight-gradient" or v.layers == "below" for v in slots.values()):
                 continue
             equations = replaced(net.equations, slots)
-            if self._predicts(equations.bias_gradient, again(net, equations, net.delta), actual):
+            if self._predicts(equations.bias_gradient, again(net, equations, net.delta), net.L, actual):
                 yield slots
 
     def _weight_slots(self, net: Working, answer: Answer) -> Iterator[Slots]:
@@ -97,34 +99,32 @@ class Decoder(Candidates):
         if actual is None:
             yield {}
             return
-        decays = self._decays(net)
+        decays = self._decays(net, self._decays_at_output(), net.L)
         for one in self._either("weight_terms", "weight_gradient"):
             equations = replaced(net.equations, one)
-            matching = self._sums(again(net, equations, net.delta), decays, actual)
+            try:
+                matching = self._with_decay(again(net, equations, net.delta), net.L, decays, actual)
+            except RAISES:
+                continue
             yield from (one | _chosen(("decay",), (v,)) for v in matching)
 
-    def _decays(self, net: Working) -> list[tuple[Variant | None, Tensor | None]]:
-        """What may stand for the penalty's gradient, with its value in the output layer; None where it raises."""
-        found: list[tuple[Variant | None, Tensor | None]] = []
-        for v in self._decays_at_output():
+    def _decays(self, net: Working, forms: Sequence[Variant | None], l: int) -> Decays:
+        """What may stand for the penalty's gradient, with its value in that layer; None where it raises."""
+        found: Decays = []
+        for v in forms:
             try:
-                found.append((v, (net.equations.decay if v is None else v.equation)(net, net.L)))
+                found.append((v, (net.equations.decay if v is None else v.equation)(net, l)))
             except RAISES:
                 found.append((v, None))
         return found
 
-    def _sums(
-        self, net: Working, decays: Sequence[tuple[Variant | None, Tensor | None]], actual: Tensor
-    ) -> list[Variant | None]:
-        """Which of them gives dW(L) with those terms: the terms are the same for all, and are computed once."""
+    def _with_decay(self, net: Working, l: int, decays: Decays, actual: Tensor) -> list[Variant | None]:
+        """Which of them gives dW(l): the samples' terms are the same for all, and are computed once."""
         given = [(v, decay) for v, decay in decays if decay is not None]
-        try:
-            bare = replaced(net.equations, {"decay": _NO_DECAY})
-            terms = bare.weight_gradient(again(net, bare, net.delta), net.L)
-            if not given or any(value.shape != actual.shape for value in (terms, *(decay for _, decay in given))):
-                return [v for v, decay in given if self.close(terms + decay, actual)]
-        except RAISES:
-            return []
+        bare = replaced(net.equations, {"decay": _NO_DECAY})
+        terms = bare.weight_gradient(again(net, bare, net.delta), l)
+        if not given or any(value.shape != actual.shape for value in (terms, *(decay for _, decay in given))):
+            return [v for v, decay in given if self.close(terms + decay, actual)]
         near = self.all_close(terms + torch.stack([decay for _, decay in given]), actual)
         return [v for (v, _), close in zip(given, near, strict=True) if close]
 
@@ -144,9 +144,9 @@ class Decoder(Candidates):
         """The right equations, or a mistake in one of those slots: they are parts of one equation on the slides."""
         return [{}, *({name: v} for name in names for v in self.options(name) if v is not None)]
 
-    def _predicts(self, equation: Equation, net: Working, actual: Tensor) -> bool:
+    def _predicts(self, equation: Equation, net: Working, l: int, actual: Tensor) -> bool:
         try:
-            return self.close(equation(net, net.L), actual)
+            return self.close(equation(net, l), actual)
         except RAISES:
             return False
 
@@ -200,11 +200,13 @@ class Decoder(Candidates):
             return
         carried = numbers if numbers is not None else [c for c in self.options("carried") if c is None or not c.fitted]
         slopes = [s for s in self.options("slope") if s is None or self._concerns(s, case)]
+        below = {None, *(() if "decay" in top or "weight_gradient" in top else self._decays_below)}
+        decays = self._decays(net, [v for v in self.options("decay") if v in below], net.L - 1)
         for way, hidden in product(carried, self.options("delta_hidden")):
             slots = top | _chosen(BELOW[:2], (way, hidden))
             for slope in slopes if hidden is None or hidden.mistake in _WITH_SLOPE else [None]:
                 equations = self.equations(slots, {case.problem.activation: slope} if slope else None)
-                for bias, decay in self._below_gradients(equations, top, again(net, equations), answer):
+                for bias, decay in self._below_gradients(equations, top, again(net, equations), decays, answer):
                     yield Screened((way, hidden, bias, decay), slope)
 
     def _concerns(self, variant: Variant, case: Case) -> bool:
@@ -221,30 +223,18 @@ class Decoder(Candidates):
         return net
 
     def _below_gradients(
-        self, equations: Equations, top: Slots, net: Working, answer: Answer
+        self, equations: Equations, top: Slots, net: Working, decays: Decays, answer: Answer
     ) -> Iterator[tuple[Variant | None, Variant | None]]:
-        """What may stand for db and for the penalty below the output layer."""
+        """What may stand for db and for the penalty below the output layer; decays: the penalty's gradients there."""
         l = net.L - 1
+        dW = answer.lines.get(f"dW{l}")
         try:
             net.delta[l] = equations.delta_hidden(net, l)
-            decays = list(self._below_decays(equations, top, net, answer.lines.get(f"dW{l}")))
-            biases = list(self._below_biases(equations, top, net, answer.lines.get(f"db{l}"))) if decays else []
+            matching = [None] if dW is None else self._with_decay(net, l, decays, dW)
+            biases = list(self._below_biases(equations, top, net, answer.lines.get(f"db{l}"))) if matching else []
         except RAISES:
             return
-        yield from product(biases, decays)
-
-    def _below_decays(
-        self, equations: Equations, top: Slots, net: Working, dW: Tensor | None
-    ) -> Iterator[Variant | None]:
-        l = net.L - 1
-        if dW is None or self.close(equations.weight_gradient(net, l), dW):
-            yield None
-        if "decay" in top or "weight_gradient" in top or dW is None:
-            return
-        for form in self._decays_below:
-            made = replaced(equations, {"decay": form})
-            if self.close(made.weight_gradient(again(net, made, net.delta), l), dW):
-                yield form
+        yield from product(biases, matching)
 
     def _below_biases(
         self, equations: Equations, top: Slots, net: Working, db: Tensor | None

@@ -260,7 +260,7 @@ def _throughout_before_a_step(a: Assignment, observed: Sequence[Observed], float
     for t in all_throughouts(observed):
         asked = decoder(a, observed, float32, throughout=t, eta=eta)
         if asked.nearly_right() and asked.reproduces(asked.equations({})):
-            return asked.accepted()
+            return _by_itself(asked)
     return None
 
 
@@ -280,17 +280,23 @@ def _throughout(a: Assignment, observed: Sequence[Observed]) -> Diagnosis | None
 
     With others on top only what is sure to be there: an activation's function, which is read off.
     """
-    tried = [decoder(a, observed, throughout=t) for t in all_throughouts(observed)]
+    # The wrong answers first: they rule most of it out.
+    doubtful = sorted(observed, key=lambda row: what_came_is_right(*row, a.biases))
+    tried = [decoder(a, doubtful, throughout=t) for t in all_throughouts(observed)]
     near = [d for d in tried if d.nearly_right()]
     alone = [d for d in near if d.reproduces(d.equations({}))]  # what comes near and fails has no mistake on top
-    alone = alone or _guessed(a, observed)
+    alone = alone or _guessed(a, doubtful)
     joined = [d for d in tried if d.throughout is not None and d.throughout.functions and d not in near]
-    for decoders in (alone, joined):
-        found = [one for d in decoders if (one := d.accepted()) is not None]
-        if found:
-            best = min(found, key=lambda one: one[0].cost)
-            return Diagnosis(tuple(findings_of(*best, a.layers[1])), hypothesis=best[0])
-    return None
+    found = [_by_itself(d) for d in alone] or [one for d in joined if (one := d.accepted()) is not None]
+    if not found:
+        return None
+    best = min(found, key=lambda one: one[0].cost)
+    return Diagnosis(tuple(findings_of(*best, a.layers[1])), hypothesis=best[0])
+
+
+def _by_itself(asked: Decoder) -> Found:
+    """What the program does throughout, which reproduces everything: no mistake in a single slot is asked for then."""
+    return Hypothesis(throughout=asked.throughout), []
 
 
 def all_throughouts(observed: Sequence[Observed]) -> Iterator[Throughout]:

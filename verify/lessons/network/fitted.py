@@ -19,7 +19,7 @@ from verify.bounds.bounded import Bounded
 from verify.bounds.budget import bounded_pair, lines_of
 from verify.bounds.curves import bounded
 from verify.lessons.network.cases.fixtures import Case
-from verify.lessons.network.mistake import Equation
+from verify.lessons.network.mistake import Equation, without_error
 from verify.lessons.network.rows_slope import of_output
 from verify.said import Said
 
@@ -59,12 +59,14 @@ class Throughout:
         return self.functions[f.name].plain if f.name in self.functions else f
 
     def bounded_lines(self, case: Case, equations: Equations, u: float) -> dict[str, Bounded]:
-        """The lines of a problem with it, each with its budget. equations: wrapped already."""
+        """The lines of a problem with it but E, each with its budget. equations: wrapped already."""
         p = case.problem
         exact: Callable[..., Any] = lambda v: Bounded.exact(v, u)
         f = self.functions[p.activation].bounded if p.activation in self.functions else bounded(p.f)
         W, b = [exact(w) for w in p.W], [exact(v) for v in p.b]
-        return lines_of(work(W, b, exact(p.x), exact(p.t), f, bounded_pair(p), p.lam, equations, p.form))
+        asked = without_error(equations)
+        lines = lines_of(work(W, b, exact(p.x), exact(p.t), f, bounded_pair(p), p.lam, asked, p.form))
+        return {name: line for name, line in lines.items() if name != "E"}
 
 
 # Functions -----------------------------------------------------------------------------------------------------------

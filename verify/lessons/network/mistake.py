@@ -153,6 +153,11 @@ def replaced(equations: Equations, chosen: Mapping[str, Variant]) -> Equations:
     return made
 
 
+def without_error(equations: Equations) -> Equations:
+    """The equations without that of E, for which the gradients have no use."""
+    return replace(equations, total_error=lambda net, l: net.y[:0])
+
+
 def _handed_first(handed: Equation, carried: Equation) -> Equation:
     return lambda net, l: handed(net, l) if l == net.L - 1 else carried(net, l)
 

@@ -28,6 +28,7 @@ from verify.lessons.network.cases.drawing import Shape, penalty, square_of, unit
 from verify.lessons.network.cases.kinked import at_kinks
 from verify.lessons.network.cases.ladder import ladder
 from verify.lessons.network.cases.near import near
+from verify.lessons.network.mistake import without_error
 from verify.lessons.network.mistakes import CATALOGUE, Variant, equations_with
 from verify.problems.lines import gradient_names
 from verify.problems.problem import Problem
@@ -162,7 +163,7 @@ def shows(variant: Variant, case: Case, assignment: Assignment) -> bool:
     p = case.problem
     if not variant.concerns(p.activation, p.output, p.loss, p.penalty):
         return False
-    lines = mistaken(variant, p)
+    lines = mistaken(variant, case)
     if lines is None:
         return True
     return any(
@@ -173,11 +174,16 @@ def shows(variant: Variant, case: Case, assignment: Assignment) -> bool:
     )
 
 
-def mistaken(variant: Variant, p: Problem) -> dict[str, Tensor] | None:
-    """The lines of a program with that one mistake; None where it raises."""
+def mistaken(variant: Variant, case: Case) -> dict[str, Tensor] | None:
+    """The gradients of a program with that one mistake; None where it raises."""
     fixed = variant.with_number(0.5) if variant.fitted else variant
+    equations = without_error(equations_with({fixed.slot: fixed}))
     try:
-        return lines_of(p.work(equations_with({fixed.slot: fixed})))
+        if fixed.slot == "output":
+            return lines_of(case.problem.work(equations))
+        net = copy(case.working)  # the forward pass is the slides'
+        net.equations, net.delta, net.dW, net.db = equations, {}, {}, {}
+        return lines_of(backward(net))
     except (RuntimeError, IndexError):
         return None
 

@@ -61,6 +61,8 @@ def _reaching(assignment: Assignment, name: str, seed: int) -> Iterator[Problem]
         return
     size = next((v for v in _REACHED if _slope_at(assignment, name, v) > _VISIBLE), _REACHED[-1])
     for further, least, parts in ((size, _VISIBLE, 1.0), *((v, _LEAST, 16.0) for v in _FURTHER)):
+        if _used(shape.units)[1] == 1 and not _slope_at(assignment, name, further):
+            continue  # its δ(1) is 0 in every draw
         p = _driven_far(assignment, shape, seed, further, least, parts)
         if p is not None:
             yield p if p.layers == shape.units else _embedded(assignment, shape, p)
@@ -112,7 +114,7 @@ def _beside(
         p = _drawn(assignment, shape, rng, f"small and close, {shape.activation}")
         p = _at(p, knot, distance, biases=assignment.biases)
         net = worked(p)
-        if bounded_scores(net) and clear_of_kinks(p, _CLOSE / 2, net):
+        if bounded_scores(net) and clear_of_kinks(p, _CLOSE / 2, net) and _nothing_tiny(net, _CLOSE**2):
             return p
     return None
 
