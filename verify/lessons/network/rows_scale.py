@@ -318,7 +318,8 @@ BIASES = [
         "weights-not-summed", "(1/N) z(l−1)ᵀ δ(l), n = N", "(1/N) z(l−1)ᵀ δ(l), n = 1 … N",
         "dW holds one sample alone: in the loop over the samples the gradients have to be added up.",
         ("weight_terms", _one_sample(slice(-1, None)), {"form": "It is the last one."}),
-        ("weight_terms", _one_sample(slice(0, 1)), {"form": "It is the first one.", "wrong": "(1/N) z(l−1)ᵀ δ(l), n = 1"}),
+        ("weight_terms", _one_sample(slice(0, 1)),
+         {"form": "It is the first one.", "wrong": "(1/N) z(l−1)ᵀ δ(l), n = 1"}),
     ),
     mistake(
         "bias-summed-to-scalar", "(1/N) ΣₙΣⱼ δₙⱼ(l)", "(1/N) Σₙ δₙ(l)",
