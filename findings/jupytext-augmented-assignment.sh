@@ -6,7 +6,7 @@
 # assignment to a variable of such a name (losses, a moving average, a copy) is taken for a command as well. jupytext
 # itself reads the line back, so that its round-trip test passes; Python skips it: the program computes something else
 # than the notebook did, without a word. Issue 339 of jupytext was the same for `cat = 1`.
-# backproof executes such a line of a .py with jupytext's header, and says so (docs/INSTRUCTOR.md, "Other forms").
+# backproof executes such a line of a .py with jupytext's header, and says so (docs/INSTRUCTOR.md, "Which forms are read").
 # Seen (CPython 3.11): the notebook gives [1, 2] 0.9, the .py that is made of it [1] 1.0.
 set -euo pipefail
 folder=$(mktemp -d)
