@@ -11,6 +11,7 @@ from pathlib import Path
 # Packages that a result depends on, besides this one.
 _COMPUTING = ("numpy", "torch")
 _SOURCES = ("manual", "verify")
+_KINDS = (".py", ".j2", ".po")
 _NOT_GRADING = frozenset({"__pycache__", "benchmarks"})
 
 
@@ -24,6 +25,6 @@ def version(device: str = "cpu") -> str:
 def _source() -> str:
     """Every source file that grades, with its digest."""
     root = Path(__file__).parents[2]
-    inside = sorted(path.relative_to(root).as_posix() for package in _SOURCES for path in (root / package).rglob("*.*"))
-    kept = [name for name in inside if name.endswith((".py", ".j2", ".po")) and _NOT_GRADING.isdisjoint(name.split("/"))]
-    return "".join(f"{name} {hashlib.sha256((root / name).read_bytes()).hexdigest()} " for name in kept)
+    every = sorted(path.relative_to(root).as_posix() for package in _SOURCES for path in (root / package).rglob("*.*"))
+    grading = [name for name in every if name.endswith(_KINDS) and _NOT_GRADING.isdisjoint(name.split("/"))]
+    return "".join(f"{name} {hashlib.sha256((root / name).read_bytes()).hexdigest()} " for name in grading)

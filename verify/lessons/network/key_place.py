@@ -9,7 +9,6 @@ sandbox shuts submissions out of it. `BACKPROOF_CACHE` is the folder; empty, not
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import itertools
