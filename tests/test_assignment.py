@@ -75,7 +75,8 @@ WHEN = datetime(2026, 11, 20, 23, 59, tzinfo=timezone(timedelta(hours=1)))
 
 def test_a_due_date_has_its_offset(tmp_path: Path) -> None:
     assert read_assignment(written(tmp_path, "due = 2026-11-20T23:59:00+01:00")).due == WHEN.isoformat()
-    for text in ("2026-11-20T23:59:00", "2026-11-20", '"tomorrow"', "3"):
+    assert read_assignment(written(tmp_path, 'due = "2026-11-20T22:59:00Z"')).due == "2026-11-20T22:59:00+00:00"
+    for text in ("2026-11-20T23:59:00", '"2026-11-20T23:59:00"', "2026-11-20", '"tomorrow"', "3"):
         assert "takes a date and time with its offset, as 2026-11-20T23:59:00+01:00" in refusal(
             tmp_path, f"due = {text}"
         )

@@ -197,9 +197,48 @@ def test_tables_have_the_assignments_own_name_and_what_lateness_left() -> None:
     assert (rows[-1]["Student"], rows[-1]["SIS User ID"], rows[-1][name]) == ("Li, Lei", "007", "")
     table = {row["student_id"]: row for row in read(nbgrader(whole(HW3)))}
     told = [table["1234"][key] for key in ("raw_score", "late_submission_penalty", "score", "assignment", "duedate")]
-    assert told == ["4", "2", "2", name, HW3.due]
+    assert told == ["4", "2", "2", name, "2026-11-20 22:59:00"]
     assert table["007"]["score"] == ""
     assert {row["Full name"]: row["Grade"] for row in read(moodle(whole(HW3)))}["roejane"] == "2.5"
+
+
+def course_of_nbgrader() -> ClassRecord:
+    """Folders called by the login, one of them all digits, and somebody who handed in nothing."""
+    rows = {"ada": row("ada", score=4.0), "41": row("41", score=5.0)}
+    known = [("ada", "Ada Lovelace", "1001"), ("41", "Bo Li", "1002")]
+    origins = {
+        f"{login}.json": [Origin(f"{login}.json", "", name, login, number=number, login=login)]
+        for login, name, number in known
+    }
+    absent = Student("", "missing", None, 10.0, None, [], "", "", "", "Cy Ng", number="1003", login="cy")
+    return msgspec.structs.replace(record(rows), students=[*students_of(rows, origins), absent])
+
+
+def test_in_nbgraders_table_everybody_is_called_as_their_folder_is() -> None:
+    found = course_of_nbgrader()
+    assert [row["student_id"] for row in read(nbgrader(found))] == ["41", "ada", "cy"]
+    numbered = [msgspec.structs.replace(s, id=s.number if s.id else "", login="") for s in found.students]
+    by_number = msgspec.structs.replace(found, students=numbered)
+    assert [row["student_id"] for row in read(nbgrader(by_number))] == ["1002", "1001", "1003"]
+
+
+def test_the_name_of_a_folder_is_no_number_of_canvas_or_moodle() -> None:
+    """Participant 41 of a Moodle course is somebody else than the student whose folder is called 41."""
+    found = course_of_nbgrader()
+    assert {row["ID"] for row in read(canvas(found))} == {""}
+    assert [row["SIS Login ID"] for row in read(canvas(found))] == ["", "41", "ada", "cy"]
+    assert {row["Identifier"] for row in read(moodle(found))} == {""}
+
+
+def test_the_student_id_of_gradescope_is_one_of_the_schools() -> None:
+    rows = {"Ada Lovelace_1001": row("Ada Lovelace_1001", score=4.0)}
+    file = "Ada Lovelace_1001.json"
+    found = msgspec.structs.replace(
+        record(rows), students=students_of(rows, {file: [Origin(file, "", "Ada Lovelace", "1001")]})
+    )
+    told = read(canvas(found))[1]
+    assert (told["ID"], told["SIS User ID"]) == ("", "1001")
+    assert read(moodle(found))[0]["Identifier"] == ""
 
 
 def test_a_worksheet_shows_no_more_than_students_see() -> None:

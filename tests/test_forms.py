@@ -268,6 +268,14 @@ SCRIPTS: dict[str, tuple[str, str, list[str]]] = {
         f"# ---\n# jupyter:\n#   jupytext:\n#     format_name: light\n# ---\n\n# # Title\n\n# +\nk = 2\n# -\n\n{DEF}\n",
         [],
     ),
+    "statements that jupytext takes for commands": (
+        "hw.py",
+        (
+            "# ---\n# jupyter:\n#   jupytext:\n#     format_name: percent\n# ---\n\n# %%\nls, mv = [1], 2\n"
+            f"# ls += [3]\n# mv *= 2\n# # mv *= 5\n# ls -l\nk = mv / len(ls)\n\n# %%\n{DEF.replace('2 *', 'k *')}\n"
+        ),
+        ["it was executed (line 9: ls += [3], line 10: mv *= 2)"],
+    ),
     "nbconvert": (
         "hw.py",
         (

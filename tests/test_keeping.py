@@ -42,6 +42,12 @@ def key(whole: Examination) -> Key:
     return keeping.decoded(keeping.encoded(key_of(whole.fixture, whole.judge, whole.calls)))
 
 
+@pytest.fixture(scope="module")
+def default() -> Key:
+    whole = examination(Assignment(), 0)
+    return keeping.decoded(keeping.encoded(key_of(whole.fixture, whole.judge, whole.calls)))
+
+
 class WholeAsked(Exception):
     """The whole examination was asked for."""
 
@@ -65,6 +71,20 @@ def test_what_is_right_needs_the_key_alone(source: str, whole: Examination, key:
     by_key = Keyed(SMALL, 3, key, never).grade(handed(source), sandbox)
     assert full.state == "correct"
     assert without_times(by_key) == without_times(full)
+
+
+@pytest.mark.parametrize("source", [RIGHT, ALL_LINES], ids=["gradients", "lines"])
+def test_so_does_what_is_right_in_the_default_assignment(source: str, default: Key) -> None:
+    assert any(column.undecided for column in default.columns.values())
+    assert Keyed(Assignment(), 0, default, never).grade(handed(source), choose("process")).state == "correct"
+
+
+def test_where_own_lines_may_decide_the_key_gives_up(default: Key) -> None:
+    """The budget from the inputs alone bears 1 % in f′ where σ is all but 1; the lines that came may not."""
+    source = ALL_LINES.replace("z * (1 - z)", "z * (1 - z) * np.where(z > 1 - 1e-12, 1.01, 1)")
+    assert source != ALL_LINES
+    with pytest.raises(WholeAsked):
+        Keyed(Assignment(), 0, default, never).grade(handed(source), choose("process"))
 
 
 @pytest.mark.parametrize(

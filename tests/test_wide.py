@@ -226,7 +226,8 @@ def test_without_the_key_nothing_is_asked(exam: Examination) -> None:
     allowed = examination(msgspec.structs.replace(ASSIGNMENT, forward_only="allow"))
     free = examination(msgspec.structs.replace(ASSIGNMENT, points=Points(gradients=0.0, step=1.0)))
     for other in (allowed, free):
-        assert set(graded(VECTORISED, other).timings) == {"seconds", "cpu"}
+        timings = graded(VECTORISED, other).timings
+        assert {"seconds", "cpu"} <= set(timings) <= {"seconds", "cpu", "waited"}  # waited: where the kernel tells
     # An assignment without the key has the digest that it always had.
     assert Assignment().digest() == OLD_DIGEST
 

@@ -214,6 +214,42 @@ def test_faults_of_forward_mode_and_vmap(function, probe, said):
     assert said in str(report)
 
 
+class Product(torch.autograd.Function):
+    @staticmethod
+    def forward(x):
+        return x.prod().reshape(1)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(inputs[0], output)
+        ctx.save_for_forward(inputs[0], output)
+
+    @staticmethod
+    def backward(ctx, g):
+        x, y = ctx.saved_tensors
+        return g * y / x
+
+    @staticmethod
+    def jvp(ctx, t):
+        x, y = ctx.saved_tensors
+        return (t * y / x).sum().reshape(1)
+
+
+def scattered(x):
+    return torch.ones(1, dtype=x.dtype).scatter_reduce(0, torch.zeros(len(x), dtype=torch.long), x, "prod")
+
+
+def test_a_reference_whose_modes_contradict_each_other_judges_no_jvp():
+    """torch 2.14.1 has 0 for the forward mode of this product."""
+    factors = torch.tensor([4.0, 2.0, 3.0], dtype=torch.float64)
+    report = checked(Product.apply, [factors], scattered, "forward mode")
+    assert not [finding for finding in report.findings if finding.probe == "forward mode"], report
+    assert "forward mode and its reverse mode contradict each other" in str(report)
+    report = checked(Product.apply, [factors], lambda x: x.prod().reshape(1), "forward mode")
+    assert report.verdict == "right"
+    assert "contradict" not in str(report)
+
+
 def test_a_function_without_them_is_asked_for_neither():
     report = checked(Cube.apply, [X], cube, "forward mode", "vmap")
     assert {p.name for p in report.record.probes} == {"upstream random"}

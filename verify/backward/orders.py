@@ -15,7 +15,7 @@ from verify.backward import words
 from verify.backward.checker import Checker, Refused
 from verify.backward.expected import ByReference
 from verify.backward.judging import DOUBT, FAIL
-from verify.backward.parts import smooth
+from verify.backward.parts import smooth, widened
 from verify.backward.probes import UPSTREAM, again, normal
 from verify.backward.subject import Case, defines, function_of, leaves_of, outputs_of
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from verify.backward.check import Seen
 
 _RANDOM = UPSTREAM[0]
+# How far the reference's two modes may lie apart in float64, as a share of what is summed: far above its rounding.
+_APART = 1e-6
 _ROWS = 3  # calls that vmap does at once
 DOUBLE, FORWARD, VMAP, ALONE = "double backward", "forward mode", "vmap", "output"
 # What once_differentiable leaves: the words of torch's error, or the name of the node that would raise it.
@@ -124,6 +126,9 @@ def forward_mode(checker: Checker, case: Case, seen: Seen) -> None:
     wider = Case((*case.inputs, *tangents), case.wanted)
     ours, theirs = (_pushed(f, case.wanted) for f in (checker.function, checker.expected.function))
     other = Checker(ours, ByReference(theirs), checker.precision, checker.seed, checker.unruled)
+    if _contradicts_itself(checker.expected.function, wider, len(tangents), checker.draws(FORWARD, "upstream")):
+        seen.note("The reference's forward mode and its reverse mode contradict each other: the jvp is not judged.")
+        return
     seen.probes[FORWARD] = "the derivative along a random direction, by the Function's jvp"
     try:
         looked = other.look(_RANDOM, wider, needs=())
@@ -137,6 +142,40 @@ def forward_mode(checker: Checker, case: Case, seen: Seen) -> None:
     for j, found in looked.judged.items():
         if found.state in (FAIL, DOUBT):
             seen.find(words.tangent(seen.name(j), FORWARD, found))
+
+
+def _contradicts_itself(function: Callable[..., Any], wider: Case, count: int, draw: torch.Generator) -> bool:
+    """Whether ⟨u, J t⟩ by forward mode is another number than ⟨Jᴴ u, t⟩ by reverse mode, for random u, in float64.
+
+    torch's own formulas are wrong in one mode in places (findings/torch-scatter-product-forward-mode.sh).
+    """
+    wide = [widened(v.detach()).clone() if smooth(v) else v for v in wider.inputs]
+    inputs, tangents = wide[:-count], wide[-count:]
+    try:
+        forward = _pushed(function, wider.wanted)(*wide)
+        upstream = [normal(draw, v) for v in forward]
+        backward = _pulled(function, wider.wanted, inputs, upstream)
+    except Exception:  # it has no such mode, or takes no float64: the probe itself says so
+        return False
+    ahead, back = _products(upstream, forward), _products(backward, tangents)
+    return bool((ahead.sum() - back.sum()).abs() > _APART * (ahead.abs().sum() + back.abs().sum()))
+
+
+def _pulled(
+    function: Callable[..., Any], wanted: Sequence[int], inputs: Sequence[Any], upstream: Sequence[Tensor]
+) -> list[Tensor]:
+    """The gradients of the wanted inputs by reverse mode."""
+    leaves = [v.requires_grad_() if k in wanted else v for k, v in enumerate(inputs)]
+    outputs = [v for v in outputs_of(function(*leaves)) if smooth(v)]
+    live = [(v, g) for v, g in zip(outputs, upstream, strict=True) if v.requires_grad]
+    asked = [leaves[k] for k in wanted]
+    found = torch.autograd.grad([v for v, _ in live], asked, [g for _, g in live], allow_unused=True)
+    return [torch.zeros_like(v) if g is None else g for v, g in zip(asked, found, strict=True)]
+
+
+def _products(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
+    """The real parts of the entries' products, all of them."""
+    return torch.cat([(a.conj() * b).real.flatten().cpu() for a, b in zip(first, second, strict=True)])
 
 
 def _pushed(function: Callable[..., Any], wanted: Sequence[int]) -> Callable[..., tuple[Tensor, ...]]:

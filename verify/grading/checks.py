@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -102,9 +103,16 @@ def moment(value: Any) -> str:
     """A date and time with its offset, as ISO 8601."""
     if value == "":
         return ""
-    if not isinstance(value, datetime) or value.utcoffset() is None:
+    read = _in_quotes(value) if isinstance(value, str) else value
+    if not isinstance(read, datetime) or read.utcoffset() is None:
         raise Refused('a date and time with its offset, as 2026-11-20T23:59:00+01:00; "" for none')
-    return value.isoformat()
+    return read.isoformat()
+
+
+def _in_quotes(value: str) -> datetime | None:
+    with contextlib.suppress(ValueError):
+        return datetime.fromisoformat(value)
+    return None
 
 
 def is_whole(value: Any) -> bool:

@@ -14,6 +14,12 @@ _FENCE = re.compile(r"(?P<indent>\s*)(?P<marks>`{3,}|~{3,})(?P<info>[^`]*)$")
 _PYTHON = re.compile(r"\s*\{?\.?(\{code-cell\}\s*)?i?(python|py)[0-9.]*\b(?P<options>.*)", re.IGNORECASE)
 _NOT_RUN = re.compile(r"eval\s*[=:]\s*false", re.IGNORECASE)
 _MARKER = re.compile(r"# (%%|In\s?\[.*\]|\+)", re.IGNORECASE)
+# How much of a script the header of jupytext is looked for in.
+_HEAD = 4096
+_JUPYTEXT = re.compile(r"(#[^\n]*\n|\n)*?# ---\n(#[^\n]*\n)*?#   jupytext:\n")
+# jupytext writes a line that begins with one of these as a comment, for Jupyter runs such a one as a command.
+_COMMANDS = "cat|cd|copy|cp|ddir|echo|ldir|ls|mkdir|mv|ren|rm|rmdir"
+_TAKEN_FOR_A_COMMAND = re.compile(rf"^# (?=({_COMMANDS})\s+([-+*/@%&|^]|//|\*\*|<<|>>)=\s*\S)", re.MULTILINE)
 
 
 # Markdown ------------------------------------------------------------------------------------------------------------
@@ -70,6 +76,14 @@ def divided(text: str) -> list[Part]:
         for first, last in itertools.pairwise(edges)
         if any(line.strip() for line in lines[first:last])
     ]
+
+
+def as_before_jupytext(text: str) -> str:
+    """A script with those statements again that jupytext took for commands of a shell: `ls += [1]`, `mv *= 0.9`.
+
+    A comment that the author wrote, jupytext marks twice; it stays one.
+    """
+    return _TAKEN_FOR_A_COMMAND.sub("", text) if _JUPYTEXT.match(text[:_HEAD]) else text
 
 
 # marimo --------------------------------------------------------------------------------------------------------------

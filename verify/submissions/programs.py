@@ -9,13 +9,14 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from verify.submissions.decoding import decode
-from verify.submissions.documents import TEXTS, blocks, divided, marimo
+from verify.submissions.documents import TEXTS, as_before_jupytext, blocks, divided, marimo
 from verify.submissions.ipython import python_of
 from verify.submissions.notebooks import read_cells
-from verify.submissions.submission import Part, Submission
+from verify.submissions.submission import Part, Submission, shown
 from verify.submissions.unpacking import Unreadable
 
 MAX_SOURCE_BYTES = 1 << 20
@@ -94,7 +95,7 @@ def _read(name: str, entry: str, data: bytes, files: Mapping[str, bytes]) -> Sub
         if not parts:
             raise Unreadable("has no block of Python in it")
         return Submission(name, text, entry, files, parts, notes)
-    return _script(Submission(name, text, entry, files, (), notes))
+    return _script(_restored(Submission(name, text, entry, files, (), notes)))
 
 
 def joined(cells: Sequence[str]) -> tuple[str, tuple[Part, ...]]:
@@ -125,6 +126,17 @@ def _notebook_as_script(data: bytes) -> bytes:
         return joined(read_cells(data))[0].encode(errors="replace")
     except Unreadable as reason:
         return f"raise ImportError({str(reason)!r})\n".encode(errors="replace")
+
+
+def _restored(read: Submission) -> Submission:
+    """With the statements that jupytext made comments of, and a word to the author; where it is Python with them."""
+    source = as_before_jupytext(read.source)
+    if source == read.source or _fault(source) is not None:
+        return read
+    pairs = enumerate(zip(source.split("\n"), read.source.split("\n"), strict=True), 1)
+    said = ", ".join(f"line {number}: {line}" for number, (line, before) in pairs if line != before)
+    note = shown(f"jupytext has made a comment of a statement whose name is a command too; it was executed ({said}).")
+    return replace(read, source=source, notes=(*read.notes, note))
 
 
 def _script(read: Submission) -> Submission:

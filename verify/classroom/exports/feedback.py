@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from verify.classroom.class_record import ClassRecord, Student
-from verify.classroom.exports.tables import canvas, moodle, who
+from verify.classroom.exports.tables import canvas, moodle, system_id, who
 from verify.classroom.gradebook import write_whole
 from verify.grading.lesson_assignment import AnyAssignment
 from verify.grading.record import decode
@@ -68,9 +68,8 @@ def _zip(path: Path, record: ClassRecord, folder: Path, asked: AnyAssignment, na
 
 def _in_moodle(student: Student) -> str:
     """Moodle reads the number between the first two underlines."""
-    owner = who(student)
-    name = safe_name(owner.name.replace("_", " "))
-    return f"{name}_{owner.id}_assignsubmission_file_/{_PAGE}" if owner.id.isdigit() else ""
+    id = system_id(student)
+    return f"{safe_name(who(student).name.replace('_', ' '))}_{id}_assignsubmission_file_/{_PAGE}" if id else ""
 
 
 def _in_canvas(student: Student) -> str:

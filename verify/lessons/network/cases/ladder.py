@@ -114,7 +114,7 @@ def _beside(
         p = _drawn(assignment, shape, rng, f"small and close, {shape.activation}")
         p = _at(p, knot, distance, biases=assignment.biases)
         net = worked(p)
-        if bounded_scores(net) and clear_of_kinks(p, _CLOSE / 2, net):
+        if bounded_scores(net) and clear_of_kinks(p, _CLOSE / 2, net) and _nothing_tiny(net, _CLOSE**2):
             return p
     return None
 

@@ -30,15 +30,15 @@ class Part(msgspec.Struct, frozen=True):
 class Column(msgspec.Struct, frozen=True):
     """One line of all problems, end to end.
 
-    decided: whether an entry has a budget that is small beside the largest of its line. undecided: whether, in some
-    problem, an entry has not.
+    decided: whether an entry has a budget that is small beside the largest of its line. undecided: the problems in
+    which an entry has not, each with the widest budget that decides one.
     """
 
     parts: Sequence[Part]
     truth: np.ndarray
     allowed: np.ndarray
     decided: bool
-    undecided: bool
+    undecided: Mapping[int, float]
 
     def present(self, answers: Sequence[Answer]) -> bool:
         """Whether every problem has the line in its right shape."""
@@ -61,6 +61,22 @@ class Column(msgspec.Struct, frozen=True):
         return Worst(
             index, float(yours[at]), float(self.truth[at]), float(error[at]), float(self.allowed[at]), part.label
         )
+
+    def stands(self, answers: Sequence[Answer]) -> bool:
+        """Whether no line of the student's own can make wrong what is within the budget from the inputs.
+
+        Own lines narrow the budget of an undecided entry, but never below the widest that decides it.
+        """
+        at = 0
+        for part in self.parts:
+            size = math.prod(part.shape)
+            answer, least = answers[part.case], self.undecided.get(part.case)
+            if least is not None and any(not n.startswith(("dW", "db")) for n in answer.arrays):
+                error = np.abs(answer.arrays[part.name].ravel() - self.truth[at : at + size])
+                if not bool((error <= least).all()):
+                    return False
+            at += size
+        return True
 
     def _place(self, at: int) -> tuple[Part, list[int]]:
         for part in self.parts:
@@ -97,8 +113,8 @@ class Key(msgspec.Struct, frozen=True):
     def right(self, answers: Sequence[Answer]) -> list[LineRecord] | None:
         """The records of all lines that came, where each came on every problem and is right on all; None otherwise.
 
-        None, too, where a line has entries that are not decided, where an answer is not in double precision, and where
-        a program overflows at large scores.
+        None, too, where a line has no entry that is decided, where own lines may decide one, where an answer is not in
+        double precision, and where a program overflows at large scores.
         """
         if len(answers) != len(self.shapes) or not all(map(self._is_plain, answers, self.shapes)):
             return None
@@ -106,7 +122,7 @@ class Key(msgspec.Struct, frozen=True):
         if names is None or not all(kink.are(answers[i].arrays) for i, kink in self.kinks.items()):
             return None
         worst = {n: self.columns[n].judged(answers) for n in names}
-        if None in worst.values():
+        if None in worst.values() or not all(self.columns[n].stands(answers) for n in names):
             return None
         return [msgspec.structs.replace(self.records[n], worst=found) for n, found in worst.items()]
 
@@ -121,7 +137,7 @@ class Key(msgspec.Struct, frozen=True):
         handed = {n for answer in answers for n in answer.arrays}
         names = [n for n, column in self.columns.items() if not handed.isdisjoint(p.name for p in column.parts)]
         whole = {n for n, record in self.records.items() if record.max_points > 0} <= {*names}
-        sure = all(self.columns[n].decided and not self.columns[n].undecided for n in names)
+        sure = all(self.columns[n].decided for n in names)
         return names if whole and sure and all(_is_finite(answers[i]) for i in (*self.open, *self.kinks)) else None
 
 

@@ -212,7 +212,8 @@ class _Column:
         parts = [Part(i, here, tuple(case.truth[here].shape), case.problem.label) for i, case, here in self.cases]
         truth = [case.truth[here].numpy() for _, case, here in self.cases]
         allowed = [case.allowed(here, float32=self.float32).numpy() for _, case, here in self.cases]
-        return Column(parts, end_to_end(truth), end_to_end(allowed), self.decided, bool(self.undecided))
+        undecided = {i: _least(case, here) for i, case, here in self.undecided}
+        return Column(parts, end_to_end(truth), end_to_end(allowed), self.decided, undecided)
 
     @cached_property
     def decided(self) -> bool:
