@@ -21,8 +21,9 @@ TEXTS = {
     "shape": "Your {line} has the shape {yours} where {expected} is expected.",
     "about-float32": "Your {line} is off by up to {share:.1e} of its largest entry: too much for rounding in float64, "
                      "about that of float32.",
-    "numerical": "Your {line} is off by up to {share:.1e} of its largest entry, on nearly every problem, as a "
-                 "numerical difference is.",
+    "numerical": "Your {line} is off by up to {share:.1e} of its largest entry, on nearly every problem: too much for "
+                 "rounding, little for a wrong equation. Numerical differences, an ε that is added and numbers of few "
+                 "digits give that.",
     "decimals": "Your {line} is the expected one, rounded to {digits} decimals. Hand over every digit.",
     "shows-only": "Your {line} is wrong only {where}.",
     "one-row": "Only one row of your {line} is wrong.",
@@ -112,7 +113,7 @@ def turned(name: str, both: Sequence[Wrong]) -> Iterator[Said]:
 
 
 def numerical(name: str, both: Sequence[Wrong]) -> Iterator[Said]:
-    """Numbers rounded to some decimals; small errors everywhere, far above rounding, are a difference quotient's."""
+    """Numbers rounded to some decimals; small errors everywhere, far above rounding, as a difference quotient's."""
     if (digits := _decimals(both)) is not None:
         yield said("decimals", line=name, digits=digits)
         return
@@ -124,13 +125,12 @@ def numerical(name: str, both: Sequence[Wrong]) -> Iterator[Said]:
     worst = float(torch.stack(errors).max())
     if not FLOAT64 * 1e3 < worst < 1e-3:
         return
-    share = float(f"{worst:.1e}")
     if worst < FLOAT32 / 100:
         return
-    if worst < 100 * FLOAT32:
-        yield said("about-float32", line=name, share=share)
-    elif sum(float(e) > FLOAT64 * 1e3 for e in errors) > 0.9 * len(errors):
-        yield said("numerical", line=name, share=share)
+    often = sum(float(e) > FLOAT64 * 1e3 for e in errors) / len(errors)
+    key, least = ("about-float32", 0.5) if worst < 100 * FLOAT32 else ("numerical", 0.9)
+    if often > least:
+        yield said(key, line=name, share=float(f"{worst:.1e}"))
 
 
 def _decimals(both: Sequence[Wrong]) -> int | None:

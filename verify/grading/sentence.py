@@ -106,8 +106,8 @@ TEXTS = {
     # advice
     "softmax-overflow": "softmax-overflow: Large scores overflow in the softmax: take the row's maximum off before "
                         "exp. It costs no points.",
-    "overflow": "On a problem with large scores the gradients hold inf or NaN: a function of the program overflows "
-                "there. It costs no points.",
+    "overflow": "On a problem with large scores the gradients hold inf or NaN: there a function of the program "
+                "overflows, or it divides by what has become 0. It costs no points.",
     "overflow-of": "On a problem with large scores inf or NaN stands in {lines}; the gradients are finite. It costs no "
                    "points.",
     "float32-passes": "precision-float32: The computation runs in float32 although float64 came in. The assignment "

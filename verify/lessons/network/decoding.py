@@ -119,19 +119,14 @@ class Decoder(Candidates):
         return found
 
     def _with_decay(self, net: Working, l: int, decays: Decays, actual: Tensor) -> list[Variant | None]:
-        """Which of them gives dW(l). By the slides' equation the terms are the same for all, and computed once."""
-        if net.equations.weight_gradient is not SLIDES.weight_gradient:
-            return [v for v, _ in decays if self._decayed(net, l, v, actual)]
+        """Which of them gives dW(l): the samples' terms are the same for all, and are computed once."""
         given = [(v, decay) for v, decay in decays if decay is not None]
-        mean = net.equations.mean(net, net.equations.weight_terms(net, l))
-        if not given or any(value.shape != actual.shape for value in (mean, *(decay for _, decay in given))):
-            return [v for v, decay in given if self.close(mean + decay, actual)]
-        near = self.all_close(mean + torch.stack([decay for _, decay in given]), actual)
+        bare = replaced(net.equations, {"decay": _NO_DECAY})
+        terms = bare.weight_gradient(again(net, bare, net.delta), l)
+        if not given or any(value.shape != actual.shape for value in (terms, *(decay for _, decay in given))):
+            return [v for v, decay in given if self.close(terms + decay, actual)]
+        near = self.all_close(terms + torch.stack([decay for _, decay in given]), actual)
         return [v for (v, _), close in zip(given, near, strict=True) if close]
-
-    def _decayed(self, net: Working, l: int, decay: Variant | None, actual: Tensor) -> bool:
-        equations = replaced(net.equations, _chosen(("decay",), (decay,)))
-        return self._predicts(equations.weight_gradient, again(net, equations, net.delta), l, actual)
 
     def _decays_at_output(self) -> list[Variant | None]:
         return [v for v in self.options("decay") if v not in self._decays_below]
@@ -341,6 +336,8 @@ class Decoder(Candidates):
         return best, [h for h in others if h.mistakes and len(h.mistakes) == len(best.mistakes)]
 
 
+# Every form of dW adds the penalty's gradient to what it makes of the samples.
+_NO_DECAY = Variant("", "decay", lambda net, l: 0.0 * net.W[l])
 _BY_LAYER = ("l2-some-layers", "l2-one-layer")
 
 # Mistakes in the whole of δ that keep f′ as a factor: with the others, no f′ is asked for.

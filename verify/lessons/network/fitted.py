@@ -255,13 +255,17 @@ def another_kappa(kappa: float) -> Wrap:
     return lambda eq: replace(eq, delta_output=delta) if eq.delta_output is SLIDES.delta_output else eq
 
 
-def through_loss(factor: Callable[[Any], Any]) -> Wrap:
-    """δ(L) through a wrong ∂E/∂y: the right one times factor(y of the true class)."""
+def own_output(y: Any, t: Any, *, binary: bool) -> Any:
+    """y of the true class (N, 1); of the binary cross-entropy y where t is 1 and 1 − y where it is 0 (N, K)."""
+    return y * t + (1 - y) * (1 - t) if binary else torch.sum(y * t, dim=1, keepdim=True)
+
+
+def through_loss(factor: Callable[[Any], Any], *, binary: bool = False) -> Wrap:
+    """δ(L) through a wrong ∂E/∂y: the right one times factor(`own_output`)."""
 
     def wrap(eq: Equations) -> Equations:
         def delta(net: Working, l: int) -> Any:
-            own = torch.sum(net.y * net.t, dim=1, keepdim=True)
-            return eq.delta_output(net, l) * factor(own)
+            return eq.delta_output(net, l) * factor(own_output(net.y, net.t, binary=binary))
 
         return replace(eq, delta_output=delta)
 

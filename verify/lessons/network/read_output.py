@@ -29,7 +29,8 @@ def outputs(observed: Sequence[Observed]) -> Iterator[Throughout]:
     yield from _clipped_outputs(read)
     if p.loss == "cross-entropy":
         yield from _softmax_epsilons(read)
-        yield from _loss_epsilons(read)
+    if p.loss in ("cross-entropy", "binary-cross-entropy"):
+        yield from _loss_epsilons(read, binary=p.loss == "binary-cross-entropy")
 
 
 def _output_delta(case: Case, answer: Answer) -> Tensor | None:
@@ -100,25 +101,38 @@ def _softmax_epsilons(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughou
                              fitted.epsilon_in_softmax(epsilon, shifted=shifted))  # fmt: skip
 
 
-def _loss_epsilons(read: Sequence[tuple[Case, Tensor]]) -> Iterator[Throughout]:
-    """−t/(y + ε) or −t/max(y, ε) through the softmax's Jacobian: δ(L) times y/(y + ε) of the true class."""
+def _loss_epsilons(read: Sequence[tuple[Case, Tensor]], *, binary: bool) -> Iterator[Throughout]:
+    """−t/(y + ε) or −t/max(y, ε) through the output: δ(L) times y/(y + ε), y being that of the true class.
+
+    Of the binary cross-entropy the same stands in both terms; it is read off the first, whose y has every digit.
+    """
     found = []
     for case, d in read:
-        truth, own = case.truth[f"delta{case.problem.L}"][0], float((case.truth["y"][0] * case.problem.t[0]).sum())
-        k = int(torch.argmax(truth.abs()))
-        factor = float(d[k] / truth[k])
-        if 0 < factor < 1 - 1e-9 and own > 0:
-            found.append((1 - factor, own * (1 / factor - 1), own / factor))
+        t, truth = case.problem.t[0], case.truth[f"delta{case.problem.L}"][0]
+        own = fitted.own_output(case.truth["y"], case.problem.t, binary=binary)[0].expand(len(t))
+        told = torch.where(t == 1, truth, 0.0) if binary else truth
+        k = int(torch.argmax(told.abs()))
+        factor = float(d[k] / told[k]) if float(told[k]) else 0.0
+        if 0 < factor < 1 - 1e-9 and float(own[k]) > 0:
+            found.append((1 - factor, float(own[k]) * (1 / factor - 1), float(own[k]) / factor))
     _, added, limit = max(found) if found else (0.0, None, None)
+    told = _through(binary=binary)
     for epsilon in as_typed(added):
         yield Throughout(
             "epsilon-in-denominator", epsilon, said("epsilon", epsilon=epsilon),
-            fitted.through_loss(lambda own, e=epsilon: own / (own + e)), wrong="−t / (y + ε) through the softmax",
-            right="−t / y, which gives δ(L) = y − t",
+            fitted.through_loss(lambda own, e=epsilon: own / (own + e), binary=binary),
+            wrong=told[0].format("(y + ε)", "(1 − y + ε)"), right=told[1],
         )  # fmt: skip
     for epsilon in as_typed(limit):
         yield Throughout(
             "probability-clipped", epsilon, said("limit", limit=epsilon),
-            fitted.through_loss(lambda own, e=epsilon: own / fitted.clamped(own, e, 1.0)),
-            wrong=f"−t / max(y, {epsilon:g}) through the softmax", right="−t / y, which gives δ(L) = y − t",
+            fitted.through_loss(lambda own, e=epsilon: own / fitted.clamped(own, e, 1.0), binary=binary),
+            wrong=told[0].format(f"max(y, {epsilon:g})", f"max(1 − y, {epsilon:g})"), right=told[1],
         )  # fmt: skip
+
+
+def _through(*, binary: bool) -> tuple[str, str]:
+    """How ∂E/∂y through the output is written, with room for what is divided by; and the right one."""
+    if binary:
+        return "(−t / {} + (1 − t) / {}) ⊙ y ⊙ (1 − y)", "(−t / y + (1 − t) / (1 − y)) ⊙ y ⊙ (1 − y) = y − t"
+    return "−t / {} through the softmax", "−t / y, which gives δ(L) = y − t"

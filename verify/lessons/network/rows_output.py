@@ -21,6 +21,10 @@ def _softmax_over_batch(net: Working, l: int) -> Tensor:
     return net.pair.y(a.T).T
 
 
+def _activated_twice(net: Working, l: int) -> Any:
+    return net.pair.y(net.f.f(net.a[l]))
+
+
 def _delta(formula: Callable[[Working, int, Any, Any], Any]) -> Equation:
     return lambda net, l: formula(net, l, net.y, net.pair.goal(net.t))
 
@@ -142,10 +146,15 @@ def _error_biases(net: Working, l: int) -> Any:
 
 SOFTMAX = ("softmax",)
 HINGE = ("hinge",)
+BINARY = ("binary-cross-entropy",)
 SMOOTHED = ("smoothed-cross-entropy",)
 _JACOBIAN = (
     "The softmax's Jacobian is missing in δ(L): ∂E/∂y = {by_y} has to go through it. With cross-entropy alone the two "
     "cancel to y − t."
+)
+_JACOBIAN_OF_T = (
+    "The softmax's Jacobian is missing in δ(L): ∂E/∂y = −t/y has to go through it. With cross-entropy the two cancel "
+    "to y − t."
 )
 
 OUTPUT = [
@@ -239,9 +248,22 @@ OUTPUT = [
         "softmax-jacobian-diagonal", "δ(L) = −t ⊙ (1 − y)", "δ(L) = {delta}",
         "Only the diagonal of the softmax's Jacobian is used. Every y_k depends on every a_j: deck 000 derives both "
         'cases, k = j and k ≠ j ("求导 $\\delta^{(3)}$ -1", "-2").',
-        ("delta_output", _delta(lambda net, l, y, t: -(t * (1 - y))), {"losses": ENTROPY}),
+        ("delta_output", _delta(lambda net, l, y, t: -(t * (1 - y))), {"losses": ENTROPY, "outputs": SOFTMAX}),
         ("delta_output", _delta(lambda net, l, y, t: error_by_output(net) * (y * (1 - y))),
          {"losses": THROUGH, "outputs": SOFTMAX, "wrong": "δ(L) = ({by_y}) ⊙ y ⊙ (1 − y)"}),
+    ),
+    mistake(
+        "binary-cross-entropy-terms", "δ(L) = −t ⊙ (1 − y)", "δ(L) = {delta}",
+        "The binary cross-entropy has two terms, −t ln y and −(1 − t) ln(1 − y). The first alone is differentiated.",
+        ("delta_output", _delta(lambda net, l, y, t: -(t * (1 - y))), {"losses": BINARY}),
+        ("delta_output", _delta(lambda net, l, y, t: (1 - t) * y),
+         {"losses": BINARY, "form": "second", "wrong": "δ(L) = (1 − t) ⊙ y",
+          "says": "The binary cross-entropy has two terms, −t ln y and −(1 − t) ln(1 − y). The second alone is "
+          "differentiated."}),
+        ("delta_output", _delta(lambda net, l, y, t: -(t * (1 - y)) - (1 - t) * y),
+         {"losses": BINARY, "form": "sign", "wrong": "δ(L) = (−t/y − (1 − t)/(1 − y)) ⊙ y ⊙ (1 − y)",
+          "says": "A sign is wrong between the two terms: ∂E/∂y is −t/y + (1 − t)/(1 − y), for 1 − y falls as y "
+          "grows."}),
     ),
     mistake(
         "output-derivative-missing", "δ(L) = {by_y}", "δ(L) = {delta}",
@@ -263,6 +285,12 @@ OUTPUT = [
          {"losses": THROUGH, "outputs": ACTIVATIONS, "layers": "output", "form": "db(L)", "wrong": "∂E/∂b(L) of {by_y}",
           "right": "of δ(L) = {delta}",
           "says": "The output's derivative, σ′(a(L)), is missing in db(L); dW(L) and what is handed down have it."}),
+        ("delta_output", _delta(lambda net, l, y, t: (1 - t) / (1 - y) - t / y),
+         {"losses": BINARY, "form": "−t/y + (1 − t)/(1 − y)", "wrong": "δ(L) = −t/y + (1 − t)/(1 − y)",
+          "says": "The output's derivative, y(1 − y), is missing in δ(L): −t/y + (1 − t)/(1 − y) is ∂E/∂y. Their "
+          "product is y − t."}),
+        ("delta_output", _delta(lambda net, l, y, t: -(t / y)),
+         {"losses": ENTROPY, "outputs": SOFTMAX, "form": "−t/y", "wrong": "δ(L) = −t/y", "says": _JACOBIAN_OF_T}),
     ),
     mistake(
         "softmax-over-batch", "softmax over the samples", "softmax over the outputs of each sample",
@@ -278,11 +306,18 @@ OUTPUT = [
           "says": "The softmax is missing: y is a(L) itself. The outputs of each sample must sum to 1."}),
     ),
     mistake(
+        "activation-on-output", "y of f(a(L))", "y of a(L)",
+        "The hidden layers' f is applied to a(L) as well. The output layer has a function of its own, and it takes "
+        "a(L).",
+        ("output", _activated_twice, {"losses": ENTROPY}),
+        ("output", _activated_twice, {"losses": THROUGH, "outputs": ("identity",)}),
+    ),
+    mistake(
         "squared-error-for-cross-entropy", "δ(L) of ½ǁy − tǁ²", "δ(L) = {delta}",
         "δ(L) belongs to the squared error. The loss here is the cross-entropy, for which δ(L) = y − t.",
         ("delta_output", _delta(_softmax_squared), {"losses": ("cross-entropy",)}),
         ("delta_output", _delta(lambda net, l, y, t: (y - t) * logistic_slope(net.a[l])),
-         {"losses": ("binary-cross-entropy",)}),
+         {"losses": BINARY}),
     ),
     mistake(
         "labels-not-one-hot", "δ(L) = y − class", "δ(L) = {delta}",

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from manual import Working
+from manual import SLIDES, Working
 from verify.lessons.network.mistake import MEANS, SUMS, THROUGH, Equation, Form, error_by_output, mistake
 
 
@@ -25,8 +25,21 @@ def _mean_again_biases(net: Working, l: int) -> Any:
     return net.equations.mean(net, net.equations.bias_terms(net, l)) / net.N
 
 
+def _mean_again_weights(net: Working, l: int) -> Any:
+    eq = net.equations
+    return eq.mean(net, eq.weight_terms(net, l)) / net.N + eq.decay(net, l)
+
+
 def _decayed_biases(net: Working, l: int) -> Any:
     return net.equations.mean(net, net.equations.bias_terms(net, l)) + net.penalty.of(net.lam * net.b[l], net.N)
+
+
+def _decayed_in(layer: Callable[[Working, int], bool]) -> Equation:
+    return lambda net, l: (_decayed_biases if layer(net, l) else SLIDES.bias_gradient)(net, l)
+
+
+def _one_sample(at: slice) -> Equation:
+    return lambda net, l: net.z[l - 1][at].T @ net.delta[l][at]
 
 
 def _zero_biases(net: Working, l: int) -> Any:
@@ -62,6 +75,14 @@ def _one_layer() -> Iterator[Form]:
         for name, W, layers, layer in _LAYERS:
             told = {"form": f"It is {what} in the {name} layer.", "layers": layers, "wrong": f"… + {factor} {W}"}
             yield "decay", _in_layer(times, layer), told
+
+
+def _biases_of_one_layer() -> Iterator[Form]:
+    for name, W, layers, layer in _LAYERS[:3]:
+        yield "bias_gradient", _decayed_in(layer), {
+            "form": f"It is there in the {name} layer alone.", "layers": layers,
+            "wrong": f"∂E/∂{W} = … + {{λ}} {W}".replace("W(", "b("),
+        }  # fmt: skip
 
 
 def _rate(times: float) -> Equation:
@@ -175,6 +196,21 @@ SCALE = [
         ("bias_gradient", _without_mean_biases),
     ),
     mistake(
+        "weight-mean-again", "∂E/∂W(l) = (1/N²) z(l−1)ᵀ δ(l) + {λ} W(l)", "∂E/∂W(l) = (1/N) z(l−1)ᵀ δ(l) + {λ} W(l)",
+        "dW divides by N a δ that holds 1/N already: it is divided by N twice.",
+        ("weight_gradient", _mean_again_weights),
+    ),
+    mistake(
+        "mean-of-another-size", "(1/D) Σₙ", "(1/N) Σₙ",
+        "The sum over the samples is divided by D, the number of inputs, where N belongs, as when the wrong axis of x "
+        "is counted.",
+        ("mean", lambda net, total: total / float(net.W[1].shape[0])),
+        ("mean", lambda net, total: total / float(net.t.shape[1]),
+         {"form": "K", "wrong": "(1/K) Σₙ",
+          "says": "The sum over the samples is divided by K, the number of outputs, where N belongs, as when the wrong "
+          "axis of t is counted."}),
+    ),
+    mistake(
         "mean-per-layer", "δ(l) = (1/N) δ(l+1) W(l+1)ᵀ ⊙ f′(a(l))", "δ(l) = δ(l+1) W(l+1)ᵀ ⊙ f′(a(l))",
         "δ is divided by N again at every layer on the way back. 1/N belongs to the loss and enters once.",
         ("delta_hidden", _mean_per_layer),
@@ -214,6 +250,11 @@ DECAY = [
         ("decay", _without_n, {"penalties": _INSIDE}),
     ),
     mistake(
+        "l2-times-n", "… + N {λ} W(l)", "… + {λ} W(l)",
+        "The penalty's gradient is added once for each sample. The penalty stands outside the mean and enters once.",
+        ("decay", lambda net, l: net.penalty.of((float(net.N) * net.lam) * net.W[l], net.N), {"penalties": _OUTSIDE}),
+    ),
+    mistake(
         "l2-sign", "… − {λ} W(l)", "… + {λ} W(l)",
         "The penalty's gradient has the wrong sign: −{λ}W lets the weights grow.",
         ("decay", _rate(-1)),
@@ -222,6 +263,7 @@ DECAY = [
         "l2-on-biases", "∂E/∂b(l) = … + {λ} b(l)", "∂E/∂b(l) = (1/N) Σₙ δₙ(l)",
         "{λ}b is added to the biases' gradient. The penalty is on the weights alone.",
         ("bias_gradient", _decayed_biases),
+        *_biases_of_one_layer(),
     ),
     mistake(
         "l2-some-layers", "{λ} W in one layer only", "… + {λ} W(l) in every layer",
@@ -229,6 +271,7 @@ DECAY = [
         "{λ}W(l).",
         ("decay", _only_layer(lambda net: net.L), {"form": "It is in the last layer."}),
         ("decay", _only_layer(lambda net: 1), {"form": "It is in the first layer."}),
+        ("decay", _only_layer(lambda net: 2), {"form": "It is in the second layer."}),
     ),
     mistake(
         "l2-one-layer", "… + c {λ} W(l), c ≠ 1", "… + {λ} W(l) in every layer",
@@ -266,7 +309,17 @@ BIASES = [
         "bias-not-summed", "δ(l)/N, one row per sample", "(1/N) Σₙ δₙ(l)",
         "db is not summed over the samples: b is one vector for all rows of the batch.",
         ("bias_terms", lambda net, l: net.delta[l] * 1.0, {"form": "All rows are handed over."}),
-        ("bias_terms", lambda net, l: net.delta[l][0] * 1.0, {"form": "The first sample's alone is handed over."}),
+        ("bias_terms", lambda net, l: net.delta[l][0] * 1.0,
+         {"form": "The first sample's alone is handed over.", "wrong": "(1/N) δ₁(l)"}),
+        ("bias_terms", lambda net, l: net.delta[l][-1] * 1.0,
+         {"form": "The last sample's alone is handed over.", "wrong": "(1/N) δ_N(l)"}),
+    ),
+    mistake(
+        "weights-not-summed", "(1/N) z(l−1)ᵀ δ(l), n = N", "(1/N) z(l−1)ᵀ δ(l), n = 1 … N",
+        "dW holds one sample alone: in the loop over the samples the gradients have to be added up.",
+        ("weight_terms", _one_sample(slice(-1, None)), {"form": "It is the last one."}),
+        ("weight_terms", _one_sample(slice(0, 1)),
+         {"form": "It is the first one.", "wrong": "(1/N) z(l−1)ᵀ δ(l), n = 1"}),
     ),
     mistake(
         "bias-summed-to-scalar", "(1/N) ΣₙΣⱼ δₙⱼ(l)", "(1/N) Σₙ δₙ(l)",

@@ -28,6 +28,10 @@ def _ones(net: Working, l: int) -> Tensor:
     return torch.ones_like(_plain(net.a[l]))
 
 
+def _missing_in(layer: Callable[[Working], int]) -> Equation:
+    return lambda net, l: _ones(net, l) if l == layer(net) else SLIDES.slope(net, l)
+
+
 def _mask(condition: Callable[[Tensor], Tensor]) -> Equation:
     return lambda net, l: condition(_plain(net.a[l])).to(_plain(net.a[l]).dtype)
 
@@ -113,6 +117,8 @@ SLOPE = [
         "derivative-missing", "δ(l) = δ(l+1) W(l+1)ᵀ", "δ(l) = δ(l+1) W(l+1)ᵀ ⊙ f′(a(l))",
         "δ(l) lacks the factor f′(a(l)).",
         ("slope", _ones),
+        ("slope", _missing_in(lambda net: 1), {"form": "It is missing in the first layer alone."}),
+        ("slope", _missing_in(lambda net: net.L - 1), {"form": "It is missing in the last hidden layer alone."}),
     ),
     mistake(
         "sigmoid-derivative-everywhere", "z(l)(1 − z(l))", "f′(a(l))",

@@ -93,10 +93,29 @@ def advice(drawn: Fixture, answers: Sequence[Answer], float32: bool) -> list[Sai
         answer = answers[i]
         if not answer.returned or is_finite(answer):
             continue
-        top = [answer.lines[n] for n in (f"dW{case.problem.L}", f"db{case.problem.L}", "y") if n in answer.lines]
-        of_softmax = drawn.assignment.output == "softmax" and any(not bool(torch.isfinite(v).all()) for v in top)
+        of_softmax = drawn.assignment.output == "softmax" and _softmax_overflowed(case, answer)
         sentences.append(said("softmax-overflow") if of_softmax else _overflow(answer, drawn.assignment))
     return [*sentences, *([said("float32-passes")] if float32 else [])]
+
+
+def _softmax_overflowed(case: Case, answer: Answer) -> bool:
+    """Whether inf / inf stands exactly where exp of the bare scores overflows: elsewhere such a y is 0, and finite.
+
+    A division by a y that has become 0, a Jacobian of one and the like leave NaN in other places too.
+    """
+    L = case.problem.L
+    a = case.truth[f"a{L}"]
+    y, db, dW = (answer.lines.get(name) for name in ("y", f"db{L}", f"dW{L}"))
+    bad = (
+        ~torch.isfinite(y) if y is not None and y.shape == a.shape
+        else ~torch.isfinite(db).reshape(1, -1) if db is not None and db.numel() == a.shape[1]
+        else ~torch.isfinite(dW).all(0, keepdim=True) if dW is not None and dW.dim() == 2
+        else None
+    )  # fmt: skip
+    if bad is None or not bool(bad.any()):
+        return False
+    beyond = [torch.isinf(torch.exp(a)), torch.isinf(torch.exp(a.to(torch.float32)))]
+    return any(torch.equal(bad, over if len(bad) == len(over) else over.any(0, keepdim=True)) for over in beyond)
 
 
 def _overflow(answer: Answer, assignment: Assignment) -> Said:

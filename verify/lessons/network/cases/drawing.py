@@ -343,8 +343,15 @@ def _steep_weights(p: Problem, size: float, rng: np.random.Generator) -> Problem
 
 
 def large(assignment: Assignment, rng: np.random.Generator) -> Problem:
-    """Scores of thousands, asked for advice alone."""
+    """Scores of thousands, some of them above 0, where exp overflows; asked for advice alone.
+
+    Those of the first output are small in every sample: where exp alone overflows, its gradients are finite.
+    """
     depth = assignment.layers[0]
     shape = Shape(within(2, assignment.batch), units_of(assignment, depth, rng), assignment.activations[0], 0.0)
     drawn = general(assignment, shape, rng, "large scores")
-    return replace(drawn, W=tuple(w * _LARGE_SCORES for w in drawn.W))
+    W = [w * _LARGE_SCORES for w in drawn.W]
+    if assignment.output == "softmax":
+        W[-1][:, 0] /= _LARGE_SCORES**depth
+    highest = float(worked(replace(drawn, W=tuple(W))).a[drawn.L].max())
+    return replace(drawn, W=(*W[:-1], W[-1] if highest > _LARGE_SCORES / 10 else -W[-1]))

@@ -9,7 +9,7 @@ whatever its line weighs, unless [points.mistakes] gives it a price. What has pr
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from verify.grading.answers import Answer, columns_name, in_columns
@@ -231,7 +231,10 @@ class Scoring:
         if self.diagnosis.findings or not wrong:
             return frozenset()
         first = max(l for l, _ in wrong)
-        return frozenset(j.name for l, j in wrong if l < first and j.undecided == j.wrong)
+        by_name = {j.name: j for _, j in layered}
+        return frozenset(
+            j.name for l, j in wrong if l < first and j.undecided == j.wrong and not _blamed_alone(j, by_name)
+        )
 
     # Charges ---------------------------------------------------------------------------------------------------------
 
@@ -282,6 +285,12 @@ class Scoring:
         if m.judged.function != "gradients":
             return m.carried, m.reason
         return followed(m, [f for f in self.findings if self._explains(f)], self.lost)
+
+
+def _blamed_alone(j: Judged, by_name: Mapping[str, Judged]) -> bool:
+    """Whether the layer's other gradient, of the same δ, is right on every problem: no earlier error reaches it."""
+    other = by_name.get({"dW": "db", "db": "dW"}.get(j.name[:2], "") + j.name[2:])
+    return other is not None and other.everywhere and not (other.wrong or other.undecided)
 
 
 def settled(judged: Sequence[Judged], lost: Collection[str]) -> list[Judged]:
