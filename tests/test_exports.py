@@ -230,6 +230,17 @@ def test_the_name_of_a_folder_is_no_number_of_canvas_or_moodle() -> None:
     assert {row["Identifier"] for row in read(moodle(found))} == {""}
 
 
+def test_the_student_id_of_gradescope_is_one_of_the_schools() -> None:
+    rows = {"Ada Lovelace_1001": row("Ada Lovelace_1001", score=4.0)}
+    file = "Ada Lovelace_1001.json"
+    found = msgspec.structs.replace(
+        record(rows), students=students_of(rows, {file: [Origin(file, "", "Ada Lovelace", "1001")]})
+    )
+    told = read(canvas(found))[1]
+    assert (told["ID"], told["SIS User ID"]) == ("", "1001")
+    assert read(moodle(found))[0]["Identifier"] == ""
+
+
 def test_a_worksheet_shows_no_more_than_students_see() -> None:
     told = {row["Feedback comments"] for row in read(moodle(whole(Assignment(show=Show("nothing")))))}
     assert told == {""}

@@ -20,12 +20,20 @@ def who(student: Student) -> Person:
 
 
 def system_id(student: Student) -> str:
-    """The number that Canvas or Moodle itself gave, and no other: with a number or a login of the class list, or the
-    name of a folder, in its place a system finds nobody, or somebody else.
+    """The number that Canvas or Moodle itself gave, and no other.
+
+    With a number or a login of the class list, Gradescope's student ID or the name of a folder in its place, a system
+    finds nobody, or somebody else.
     """
     owner = who(student)
-    others = () if piece(student.submission) else (student.number, student.login, owner.name)
+    others = () if piece(student.submission) else (student.number, student.login, owner.name, _of_gradescope(student))
     return owner.id if owner.id.isdigit() and owner.id not in others else ""
+
+
+def _of_gradescope(student: Student) -> str:
+    """The student ID, as the instructor entered it there, that ends the name of a submission from Gradescope."""
+    id = who(student).id
+    return id if id and not piece(student.submission) and student.submission.endswith(f"_{id}") else ""
 
 
 def titled(record: ClassRecord) -> str:
@@ -37,7 +45,10 @@ def canvas(record: ClassRecord) -> str:
     """The gradebook as Canvas imports it: it finds the student by ID, SIS User ID or SIS Login ID."""
     heading = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", titled(record)]
     possible = ["Points Possible", "", "", "", "", number(record.max_score)]
-    rows = [[who(s).name, system_id(s), s.number, s.login, s.group, number(s.final)] for s in record.students]
+    rows = [
+        [who(s).name, system_id(s), s.number or _of_gradescope(s), s.login, s.group, number(s.final)]
+        for s in record.students
+    ]
     return table([heading, possible, *rows])
 
 
