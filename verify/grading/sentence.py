@@ -52,6 +52,7 @@ TEXTS = {
     "follows-a-failure": "follows a call that failed",
     "weights-alone": "gradients returned one matrix per layer and no db; it returns dW, db, or dW, db and a dict of "
                      "lines",
+    "pairs": "gradients returned a pair for each layer; it returns dW and db, two lists with one array per layer",
     "returned": "gradients returned {value}; it returns dW, db, or dW, db and a dict of lines",
     "kind-is": "{kind} is {value}, where a list of {layers:array} is expected, one per layer",
     "kind-has": "{kind} has {entries:entry}, where a list of {layers:array} is expected, one per layer",
