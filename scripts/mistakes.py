@@ -155,7 +155,7 @@ def smallest(mistake: Mistake) -> Found | None:
         for assignment in _assignments(variant):
             for problem in ladder(assignment, 0):
                 case = Case(problem, "rung")
-                lines = mistaken(variant, problem)
+                lines = mistaken(variant, case)
                 if lines is not None and shows(variant, case, assignment):
                     worked = counterexample(Fixture(assignment, (case,)), [Answer(lines)])
                     if worked is not None:
