@@ -183,6 +183,12 @@ def test_single_precision_is_spoken_of_where_it_is_nearly_everywhere(share: floa
     assert [s.key for s in numerical("dW1", both)] == said
 
 
+def test_weights_alone_are_told_from_a_pair_of_lists() -> None:
+    record = graded({"return dW, db": "return dW"})
+    assert (record.state, record.score) == ("error", 0.0)
+    assert "returned one matrix per layer and no db" in record.message
+
+
 def test_small_errors_everywhere_have_more_than_one_explanation() -> None:
     right = torch.linspace(1, 2, 6, dtype=torch.float64)
     (said,) = numerical("dW1", [(None, right * (1 + 3e-5), right)] * 20)

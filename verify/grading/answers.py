@@ -108,6 +108,15 @@ class Sorting:
         return array.T[0] if name.startswith("db") and array.shape[1] == 1 else array.T
 
 
+def _weights_alone(value: Any, L: int) -> bool:
+    """Whether a matrix came for each layer, and nothing else: of two or three layers it would pass for dW and db."""
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == L
+        and all(isinstance(v, np.ndarray) and v.ndim == 2 for v in value)
+    )
+
+
 def _in_float64(array: NDArray) -> NDArray:
     if array.dtype == np.float64 and array.flags.writeable:
         return array
@@ -125,6 +134,8 @@ def gradients_answer(
     """
     if not biases:
         value = _without_biases(value, L)
+    if biases and _weights_alone(value, L):
+        return Answer(failed=said("weights-alone"))
     if not isinstance(value, list | tuple) or len(value) not in (2, 3):
         return Answer(failed=said("returned", value=describe(value)))
     sorting = Sorting(columns)
