@@ -155,9 +155,10 @@ def smallest(mistake: Mistake) -> Found | None:
         for assignment in _assignments(variant):
             for problem in ladder(assignment, 0):
                 case = Case(problem, "rung")
-                lines = mistaken(variant, problem)
+                lines = mistaken(variant, case)
                 if lines is not None and shows(variant, case, assignment):
-                    worked = counterexample(Fixture(assignment, (case,)), [Answer(lines)])
+                    handed = {name: value for name, value in lines.items() if value.numel()}  # E may be left out
+                    worked = counterexample(Fixture(assignment, (case,)), [Answer(handed)])
                     if worked is not None:
                         return Found(assignment, _text(worked))
     return None

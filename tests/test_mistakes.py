@@ -71,7 +71,7 @@ def _numbers(variant: Variant, every: Fixture) -> list[torch.Tensor | None]:
     for _, case in every.of("general"):
         p = case.problem
         concerned = variant.concerns(p.activation, p.output, p.loss)
-        lines = mistaken(variant, p) if concerned else case.truth
+        lines = mistaken(variant, case) if concerned else case.truth
         result.append(None if lines is None else torch.cat([lines[n].flatten() for n in gradient_names(p.L)]))
     return result
 

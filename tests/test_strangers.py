@@ -183,6 +183,16 @@ def test_single_precision_is_spoken_of_where_it_is_nearly_everywhere(share: floa
     assert [s.key for s in numerical("dW1", both)] == said
 
 
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [("dW", "one matrix per layer and no db"), ("list(zip(dW, db))", "a pair for each layer")],
+)
+def test_another_form_of_answer_is_told_and_no_mistake_named(form: str, says: str) -> None:
+    record = graded({"return dW, db": f"return {form}"})
+    assert (record.state, record.score, record.diagnosis) == ("error", 0.0, [])
+    assert says in record.message
+
+
 def test_small_errors_everywhere_have_more_than_one_explanation() -> None:
     right = torch.linspace(1, 2, 6, dtype=torch.float64)
     (said,) = numerical("dW1", [(None, right * (1 + 3e-5), right)] * 20)

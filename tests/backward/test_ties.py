@@ -68,3 +68,35 @@ def test_ties_are_told_from_a_choice(name: str, dtype: torch.dtype) -> None:
     assert report.verdict == verdict, str(report)
     if verdict == "wrong":
         assert "it is not counted twice, nor dropped" in report.findings[0].says
+
+
+@pytest.mark.parametrize("name", ["to both", "shared in a row", "to all of a window"])
+def test_ties_are_told_without_a_reference(name: str) -> None:
+    verdict, forward, back, inputs = CASES[name]
+    probes = ("upstream random", "ties together")
+    report = check_backward(function(forward, back, "Tied"), inputs, shapes=False, probes=probes)
+    assert report.verdict == verdict, str(report)
+
+
+def test_a_step_that_is_too_long_for_the_function_is_no_tie() -> None:
+    """A row of zeros, normalised: the slope is 10¹² there, and no finite step sees it."""
+    unit = lambda x: x / x.norm(dim=-1, keepdim=True).clamp(min=1e-12)
+    report = check_backward(unit, [draw(4, 6)], shapes=False, probes=("upstream random", "ties together"))
+    assert report.verdict == "right", str(report)
+
+
+def test_what_is_no_number_is_wrong_where_differences_find_one() -> None:
+    """Products divided by their factors: 0/0 at a zero, where the function is a polynomial."""
+    products = lambda x: x.cumprod(-1)
+    divided = lambda g, x: (g * x.cumprod(-1)).flip(-1).cumsum(-1).flip(-1) / x
+    probes = ("upstream random", "inputs with zeros")
+    report = check_backward(function(products, divided, "Divided"), [draw(3, 4)], shapes=False, probes=probes)
+    assert report.verdict == "wrong", str(report)
+    assert any("yours nan, expected" in finding.says for finding in report.findings)
+
+
+@pytest.mark.parametrize("scale", [1.0, 100.0])
+def test_float32_inside_is_no_tie(scale: float) -> None:
+    inside = lambda x: (x.float() ** 2).sum(-1).to(x.dtype)
+    report = check_backward(inside, [scale * draw(4, 6)], shapes=False, probes=("upstream random", "ties together"))
+    assert report.verdict == "right", str(report)

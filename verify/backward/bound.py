@@ -44,10 +44,12 @@ class Bound:
 
 def plus(*parts: Tensor | None) -> Tensor | None:
     """The sum of the parts that are there."""
-    total: Tensor | None = None
-    for part in parts:
-        if part is not None:
-            total = part if total is None else total + part
+    there = [part for part in parts if part is not None]
+    if len(there) < 2:
+        return there[0] if there else None
+    total = there[0] + there[1]
+    for part in there[2:]:
+        total = _added(total, part)
     return total
 
 
@@ -85,15 +87,22 @@ def stored(
     """
     there = size(value)
     wide = there if extra is None else there + size(extra)
-    proof = plus(proof, relative * p.u * wide)
-    var = plus(var, (sigma * p.u) ** 2 / 3 * wide * wide)
-    assert proof is not None
-    assert var is not None
-    over = there > p.largest
-    if bool(over.any()):
+    # Large tensors of float64: what is added here is made here, and is added to in place.
+    proof = _added(wide * (relative * p.u), proof)
+    var = _added((wide * wide).mul_((sigma * p.u) ** 2 / 3), var)
+    if there.numel() and float(there.max()) > p.largest:
+        over = there > p.largest
         proof, var = torch.where(over, torch.inf, proof), torch.where(over, torch.inf, var)
     slack = 1 + 16 * min(p.u, 2.0**-24)  # the bound is itself computed with rounding
-    return Bound(value, clean(proof * slack + p.tiny), clean(var + p.tiny**2), any(b.derived for b in parts))
+    proof, var = proof.mul_(slack).add_(p.tiny), var.add_(p.tiny**2)
+    return Bound(value, clean(proof), clean(var), any(b.derived for b in parts))
+
+
+def _added(own: Tensor, part: Tensor | None) -> Tensor:
+    """own + part, in own's memory where it has the shape of both."""
+    if part is None:
+        return own
+    return own.add_(part) if torch.broadcast_shapes(own.shape, part.shape) == own.shape else own + part
 
 
 def clean(part: Tensor | None) -> Tensor | None:

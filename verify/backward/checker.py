@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from verify.backward.expected import Budget, ByReference, Expected, Run
+from verify.backward.expected import Budget, ByDifferences, ByReference, Expected, Run
 from verify.backward.judging import DOUBT, FAIL, RIGHT, WRONG, Judgement, common_factor, judge, threshold
 from verify.backward.parts import parts_of, smooth, widened
 from verify.backward.precision import Precision, roundoff
@@ -135,6 +135,24 @@ class Checker:
             if seen.judged[k].state not in (FAIL, DOUBT)
         }
         places = [k for k, v in lost.items() if bool(v.any())]
+        for k, there, expected in self._numbers_expected(seen, lost, places):
+            if bool(there.any()):
+                at = tuple(int(i) for i in torch.nonzero(there)[0])
+                seen.judged[k] = replace(
+                    seen.judged[k], state=DOUBT if self.precision.half else FAIL, index=at, proved=True,
+                    yours=float(_value(seen.answer, k, seen.budgets[k])[at]), beyond=int(there.sum()),
+                    expected=float(expected[at]), budget=float("inf"),
+                )  # fmt: skip
+
+    def _numbers_expected(
+        self, seen: Looked, lost: dict[int, Tensor], places: list[int]
+    ) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Where a number is expected, and which: by the reference in the same dtype, or by differences of the forward
+        pass, which find one where the gradient is not even infinite.
+        """
+        if isinstance(self.expected, ByDifferences):
+            for k in places:
+                yield k, lost[k] & torch.isnan(_value(seen.answer, k, seen.budgets[k])), seen.budgets[k].value
         if not places or not isinstance(self.expected, ByReference):
             return
         try:
@@ -142,14 +160,8 @@ class Checker:
         except _REFUSALS:
             return
         for k in places:
-            there = lost[k] & torch.isfinite(_value(plain, k, seen.budgets[k]))
-            if bool(there.any()):
-                at = tuple(int(i) for i in torch.nonzero(there)[0])
-                seen.judged[k] = replace(
-                    seen.judged[k], state=DOUBT if self.precision.half else FAIL, index=at, proved=True,
-                    yours=float(_value(seen.answer, k, seen.budgets[k])[at]), beyond=int(there.sum()),
-                    expected=float(_value(plain, k, seen.budgets[k])[at]), budget=float("inf"),
-                )  # fmt: skip
+            found = _value(plain, k, seen.budgets[k])
+            yield k, lost[k] & torch.isfinite(found), found
 
     # Asking again ----------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from verify.backward import words
 from verify.backward.checker import Checker
-from verify.backward.expected import ByReference
+from verify.backward.expected import ByDifferences, ByReference
 from verify.backward.parts import parts_of, widened
 from verify.backward.probes import INPUTS, UPSTREAM
 from verify.backward.subject import Case, call, outputs_of
@@ -33,7 +33,7 @@ _DRAWS = 2
 @dataclass(frozen=True)
 class Slope:
     """Along one direction: the loss's slope, the function's and the reference's gradients', and how far apart the two
-    sides and rounding may put them.
+    sides and rounding may put them. Without a reference the loss is the function's own, and has no second opinion.
     """
 
     alike: str
@@ -50,7 +50,7 @@ class Slope:
 
 def together(checker: Checker, case: Case, seen: Seen) -> None:
     """Equal entries, and zeros, moved and scaled alike; in float64, so that rounding breaks no tie."""
-    if not isinstance(checker.expected, ByReference):
+    if not isinstance(checker.expected, (ByReference, ByDifferences)):
         return
     for probe in (p for p in INPUTS if p.name in ("inputs with ties", "inputs with zeros")):
         assert probe.inputs is not None
@@ -67,9 +67,11 @@ def together(checker: Checker, case: Case, seen: Seen) -> None:
 
 
 def _slopes(checker: Checker, case: Case, seen: Seen, draw: int) -> Iterator[Slope]:
-    assert isinstance(checker.expected, ByReference)
+    assert isinstance(checker.expected, (ByReference, ByDifferences))
+    alone = isinstance(checker.expected, ByDifferences)
     reference, upstream = checker.expected.function, checker.upstream(UPSTREAM[0], draw)
-    ours, theirs = (call(f, case, upstream) for f in (checker.function, reference))
+    ours = call(checker.function, case, upstream)
+    theirs = ours if alone else call(reference, case, upstream)
     given = [None if g is None else parts_of(g) for g in ours.upstream]
 
     def loss(moved: dict[int, Tensor]) -> float:
@@ -79,15 +81,20 @@ def _slopes(checker: Checker, case: Case, seen: Seen, draw: int) -> Iterator[Slo
 
     here = loss({})
     for alike, along in _directions(case, seen):
-        up, down = (loss({k: case.inputs[k] + s * d for k, d in along.items()}) for s in (_STEP, -_STEP))
+        at = lambda s, along=along: loss({k: case.inputs[k] + s * d for k, d in along.items()})
+        up, down, slope = at(_STEP), at(-_STEP), (at(_STEP) - at(-_STEP)) / (2 * _STEP)
+        # A slope that changes with the step is none: the function bends within it, or is worked in float32 inside.
+        others = [(at(h) - at(-h)) / (2 * h) - slope for h in (_STEP / 4, 64 * _STEP)]
+        off = max(map(abs, others))
+        blind = 0.0 if off <= _SHARE * (abs(slope) + _SHARE * (1 + abs(here))) else torch.inf
         terms = {k: (_gradient(theirs.gradients[k], d) * parts_of(d)).abs().sum() for k, d in along.items()}
         bend = abs(up - 2 * here + down) / _STEP
         dot = lambda found, along=along: sum(
             float((_gradient(found[k], d) * parts_of(d)).sum()) for k, d in along.items()
         )
         yield Slope(
-            alike, (up - down) / (2 * _STEP), dot(ours.gradients), dot(theirs.gradients),
-            4 * bend + _SHARE * float(sum(terms.values())),
+            alike, slope, dot(ours.gradients), slope if alone else dot(theirs.gradients),
+            4 * bend + blind + _SHARE * float(sum(terms.values())),
         )  # fmt: skip
 
 

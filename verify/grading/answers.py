@@ -108,6 +108,15 @@ class Sorting:
         return array.T[0] if name.startswith("db") and array.shape[1] == 1 else array.T
 
 
+def _by_layer(value: Any, L: int) -> bool:
+    """Whether a matrix came for each layer, or a matrix and a vector: of two layers they would pass for dW and db."""
+    if not isinstance(value, list | tuple) or len(value) != L:
+        return False
+    shapes = {tuple(np.ndim(v) for v in (one if isinstance(one, list | tuple) else (one,))) for one in value}
+    arrays = [v for one in value for v in (one if isinstance(one, list | tuple) else (one,))]
+    return shapes in ({(2,)}, {(2, 1)}) and all(isinstance(v, np.ndarray) for v in arrays)
+
+
 def _in_float64(array: NDArray) -> NDArray:
     if array.dtype == np.float64 and array.flags.writeable:
         return array
@@ -125,6 +134,8 @@ def gradients_answer(
     """
     if not biases:
         value = _without_biases(value, L)
+    if biases and _by_layer(value, L):
+        return Answer(failed=said("pairs" if isinstance(value[0], list | tuple) else "weights-alone"))
     if not isinstance(value, list | tuple) or len(value) not in (2, 3):
         return Answer(failed=said("returned", value=describe(value)))
     sorting = Sorting(columns)

@@ -50,6 +50,9 @@ TEXTS = {
     "network-of-one-layer": "1 layer of {units} units, {samples:sample}",
     "not-run": "it was not asked any more, for the program had ended",
     "follows-a-failure": "follows a call that failed",
+    "weights-alone": "gradients returned one matrix per layer and no db; it returns dW, db, or dW, db and a dict of "
+                     "lines",
+    "pairs": "gradients returned a pair for each layer; it returns dW and db, two lists with one array per layer",
     "returned": "gradients returned {value}; it returns dW, db, or dW, db and a dict of lines",
     "kind-is": "{kind} is {value}, where a list of {layers:array} is expected, one per layer",
     "kind-has": "{kind} has {entries:entry}, where a list of {layers:array} is expected, one per layer",

@@ -29,16 +29,19 @@ def bilinear(
     spread = f(q, r)
     proof = (gamma(n + 1, p.products) + gamma(stages, p.sums) + 2 * p.factor) * spread
     if b.proof is not None:
-        proof = proof + f(q, b.proof)
+        proof += f(q, b.proof)
     if a.proof is not None:
-        proof = proof + f(a.proof, r if b.proof is None else r + b.proof)
-    squares = f(q * q, r * r)
+        proof += f(a.proof, r if b.proof is None else r + b.proof)
+    q2, r2 = q * q, r * r
+    squares = f(q2, r2)
     steps = (p.growth(n) * p.products**2 + p.growth(stages) * p.sums**2) / 3
-    var = (value * value + squares) * steps + squares * (2 * p.factor**2 / 3)
+    var = (value * value).add_(squares).mul_(steps)
+    if p.factor:
+        var += squares * (2 * p.factor**2 / 3)
     if b.var is not None:
-        var = var + f(q * q, b.var)
+        var += f(q2, b.var)
     if a.var is not None:
-        var = var + f(a.var, r * r)
+        var += f(a.var, r2)
     if bias is None:
         found = stored(p, value, [a, b], proof, var)
         found.terms = (n, spread) if n > 1 else None

@@ -9,7 +9,6 @@ sandbox shuts submissions out of it. `BACKPROOF_CACHE` is the folder; empty, not
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import itertools
@@ -79,6 +78,9 @@ def _folder() -> Path | None:
 def _machine() -> str:
     """What the last bits of its numbers may depend on besides versions."""
     told = [f"{name}={os.environ[name]}" for name in sorted(os.environ) if name.startswith(_OF_ARITHMETIC)]
-    with contextlib.suppress(OSError), Path("/proc/cpuinfo").open() as stream:
-        told += [line for line in itertools.takewhile(str.strip, stream) if line.startswith(_TELLING)]
-    return "\n".join((platform.machine(), platform.processor(), *told))
+    try:
+        with Path("/proc/cpuinfo").open() as stream:
+            told += [line for line in itertools.takewhile(str.strip, stream) if line.startswith(_TELLING)]
+    except OSError:
+        told.append(platform.processor())  # which starts a program on some systems
+    return "\n".join((platform.machine(), *told))
