@@ -112,9 +112,10 @@ def _by_layer(value: Any, L: int) -> bool:
     """Whether a matrix came for each layer, or a matrix and a vector: of two layers they would pass for dW and db."""
     if not isinstance(value, list | tuple) or len(value) != L:
         return False
-    shapes = {tuple(np.ndim(v) for v in (one if isinstance(one, list | tuple) else (one,))) for one in value}
-    arrays = [v for one in value for v in (one if isinstance(one, list | tuple) else (one,))]
-    return shapes in ({(2,)}, {(2, 1)}) and all(isinstance(v, np.ndarray) for v in arrays)
+    layers = [one if isinstance(one, list | tuple) else (one,) for one in value]
+    if not all(isinstance(v, np.ndarray) for one in layers for v in one):
+        return False
+    return {tuple(v.ndim for v in one) for one in layers} in ({(2,)}, {(2, 1)})
 
 
 def _in_float64(array: NDArray) -> NDArray:

@@ -162,7 +162,7 @@ def _angle(p: Precision, func: Any, a: Any, b: Any) -> Bound:
     more = lambda size, error: size if error is None else size + error
     nearest = less(across, y.proof) ** 2 + less(along, x.proof) ** 2
     reached = plus(times(more(along, x.proof), y.proof), times(more(across, y.proof), x.proof))
-    crossed = (x.value < 0) & (less(across, y.proof) == 0) & torch.tensor(y.proof is not None)
+    crossed = torch.zeros_like(across, dtype=torch.bool) if y.proof is None else (x.value < 0) & (across <= y.proof)
     proof = None if reached is None else torch.where((reached > 0) & crossed, torch.inf, _over(reached, nearest))
     r4 = (across**2 + along**2) ** 2
     var = plus(times(along**2 / r4, y.var), times(across**2 / r4, x.var))
