@@ -25,7 +25,11 @@ _FLOOR = 1e-13
 _FLOOR_FLOAT32 = 1e-5
 _NEAR = 1e-4  # what is that close in a line's largest entry is asked by its budget
 RAISES = (RuntimeError, IndexError, TypeError)
-_OF_THE_MEAN = ("mean-missing", "mean-twice", "mean-per-layer", "bias-mean-again")
+# What one sample cannot show: with N = 1 these are the right equations.
+_OF_SEVERAL = (
+    "mean-missing", "mean-twice", "mean-per-layer", "bias-mean-again", "weight-mean-again", "weights-not-summed",
+    "l2-times-n",
+)  # fmt: skip
 
 Observed = tuple[Case, Answer]
 Slots = dict[str, Variant]
@@ -63,10 +67,10 @@ class Candidates:
         return self._options[slot]
 
     def _can_show(self, id: str) -> bool:
-        """Whether a mistake in the mean or the penalty can show on what came back."""
-        if id.startswith(("l2-", "l1-")):
-            return any(case.problem.lam != 0 for case, _ in self.observed)
-        return not id.startswith(_OF_THE_MEAN) or any(case.problem.N > 1 for case, _ in self.observed)
+        """Whether a mistake in the mean, the sum or the penalty can show on what came back."""
+        if id.startswith(_OF_SEVERAL) and all(case.problem.N == 1 for case, _ in self.observed):
+            return False
+        return not id.startswith(("l2-", "l1-")) or any(case.problem.lam != 0 for case, _ in self.observed)
 
     def may_show(self, id: str, name: str) -> bool:
         """Whether that mistake in f′ can show under that activation."""

@@ -17,7 +17,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from manual import SLIDES, Equations, Working
+from manual import SLIDES, Equations, Working, backward
 from verify.grading.answers import Answer
 from verify.lessons.network.candidates import RAISES, Candidates, Observed, Slots, again
 from verify.lessons.network.cases.fixtures import Case
@@ -159,10 +159,31 @@ class Decoder(Candidates):
         if not deep:
             yield from (Hypothesis(top) for top in tops)
             return
+        tops = self._told_apart(tops)
         for fitted in (False, True):
             found = [slots for top in tops for slots in self._shared(top, deep, fitted)]
             for slots, slopes in sorted(found, key=lambda pair: len(pair[0])):
                 yield from self._followed(slots, slopes, deep)
+
+    def _told_apart(self, tops: Sequence[Slots]) -> list[Slots]:
+        """Without those that fewer mistakes equal in every layer: mistakes that undo one another, or show nowhere."""
+        kept: list[Slots] = []
+        for top in tops:
+            size = len(Hypothesis(top).mistakes)
+            fewer = (other for other in kept if len(Hypothesis(other).mistakes) < size)
+            if not any(self._are_equal(self.equations(top), self.equations(other)) for other in fewer):
+                kept.append(top)
+        return kept
+
+    def _are_equal(self, first: Equations, second: Equations) -> bool:
+        for case, _ in self.observed:
+            try:
+                rows = zip(*(_gradients_of(self.net(case, equations)) for equations in (first, second)), strict=True)
+                if not all(a.shape == b.shape and torch.allclose(a, b, rtol=1e-12, atol=0.0) for a, b in rows):
+                    return False
+            except RAISES:
+                return False
+        return True
 
     def _deep(self) -> dict[str, list[Observed]]:
         """The problems with hidden layers, by activation."""
@@ -342,6 +363,12 @@ _BY_LAYER = ("l2-some-layers", "l2-one-layer")
 
 # Mistakes in the whole of δ that keep f′ as a factor: with the others, no f′ is asked for.
 _WITH_SLOPE = ("mean-per-layer", "delta-of-another-layer")
+
+
+def _gradients_of(net: Working) -> list[Tensor]:
+    """dW and db of every layer of a working whose forward lines are filled."""
+    backward(net)
+    return [*net.dW.values(), *net.db.values()]
 
 
 def _chosen(names: Sequence[str], choice: Sequence[Variant | None]) -> dict[str, Variant]:
