@@ -157,8 +157,7 @@ def smallest(mistake: Mistake) -> Found | None:
                 case = Case(problem, "rung")
                 lines = mistaken(variant, case)
                 if lines is not None and shows(variant, case, assignment):
-                    handed = {name: value for name, value in lines.items() if value.numel()}  # E may be left out
-                    worked = counterexample(Fixture(assignment, (case,)), [Answer(handed)])
+                    worked = counterexample(Fixture(assignment, (case,)), [Answer(lines)])
                     if worked is not None:
                         return Found(assignment, _text(worked))
     return None

@@ -28,7 +28,6 @@ from verify.lessons.network.cases.drawing import Shape, penalty, square_of, unit
 from verify.lessons.network.cases.kinked import at_kinks
 from verify.lessons.network.cases.ladder import ladder
 from verify.lessons.network.cases.near import near
-from verify.lessons.network.mistake import without_error
 from verify.lessons.network.mistakes import CATALOGUE, Variant, equations_with
 from verify.problems.lines import gradient_names
 from verify.problems.problem import Problem
@@ -175,9 +174,9 @@ def shows(variant: Variant, case: Case, assignment: Assignment) -> bool:
 
 
 def mistaken(variant: Variant, case: Case) -> dict[str, Tensor] | None:
-    """The gradients of a program with that one mistake; None where it raises."""
+    """The lines of a program with that one mistake; None where it raises."""
     fixed = variant.with_number(0.5) if variant.fitted else variant
-    equations = without_error(equations_with({fixed.slot: fixed}))
+    equations = equations_with({fixed.slot: fixed})
     try:
         if fixed.slot == "output":
             return lines_of(case.problem.work(equations))
