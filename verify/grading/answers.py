@@ -61,6 +61,11 @@ class Answer:
         return self.failed is None
 
     @property
+    def has_own_lines(self) -> bool:
+        """Whether any line came beside the gradients."""
+        return any(not n.startswith(("dW", "db")) for n in self.lines)
+
+    @property
     def arrays(self) -> Mapping[str, NDArray]:
         """The lines as arrays."""
         return self.lines.arrays if isinstance(self.lines, Lines) else {n: v.numpy() for n, v in self.lines.items()}

@@ -157,7 +157,7 @@ class Judge:
             return judged
         for i, case, here in self.column(judged.name, float32).undecided:
             value = own[i].answer.lines.get(here)
-            if value is None or value.shape != case.truth[here].shape or not own[i].came:
+            if value is None or value.shape != case.truth[here].shape or not own[i].answer.has_own_lines:
                 continue
             allowed = own[i].allowed(here, case.allowed(here, float32=float32))
             judged = replace(judged, decided=judged.decided or _is_decided(case, here, allowed))

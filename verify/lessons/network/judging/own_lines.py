@@ -42,11 +42,6 @@ class OwnLines:
     answer: Answer
     u: float
 
-    @property
-    def came(self) -> bool:
-        """Whether any line came beside the gradients."""
-        return any(not n.startswith(("dW", "db")) for n in self.answer.lines)
-
     def allowed(self, name: str, from_inputs: Tensor) -> Tensor:
         """How far each entry may be from the right one: never more than what the budget from the inputs allows.
 
