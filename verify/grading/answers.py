@@ -140,7 +140,7 @@ def gradients_answer(
     """
     if not biases:
         value = _without_biases(value, L)
-    if biases and _by_layer(value, L):
+    elif _by_layer(value, L):
         return Answer(failed=said("pairs" if isinstance(value[0], list | tuple) else "weights-alone"))
     if not isinstance(value, list | tuple) or len(value) not in (2, 3):
         return Answer(failed=said("returned", value=describe(value)))

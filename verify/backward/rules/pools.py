@@ -10,11 +10,10 @@ from torch.nn import functional
 
 from verify.backward.bound import Bound, moved, plus
 from verify.backward.precision import Precision
+from verify.backward.rules.sums import linear
 from verify.backward.rules.table import plain, rule
 
-_OTHERS = (
-    "max_pool3d_with_indices", "adaptive_max_pool2d", "adaptive_max_pool3d",
-)  # fmt: skip
+_OTHERS = ("max_pool3d_with_indices", "adaptive_max_pool2d", "adaptive_max_pool3d")
 
 
 @rule("max_pool2d_with_indices", *_OTHERS)
@@ -30,8 +29,6 @@ def _backward(
     p: Precision, func: Any, grad: Bound, x: Bound, kernel: Any, stride: Any, padding: Any, dilation: Any,
     ceil_mode: bool, indices: Bound,
 ) -> Bound:  # fmt: skip
-    from verify.backward.rules.sums import linear
-
     settings = (kernel, stride, padding, dilation, ceil_mode)
     n = 1
     for k in kernel if len(kernel) == 2 else [*kernel, *kernel]:
@@ -48,8 +45,6 @@ def _backward(
 @rule(*(f"{name}_backward" for name in _OTHERS))
 def _other_backward(p: Precision, func: Any, grad: Bound, x: Bound, *settings: Any) -> Bound:
     """Each entry goes to one place; where two are within their errors of each other, no place is certain."""
-    from verify.backward.rules.sums import linear
-
     rest = tuple(map(plain, settings))
     op = lambda g: func(g, x.value, *rest)
     found = linear(p, op, grad, op(torch.ones_like(grad.value)))

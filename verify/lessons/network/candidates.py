@@ -150,7 +150,7 @@ class Candidates:
         return all(
             self.layer_matches(right, c, answer, hidden=hidden)
             for c, answer in self.observed
-            for hidden in (False, True)[: c.problem.L]
+            for hidden in ((False, True) if c.problem.L > 1 else (False,))
         )
 
     def reproduces(self, equations: Equations) -> bool:
