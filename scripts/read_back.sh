@@ -4,9 +4,10 @@
 # Four students of an nbgrader course (one late, one whose folder is all digits, one with a comma in the name) and one who
 # handed in nothing are graded. nbgrader gets the same people and points in its own database and exports them: both tables
 # must say the same of everybody. pandas reads Canvas's and Moodle's tables, junitparser the JUnit file.
-# Run from the project's root; nbgrader and the others go into a temporary folder.
+# It uses the project's .venv; nbgrader and the others go into a temporary folder.
 set -euo pipefail
-root=$(pwd)
+root=$(cd "$(dirname "$0")/.." && pwd)
+[ -x "$root/.venv/bin/python" ] || { echo "read_back.sh: $root/.venv is not there; make it with: make .venv"; exit 2; }
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
