@@ -247,6 +247,20 @@ def test_two_layers_whatever_the_network_has_are_named(exam: Examination) -> Non
     assert named(record) == {"layers-hard-coded"}
 
 
+def test_that_layers_are_hard_coded_explains_no_wrong_number(exam: Examination) -> None:
+    """It says where a program fails; what is wrong where it answers is neither explained nor paid by it."""
+    nothing = (
+        "def gradients(W, b, x, t, activation, lam):\n    return [np.ones(3)] * 2, [np.zeros((2, 2)), np.ones(1)]\n"
+    )
+    record = graded(f"import numpy as np\n\n{nothing}", exam)
+    assert (named(record), record.score) == ({"layers-hard-coded"}, 0.0)
+    assert all(line.state in ("wrong", "absent") and line.carried_forward != "right" for line in record.lines)
+    cubed = RIGHT.replace("len(W), len(x)", "2, len(x)").replace("delta @ W[l].T *", "delta**3 @ W[l].T *")
+    record = graded(cubed, exam)
+    assert named(record) == {"layers-hard-coded"}
+    assert states(record)["delta2"] == ("wrong", "wrong")
+
+
 def test_a_list_of_one_entry_is_told_as_one(exam: Examination) -> None:
     record = graded(RIGHT.replace("return dW, db, lines", "return dW[:1], db"), exam)
     assert record.raised[0].startswith("dW has 1 entry, where a list of 2 arrays is expected, one per layer")

@@ -27,6 +27,11 @@ class Diagnosis:
     fails: tuple[Said, ...] = ()
     eta: float | None = None  # the program hands over (W − W after a step of η) / η
 
+    @property
+    def explains(self) -> bool:
+        """Whether its findings reproduce every number that came back."""
+        return any(explains_numbers(f) for f in self.findings)
+
     def blames(self, name: str) -> bool:
         """Whether the line's own equation is among the wrong ones."""
         return any(name in f.lines for f in self.findings)
@@ -35,6 +40,11 @@ class Diagnosis:
         """With more findings, each mistake once."""
         known = {f.mistake for f in self.findings}
         return replace(self, findings=(*self.findings, *(f for f in more if f.mistake not in known)))
+
+
+def explains_numbers(found: Finding) -> bool:
+    """Whether a finding says why numbers are wrong, and not only where the program fails."""
+    return found.mistake != "layers-hard-coded"
 
 
 def finding(

@@ -274,7 +274,7 @@ def _explained(
     if diagnosis.eta is not None:
         lost, _ = exam.judge.textbook_forms(answers, [j.name for j in wrong], float32=float32)
         return settled(judged, lost), diagnosis, [step_difference(diagnosis.eta)]
-    if diagnosis.findings or not wrong:
+    if diagnosis.explains or not wrong:
         return judged, diagnosis, []
     # Where float32 is allowed, a program may lose the digits of a form in float64 all the same.
     asked = [exam.judge.textbook_forms(answers, [j.name for j in wrong], float32=u) for u in {float32, False}]

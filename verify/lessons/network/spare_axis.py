@@ -68,7 +68,7 @@ def found_in(lines: Sequence[str], depth: int) -> Finding:
 
 def joined(diagnosis: Diagnosis, lines: Sequence[str], wrong: bool, depth: int) -> Diagnosis:
     """The diagnosis with the mistake; where something else is wrong that nothing explains, it is no explanation."""
-    explained = diagnosis.findings or not wrong
+    explained = diagnosis.explains or not wrong
     return diagnosis.joined([found_in(lines, depth)]) if lines and explained else diagnosis
 
 

@@ -35,6 +35,7 @@ from verify.grading.sentence import Said, said
 from verify.lessons.network import spare_axis
 from verify.lessons.network.cases.fixtures import Fixture
 from verify.lessons.network.diagnosis import Diagnosis
+from verify.lessons.network.findings import explains_numbers
 from verify.lessons.network.judging.carrying import blindness
 from verify.lessons.network.judging.functions import OPTIONAL
 from verify.problems.lines import STEP, equation, kind_and_layer, local_name, names, place
@@ -89,7 +90,7 @@ class Scoring:
         prices = {f.mistake: self.price(f) for f in self.findings}
         for finding in self.findings:
             charge(prices[finding.mistake], held_by(finding, marked), marked)
-        if not self.diagnosis.findings:
+        if not self.diagnosis.explains:
             for m in self._unnamed(marked):
                 charge(self.share, made_wrong(m, marked), marked)
         return Marks([self._record(m) for m in marked], prices)
@@ -174,7 +175,7 @@ class Scoring:
             return "wrong", None, j.reason
         if j.function != "gradients":
             return self._of_function(j)
-        if self.diagnosis.findings or self._is_spare(j):
+        if self.diagnosis.explains or self._is_spare(j):
             return self._under_names(j)
         if j.carried == j.wrong:
             blind = blindness(self.fixture, self.answers, j.name)
@@ -228,7 +229,7 @@ class Scoring:
             for (kind, l), j in layered
             if l is not None and j.wrong and kind in ("dW", "db", "delta") and not self._is_spare(j)
         ]
-        if self.diagnosis.findings or not wrong:
+        if self.diagnosis.explains or not wrong:
             return frozenset()
         first = max(l for l, _ in wrong)
         by_name = {j.name: j for _, j in layered}
@@ -252,7 +253,8 @@ class Scoring:
 
     def _explains(self, finding: Finding) -> bool:
         """Whether it says why a line of `gradients` is wrong."""
-        return finding in self.diagnosis.findings or finding.mistake == spare_axis.MISTAKE
+        named = finding in self.diagnosis.findings and explains_numbers(finding)
+        return named or finding.mistake == spare_axis.MISTAKE
 
     # Records ---------------------------------------------------------------------------------------------------------
 
