@@ -6,7 +6,7 @@ import pytest
 
 from verify.grading.assignment import Assignment
 from verify.lessons.network.cases.drawing import worked
-from verify.lessons.network.cases.ladder import ladder
+from verify.lessons.network.cases.ladder import beside_bends, ladder
 
 ASSIGNMENTS = {
     "default": Assignment(),
@@ -33,3 +33,11 @@ def test_weights_are_small_whole_numbers(assignment: Assignment) -> None:
         whole = p.W[1:] if "close" in p.label else p.W  # W(1) of 10⁻⁶ beside a bend
         assert all(bool(((w * parts == (w * parts).round()) & (w.abs() <= most)).all()) for w in whole)
         assert p.W[0].count_nonzero(dim=1).gt(0).sum() <= 4
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_beside_a_bend_nothing_is_all_but_zero_by_cancellation(seed: int) -> None:
+    """δ(1) = 2·10⁻¹⁶ where the weights' terms cancel would be decided by no budget."""
+    for problem in beside_bends(Assignment(activations=("swish", "gelu", "elu")), "elu", seed):
+        net = problem.work()
+        assert all(bool(((v == 0) | (v.abs() >= 1e-12)).all()) for v in net.delta.values())
