@@ -20,6 +20,12 @@ from verify.submissions.submission import Submission
 HONEST = "def gradients(W, b, x, t, activation, lam):\n    return W, b\n"
 
 
+@pytest.fixture(autouse=True)
+def _own_helper() -> None:
+    """A new helper for each test: one that has read much has memory of its own, which no limit takes back."""
+    confined._reader.close()
+
+
 def entry(folder: Path, name: str, content: bytes | str) -> Entry:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -44,6 +50,7 @@ def test_an_honest_file_is_read_and_the_helper_stays(tmp_path: Path) -> None:
 
 def test_a_source_that_takes_the_compiler_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confined, "PROCESSOR_SECONDS", 1)
+    monkeypatch.setattr(confined, "MEMORY_MIB", 8192)  # it takes both: here time ends it first, on any machine
     bomb = entry(tmp_path, "bomb.py", HONEST + "\n".join(doubling(18) for _ in range(8)))
     began = time.monotonic()
     found = read(bomb)
@@ -51,6 +58,15 @@ def test_a_source_that_takes_the_compiler_minutes(tmp_path: Path, monkeypatch: p
     assert found.reason == "bomb.py: takes more than 1 s of processor time to read"
     assert time.monotonic() - began < 60
     assert isinstance(read(entry(tmp_path, "alice.py", HONEST)), Submission), "the next is read as ever"
+
+
+def test_a_source_for_which_the_compiler_lacks_memory_is_not_called_nested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confined, "MEMORY_MIB", 100)
+    found = read(entry(tmp_path, "bomb.py", HONEST + "\n".join(doubling(18) for _ in range(8))))
+    assert isinstance(found, Unread)
+    assert found.reason == "bomb.py: takes more memory to read than a program may"
 
 
 def test_a_source_that_takes_memory_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

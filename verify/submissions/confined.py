@@ -25,7 +25,7 @@ from typing import Any
 
 from verify.errors import BadInput
 from verify.submissions.finding import Handed, find
-from verify.submissions.programs import seeking
+from verify.submissions.programs import MEMORY, seeking
 from verify.submissions.reading import Entry, read_entry
 from verify.submissions.submission import Submission, Ungradable, shown
 
@@ -119,7 +119,7 @@ def _read(entry: Entry, wanted: str, defines: str, others: Sequence[str]) -> Sub
     except Ungradable as reason:
         return Unread(str(reason))
     except MemoryError:
-        return Unread(shown(f"{entry.name}: takes more memory to read than a program may"))
+        return Unread(shown(f"{entry.name}: {MEMORY}"))
     # A file that its reader does not understand is a damaged one.
     except Exception as error:
         return Unread(shown(f"{entry.name}: is damaged: {type(error).__name__}: {error}"))

@@ -20,6 +20,7 @@ from verify.submissions.submission import Part, Submission, shown
 from verify.submissions.unpacking import Unreadable
 
 MAX_SOURCE_BYTES = 1 << 20
+MEMORY = "takes more memory to read than a program may"
 MAX_NOTEBOOK_BYTES = 16 << 20
 MAX_FILE_NAME_BYTES = 255
 # What a submission is about: where several programs lie side by side, it is the one that defines this.
@@ -182,7 +183,9 @@ def _refuse(submission: Submission, first_line: int, fault: Exception | None) ->
     if isinstance(fault, SyntaxError):
         place = f"{submission.place(fault.lineno + first_line - 1)}: " if fault.lineno else ""
         raise Unreadable(f"{place}{type(fault).__name__}: {fault.msg}") from None
-    if isinstance(fault, RecursionError | MemoryError):
+    if isinstance(fault, MemoryError):
+        raise Unreadable(MEMORY) from None
+    if isinstance(fault, RecursionError):
         raise Unreadable("is nested more deeply than Python compiles") from None
     if fault is not None:
         raise Unreadable(f"does not compile: {fault}") from None
@@ -192,13 +195,28 @@ def _fault(text: str, *, cell: bool = False) -> Exception | None:
     """Why a text does not compile, or None."""
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if cell else 0
     try:
-        # The lock: which warnings are ignored is one list for the whole process.
-        with _compiling, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(text, "program", "exec", flags=flags, dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as fault:
+        _compile(text, flags)
+    except (SyntaxError, ValueError, RecursionError) as fault:
         return fault
+    except MemoryError as fault:
+        return fault if _parses(text, flags) else RecursionError()
     return None
+
+
+def _parses(text: str, flags: int) -> bool:
+    """Whether the parser takes a text: where one is nested too deeply it raises MemoryError, however much there is."""
+    try:
+        _compile(text, flags | ast.PyCF_ONLY_AST)
+    except MemoryError:
+        return False
+    return True
+
+
+def _compile(text: str, flags: int) -> None:
+    # The lock: which warnings are ignored is one list for the whole process.
+    with _compiling, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        compile(text, "program", "exec", flags=flags, dont_inherit=True)
 
 
 # What is defined -----------------------------------------------------------------------------------------------------
